@@ -1,0 +1,32 @@
+/* Heap memory.  Two families:
+ *   lh_malloc & co.  for sizes that our own code decides: they abort when memory is gone (one line on stderr), so
+ *                    callers have no error path.
+ *   lh_try_malloc    for every size that a client controls: NULL when memory is gone or the size is absurd.
+ * All memory of the tree comes from here or from an arena (raw malloc is banned outside base), so that tests can
+ * fail the Nth allocation.  Freed with lh_free; NULL is fine.  Thread-safe. */
+#ifndef LH_BASE_ALLOC_H
+#define LH_BASE_ALLOC_H
+
+#include "base/attr.h"
+
+#include <stddef.h>
+
+void *lh_malloc(size_t size) __attribute__((malloc, returns_nonnull));
+void *lh_calloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+void *lh_realloc(void *ptr, size_t size) __attribute__((returns_nonnull));
+char *lh_strdup(const char *text) __attribute__((malloc, returns_nonnull));
+char *lh_strndup(const char *text, size_t len) __attribute__((malloc, returns_nonnull));
+/* printf into fresh memory. */
+char *lh_asprintf(const char *fmt, ...) LH_PRINTF(1, 2) __attribute__((malloc, returns_nonnull));
+
+void *lh_try_malloc(size_t size) __attribute__((malloc));
+void *lh_try_realloc(void *ptr, size_t size);
+
+void lh_free(void *ptr);
+
+/* For LH_AUTO(mem) on any pointer obtained above:  LH_AUTO(mem) char *text = lh_strdup(...);  */
+static inline void mem_auto_release(void *pointer_to_pointer) {
+    lh_free(*(void **)pointer_to_pointer);
+}
+
+#endif
