@@ -1,0 +1,47 @@
+# Compiler and linker flags.  gcc 12 and clang 14 both build the tree without a warning.
+#
+# NDEBUG is never defined: an assert that fails in storage or commit code must stop the process in release builds too.
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g1")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
+
+add_library(lh_flags INTERFACE)
+target_include_directories(lh_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_definitions(lh_flags INTERFACE _GNU_SOURCE LH_VERSION="${PROJECT_VERSION}")
+target_compile_options(lh_flags INTERFACE
+    -Wall -Wextra -Werror -Wshadow -Wconversion -Wvla -Wwrite-strings -fno-common
+    -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
+    $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes -Wstrict-prototypes -Wold-style-definition>)
+target_link_options(lh_flags INTERFACE -Wl,--as-needed)
+
+if(LH_FAULTS)
+    target_compile_definitions(lh_flags INTERFACE LH_FAULTS)
+endif()
+
+# Hardening.  The sanitizers replace what fortify and the stack protector do, and do not go with them.
+if(LH_SANITIZE)
+    target_compile_options(lh_flags INTERFACE -fsanitize=${LH_SANITIZE} -fno-sanitize-recover=all)
+    target_link_options(lh_flags INTERFACE -fsanitize=${LH_SANITIZE})
+else()
+    target_compile_options(lh_flags INTERFACE
+        -fstack-protector-strong -fstack-clash-protection
+        $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection>
+        $<$<CONFIG:Release>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3>)
+endif()
+target_link_options(lh_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack)
+
+if(LH_COVERAGE)
+    target_compile_options(lh_flags INTERFACE --coverage -fprofile-update=atomic)
+    target_link_options(lh_flags INTERFACE --coverage)
+endif()
+
+include(CheckPIESupported)
+check_pie_supported()
