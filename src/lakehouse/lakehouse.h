@@ -1,0 +1,69 @@
+/* One open lakehouse: the services on a data folder, put together in one place.
+ *
+ * `lakehouse serve` opens one and hands it to the gateway; the command line opens one for `--data DIR`; tests open one on a
+ * temporary folder.  Opening takes the folder's lock (LH_LOCKED names the holder), creates what is missing, empties tmp/, starts the
+ * engine host, and brings the catalog up from checkpoint and log.
+ *
+ * The data folder:
+ *     lock        flock'ed; holds the pid and the command of its holder
+ *     objects/    the primary bucket, unless storage.root or [[storage.buckets]] say otherwise
+ *     wal/        local write-ahead logs of the append logs
+ *     tmp/        upload spools and worker folders; nothing in it outlives a restart
+ *
+ * The members are set before lakehouse_open returns and do not change until lakehouse_close; each service is thread-safe. */
+#ifndef LH_LAKEHOUSE_LAKEHOUSE_H
+#define LH_LAKEHOUSE_LAKEHOUSE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct buckets;
+struct catalog;
+struct engine;
+struct error_journal;
+struct ingest;
+struct keys;
+struct lh_config;
+struct lh_log;
+struct lh_metrics;
+struct lh_tracer;
+struct os;
+struct os_lockfile;
+
+struct lakehouse {
+    struct os *os;
+    const struct lh_config *config;
+    struct lh_log *log;
+    struct lh_metrics *metrics;
+    struct lh_tracer *tracer;
+    const char *data_dir;         /* absolute */
+    const char *tmp_dir;          /* absolute; same file system as the default bucket */
+    struct os_lockfile *lock;
+    struct buckets *buckets;
+    struct error_journal *errors;
+    struct engine *engine;
+    struct catalog *catalog;
+    struct ingest *ingest;
+    struct keys *keys;
+    int64_t started_ns;           /* os_monotonic_ns at open */
+};
+
+struct lakehouse_options {
+    struct os *os;
+    const struct lh_config *config;  /* outlives the lakehouse */
+    struct lh_log *log;              /* outlives the lakehouse */
+    struct lh_metrics *metrics;      /* outlives the lakehouse */
+    struct lh_tracer *tracer;        /* outlives the lakehouse */
+    const char *data_dir;
+    const char *command;             /* for the lock's holder line, e.g. "lakehouse serve" */
+    bool must_exist;                 /* LH_NOT_FOUND instead of creating the folder */
+};
+
+LH_CHECKED enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lakehouse **ret_lakehouse,
+                                       struct lh_err *err);
+/* Flushes the append logs, stops the workers and releases the lock.  NULL is fine. */
+void lakehouse_close(struct lakehouse *lh);
+
+#endif
