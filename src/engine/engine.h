@@ -16,28 +16,91 @@
 #include <stdint.h>
 
 struct arena;
-struct buf;
 struct engine;
 struct engine_result;
+struct lh_log;
+struct lh_metrics;
+struct os;
+
+/* ---- life ---- */
+
+/* Start from engine_config_default() and set what differs.  Strings are copied. */
+struct engine_config {
+    const char *executable;    /* exec'd as `EXECUTABLE engine-host`; NULL: this program (/proc/self/exe) */
+    const char *scratch_dir;   /* absolute; each worker gets a folder of its own in it, removed with the worker */
+    const char *const *read_roots; /* what admin workers may read: the roots of the local buckets, caches; absolute */
+    size_t read_root_count;
+
+    unsigned workers;          /* admin workers at most, and queries at one time (2) */
+    unsigned fresh_workers;    /* workers for tasks on files, besides those (2) */
+    unsigned queue_length;     /* requests waiting for a worker at most; more are LH_BUSY at once (64) */
+    int64_t queue_wait_ms;     /* LH_BUSY after this long in the queue (10 s) */
+    unsigned worker_requests;  /* an admin worker is replaced after this many requests (10,000) */
+    int64_t worker_age_ms;     /* ... or at this age (1 h) */
+    int64_t cancel_grace_ms;   /* from the interrupt to SIGKILL (1 s) */
+    int64_t start_timeout_ms;  /* a worker that is not ready by then is killed (10 s) */
+
+    unsigned threads;          /* of DuckDB in a worker; 0: one a core */
+    uint64_t memory_bytes;     /* DuckDB's memory_limit in an admin worker (2 GiB) */
+    uint64_t task_memory_bytes;/* ... in a worker for one file (512 MiB) */
+    uint64_t spill_bytes;      /* largest file that a worker may write (64 GiB) */
+    uint64_t task_cpu_seconds; /* CPU time of a worker for one file (1,800 s) */
+};
+void engine_config_default(struct engine_config *ret_config);
+
+/* Starts the host and the first worker, so that a missing library or a kernel that refuses shows here and not at the first query.
+ * `log` and `metrics` may be NULL and outlive the engine.  LH_UNAVAILABLE. */
+LH_CHECKED enum lh_code engine_open(struct os *os, const struct engine_config *config, struct lh_log *log,
+                                    struct lh_metrics *metrics, struct engine **ret_engine, struct lh_err *err);
+/* Every result must be closed and every task ended.  NULL is fine. */
+void engine_close(struct engine *e);
+
+/* The set of bucket roots changed: workers that know the old one are replaced as they come free, and requests started
+ * after this returned only get workers that know the new one. */
+void engine_set_read_roots(struct engine *e, const char *const *roots, size_t count);
+
+/* What stands between a worker and this machine, for `lakehouse check`: {"duckdb": version, "library": path, "start_ms": n,
+ * "landlock": {"abi": n, "active": b}, "seccomp": b, ...}.  A part that the kernel lacks is reported, never an error. */
+LH_CHECKED enum lh_code engine_probe(struct engine *e, json_t **ret_report, struct lh_err *err);
+
+struct engine_stats {
+    unsigned workers_idle, workers_busy, waiting;
+    uint64_t requests, crashes, workers_started, host_starts;
+    int64_t last_start_us; /* time to the last ready worker */
+};
+void engine_get_stats(struct engine *e, struct engine_stats *ret_stats);
+
+/* ---- queries ---- */
+
+/* X(NAME, "name in frames") */
+#define ENGINE_FORMATS(X)                                                                                       \
+    X(JSON, "json")       /* {"columns":[...],"rows":[[...]],"row_count":n,"truncated":b,"elapsed_ms":x} */     \
+    X(NDJSON, "ndjson")   /* one object a row */                                                                \
+    X(CSV, "csv")         /* RFC 4180 with a header line */                                                     \
+    X(ARROW, "arrow")     /* Arrow IPC stream */                                                                \
+    X(PARQUET, "parquet") /* a Parquet file */
 
 enum engine_format {
-    ENGINE_JSON,    /* {"columns":[...],"rows":[[...]],"row_count":n,"truncated":b,"elapsed_ms":x} */
-    ENGINE_NDJSON,  /* one object a row */
-    ENGINE_CSV,     /* RFC 4180 with a header line */
-    ENGINE_ARROW,   /* Arrow IPC stream */
-    ENGINE_PARQUET, /* a Parquet file */
+#define ENGINE_FORMAT_ENUM(name, text) ENGINE_##name,
+    ENGINE_FORMATS(ENGINE_FORMAT_ENUM)
+#undef ENGINE_FORMAT_ENUM
 };
+
+const char *engine_format_name(enum engine_format format);
+bool engine_format_parse(const char *name, enum engine_format *ret_format);
 
 /* What a name in the SQL text stands for.  `definition` is the SELECT that reads it (policy and merge-on-read applied); two bindings
  * of the same name are the same view exactly when their definitions are byte-equal. */
 struct engine_binding {
-    const char *name;
+    const char *name; /* as it was asked for */
     const char *definition;
 };
 
-/* Resolve the names a statement uses against the caller's one snapshot.  Called at most a few times per statement, on the calling
- * thread.  `names` are as written (case kept).  Names that are not datasets are left out of the answer: DuckDB then reports them
- * with position and hint (the resolver may add near names to *ret_suggestions for the message, in `arena`). */
+/* Resolve names against the caller's one snapshot.  Called at most a few times per statement, on the calling thread.  `names` are
+ * words of the statement that may stand for a table, as written; most are not datasets and are left out of the answer: where one
+ * is a table after all, DuckDB reports it with position and hint.  `names` NULL: the statement looks at the catalog
+ * itself (SHOW TABLES, information_schema): answer every dataset.  `ret_suggestions` may be left alone, or be set to a text for the
+ * hint where a name has near neighbours.  Everything lives in `arena`. */
 typedef enum lh_code engine_resolve_fn(void *ctx, const char *const *names, size_t count, struct arena *arena,
                                        struct engine_binding **ret_bindings, size_t *ret_count,
                                        const char **ret_suggestions, struct lh_err *err);
@@ -48,16 +111,24 @@ struct engine_query {
     enum engine_format format;
     uint64_t row_limit;        /* UINT64_MAX: none; one more row than this sets `truncated` */
     int64_t timeout_ms;        /* from now; > 0 */
-    engine_resolve_fn *resolve;
+    engine_resolve_fn *resolve; /* NULL: no name stands for a dataset */
     void *resolve_ctx;
+    /* Says which answers the resolver gives: two queries with the same epoch (not 0) have resolvers that answer every name
+     * alike, so a worker need not ask again for what it bound at that epoch.  The version of the snapshot is one.  0: always
+     * ask. */
+    uint64_t epoch;
     int cancel_fd;             /* readable (or closed) when the client is gone; -1: none */
-    const char *request_id;    /* for logs */
+    const char *request_id;    /* for logs; may be NULL */
 };
 
 /* Start a query on an `admin` worker.  On LH_OK the statement has been bound and started, the columns are known, and bytes can be read.
- * LH_SQL with err->position, caret text in the message and a hint; LH_BUSY; LH_TIMEOUT; LH_LIMIT; LH_CRASH. */
+ * LH_SQL with err->position, caret text in the message and a hint; LH_FORBIDDEN for statements other than reading ones;
+ * LH_BUSY; LH_TIMEOUT; LH_CANCELLED; LH_LIMIT; LH_CRASH. */
 LH_CHECKED enum lh_code engine_query_start(struct engine *e, const struct engine_query *query,
                                            struct engine_result **ret_result, struct lh_err *err);
+
+/* [{"name":"id","type":"BIGINT"}, ...], as long as the result. */
+const json_t *engine_result_columns(const struct engine_result *r);
 
 /* The next piece of the encoded result, valid until the next call; *ret_len 0 at the end.  An error here comes after bytes were
  * handed out: the stream must be cut, not completed. */
@@ -70,13 +141,15 @@ struct engine_result_stats {
     double elapsed_ms;  /* inside the worker */
 };
 void engine_result_stats(const struct engine_result *r, struct engine_result_stats *ret_stats);
-/* Closing before the end cancels: interrupt, then SIGKILL after a grace time.  NULL is fine. */
+/* Closing before the end cancels: interrupt, then SIGKILL after a short grace time.  NULL is fine. */
 void engine_result_close(struct engine_result *r);
 
+/* ---- tasks ---- */
+
 /* A task is trusted work other than a client's query: one JSON request, one JSON answer, files by path inside the folders the
- * task was given.  `task` names a handler in engine/worker/tasks.h ("ingest", "parquet_info", "checkpoint_write",
- * "checkpoint_read", ...).  Runs in a fresh worker of class `ingest` when `untrusted_input` is set (that file read-only,
- * `output_dir` writable, nothing else), in a pooled `admin` worker otherwise. */
+ * task was given.  `task` names a handler in engine/worker/tasks.h ("probe", ...).  With `untrusted_input` it runs in a fresh worker of
+ * class `ingest` (that file read-only, `output_dir` writable, nothing else); with only `output_dir` in a fresh worker of class
+ * `admin` that may write there; with neither in a pooled `admin` worker. */
 struct engine_task {
     const char *task;
     const json_t *request;
@@ -92,6 +165,9 @@ LH_CHECKED enum lh_code engine_run_task(struct engine *e, const struct engine_ta
 
 static inline void engine_result_auto_release(struct engine_result **r) {
     engine_result_close(*r);
+}
+static inline void engine_auto_release(struct engine **e) {
+    engine_close(*e);
 }
 
 #endif

@@ -1,0 +1,55 @@
+/* One DuckDB instance in this process, and the ways to run statements on it.
+ *
+ * A worker has one session for its whole life.  Everything here runs on the worker's main thread, which has the large stack that
+ * DuckDB's parser and binder need; only session_interrupt() may be called from another thread. */
+#ifndef LH_ENGINE_WORKER_SESSION_H
+#define LH_ENGINE_WORKER_SESSION_H
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "engine/worker/duckdb_api.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct worker_profile;
+
+struct session {
+    const struct duckdb_api *duckdb;
+    duckdb_database database;
+    duckdb_connection connection;
+    char *temp_dir; /* the worker's own folder, absolute; it may write here */
+};
+
+/* Open an in-memory database with the profile's limits and fences (see profile.h). */
+LH_CHECKED enum lh_code session_open(struct session *s, const struct duckdb_api *duckdb,
+                                     const struct worker_profile *profile, struct lh_err *err);
+void session_close(struct session *s);
+
+/* Stop the running statement at its next look.  Any thread. */
+void session_interrupt(struct session *s);
+
+/* Run statements whose rows nobody wants. */
+LH_CHECKED enum lh_code session_run(struct session *s, const char *sql, struct lh_err *err);
+/* Run one statement, materialised.  The caller destroys the result where LH_OK came back, and only then. */
+LH_CHECKED enum lh_code session_query(struct session *s, const char *sql, duckdb_result *ret_result,
+                                      struct lh_err *err);
+/* The first column of the first row as a number. */
+LH_CHECKED enum lh_code session_query_int64(struct session *s, const char *sql, int64_t *ret_value,
+                                            struct lh_err *err);
+
+/* Turn DuckDB's error text (JSON or plain, possibly NULL) into `err`: the code by its kind, position, caret text, hint.
+ * Tasks on untrusted files get LH_DATA where a statement of a client's would get LH_SQL (see sql_error.h). */
+enum lh_code session_fail(struct lh_err *err, const char *duckdb_error);
+
+/* For LH_AUTO(query_result): a result with the table that can destroy it. */
+struct query_result {
+    const struct duckdb_api *duckdb;
+    duckdb_result result;
+};
+static inline void query_result_auto_release(struct query_result *r) {
+    if (r->duckdb)
+        r->duckdb->destroy_result(&r->result);
+}
+
+#endif
