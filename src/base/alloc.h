@@ -9,6 +9,7 @@
 
 #include "base/attr.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *lh_malloc(size_t size) __attribute__((malloc, returns_nonnull));
@@ -20,7 +21,13 @@ char *lh_strndup(const char *text, size_t len) __attribute__((malloc, returns_no
 char *lh_asprintf(const char *fmt, ...) LH_PRINTF(1, 2) __attribute__((malloc, returns_nonnull));
 
 void *lh_try_malloc(size_t size) __attribute__((malloc));
+/* As realloc: on failure NULL, and `ptr` is still the caller's. */
 void *lh_try_realloc(void *ptr, size_t size);
+
+#ifdef LH_FAULTS
+/* Tests: the `n`th lh_try_ call of this thread from now on fails, once; 0 disarms. */
+void lh_alloc_fail_nth(long n);
+#endif
 
 void lh_free(void *ptr);
 
