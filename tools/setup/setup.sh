@@ -31,9 +31,9 @@ missing_packages() {
 show_progress() {
     awk '
         /newly installed/ { for (i = 1; i <= NF; i++) if ($i == "newly") total = $(i - 1) }
-        /^(Get:|Setting up )/ && total > 0 {
-            step = ($1 == "Setting") ? ++set_up : ++got
-            phase = ($1 == "Setting") ? "set up" : "downloaded"
+        /^(Get:|Unpacking |Setting up )/ && total > 0 {
+            phase = $1 == "Setting" ? "set up" : $1 == "Unpacking" ? "unpacked" : "downloaded"
+            step = ++steps[phase]
             tenth = int(step * 10 / total)
             if (tenth > last[phase] && tenth <= 10) {
                 last[phase] = tenth

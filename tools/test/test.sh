@@ -16,11 +16,20 @@ unit="$program tests/unit tests/twin tests/fuzz tests/data"
 
 say() { printf '\n== %s\n' "$*"; }
 
+# The files below these paths; what git ignores is not among them.
+list_files() {
+    if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+        git ls-files -co --exclude-standard -z -- "$@"
+    else
+        find "$@" -type f -print0 2>/dev/null
+    fi
+}
+
 content_hash() {
     {
         gcc --version 2>/dev/null | head -1
         node --version 2>/dev/null
-        git ls-files -co --exclude-standard -z -- "$@" | LC_ALL=C sort -z | xargs -0 -r sha256sum 2>/dev/null
+        list_files "$@" | LC_ALL=C sort -z | xargs -0 -r sha256sum 2>/dev/null
     } | sha256sum | cut -d' ' -f1
 }
 
