@@ -34,6 +34,7 @@ struct os {
     int (*fsync)(void *self, int fd);
     int (*fdatasync)(void *self, int fd);
     int (*ftruncate)(void *self, int fd, off_t len);
+    int (*set_mtime)(void *self, int fd, int64_t mtime_us); /* futimens(2), access time too */
     int (*fstat)(void *self, int fd, struct stat *ret_stat);
     int (*fstatat)(void *self, int dir, const char *path, struct stat *ret_stat, int flags);
     int (*link)(void *self, int old_dir, const char *old_path, int new_dir, const char *new_path);

@@ -84,6 +84,13 @@ static int real_ftruncate(void *self, int fd, off_t len) {
     return RETRY(ftruncate(fd, len));
 }
 
+static int real_set_mtime(void *self, int fd, int64_t mtime_us) {
+    (void)self;
+    const struct timespec at = {.tv_sec = mtime_us / 1000000, .tv_nsec = mtime_us % 1000000 * 1000};
+    const struct timespec both[2] = {at, at};
+    return RETRY(futimens(fd, both));
+}
+
 static int real_fstat(void *self, int fd, struct stat *ret_stat) {
     (void)self;
     return RETRY(fstat(fd, ret_stat));
@@ -219,6 +226,7 @@ static struct os real_table = {
     .fsync = real_fsync,
     .fdatasync = real_fdatasync,
     .ftruncate = real_ftruncate,
+    .set_mtime = real_set_mtime,
     .fstat = real_fstat,
     .fstatat = real_fstatat,
     .link = real_link,

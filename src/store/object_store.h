@@ -8,8 +8,13 @@
  *   S4  When a put returns LH_UNKNOWN_OUTCOME the object may or may not be there: read it back before deciding.  Any
  *       other failure means that nothing changed.
  *   S5  list returns keys in byte order and reflects every put acknowledged before the call.
- *   S6  Keys are checked here: 1 to 1,024 bytes of UTF-8, no control character, no empty, "." or ".." segment, no leading or
- *       trailing slash (LH_INVALID otherwise); nothing outside the bucket's root can be reached.
+ *   S6  Keys are checked here: 1 to 1,024 bytes of UTF-8, no control character, no empty, "." or ".." segment, none above
+ *       255 bytes, no leading or trailing slash, not below ".tmp/" (LH_INVALID otherwise); nothing outside the bucket's
+ *       root can be reached.
+ *   S7  An object cannot be the folder of another: while "a/b" is there, putting "a" is LH_INVALID, and the other way
+ *       round.  (A folder of files cannot hold both; so no store does, and objects can move between backends.)
+ *   S8  When durability fails once (an fsync), the store takes no more writes (LH_IO), and the objects whose outcome is
+ *       unknown cannot be read through it (LH_IO): reading one back must not make it look committed.
  * All calls block and are thread-safe; one writer or reader object belongs to one thread at a time.
  */
 #ifndef LH_STORE_OBJECT_STORE_H
@@ -30,11 +35,12 @@ struct object_writer;
 #define OBJECT_KEY_MAX 1024
 #define OBJECT_ETAG_MAX 72
 
+/* `ret_info` may be NULL in every call below. */
 struct object_info {
     char key[OBJECT_KEY_MAX + 1];
     uint64_t size_bytes;
-    int64_t mtime_us;              /* Unix epoch, UTC */
-    char etag[OBJECT_ETAG_MAX];    /* opaque, without quotes; changes whenever the bytes may have */
+    int64_t mtime_us;           /* Unix epoch, UTC */
+    char etag[OBJECT_ETAG_MAX]; /* opaque, without quotes; changes whenever the bytes may have */
 };
 
 /* The part of an object that a read wants.  `length` UINT64_MAX: to the end.  LH_RANGE where offset > size. */
@@ -52,6 +58,8 @@ enum object_put_mode {
 LH_CHECKED enum lh_code object_key_check(const char *key, size_t len, struct lh_err *err);
 /* The first segment starts with '_' : ours, not writable through the storage routes. */
 bool object_key_is_reserved(const char *key);
+/* The prefix of a list: "" or the beginning of a key, with or without a trailing slash. */
+LH_CHECKED enum lh_code object_prefix_check(const char *prefix, struct lh_err *err);
 
 /* Small objects in one call. */
 LH_CHECKED enum lh_code object_put(struct object_store *s, const char *key, const void *data, size_t len,
@@ -87,7 +95,9 @@ void object_reader_close(struct object_reader *r); /* NULL is fine */
 LH_CHECKED enum lh_code object_head(struct object_store *s, const char *key, struct object_info *ret_info,
                                     struct lh_err *err);
 
-/* Up to `limit` objects whose key starts with `prefix` and is greater than `after` ("" : from the start), in byte order, in the
+#define OBJECT_LIST_MAX 10000
+
+/* Up to `limit` (1 to OBJECT_LIST_MAX) objects whose key starts with `prefix` and is greater than `after` ("" : from the start), in byte order, in the
  * arena.  *ret_more tells that another page follows (continue after the last key). */
 LH_CHECKED enum lh_code object_list(struct object_store *s, const char *prefix, const char *after, size_t limit,
                                     struct arena *arena, struct object_info **ret_items, size_t *ret_count,

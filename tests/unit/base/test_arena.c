@@ -46,21 +46,17 @@ struct trail {
     char text[8];
 };
 
-static void push(struct trail *trail, char step) {
-    trail->text[strlen(trail->text)] = step;
-}
-
 static void push_a(void *ptr) {
-    push(ptr, 'a');
+    strncat(((struct trail *)ptr)->text, "a", 1);
 }
 
 static void push_b(void *ptr) {
-    push(ptr, 'b');
+    strncat(((struct trail *)ptr)->text, "b", 1);
 }
 
 static void push_c_and_defer_a(void *ptr) {
     struct trail *trail = ptr;
-    push(trail, 'c');
+    strncat(trail->text, "c", 1);
     arena_defer(trail->arena, push_a, trail);
 }
 
