@@ -21,25 +21,33 @@ mkdir -p "$target/lib" "$target/include"
 work=$(mktemp -d "$target/.fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
+# fetch PACKAGE VERSION INTEGRITY: sets tarball, a checked file in $work.  A package of several lines comes once.
+tarball="" fetched=""
+fetch() {
+    local sum
+    [ "$fetched" != "$1@$2" ] || return 0
+    echo "fetching $1 $2"
+    tarball=$(cd "$work" && npm pack --silent "$1@$2" 2>npm.log | tail -1) && [ -n "$tarball" ] || {
+        cat "$work/npm.log" >&2
+        echo "duckdb.sh: npm pack $1@$2 failed" >&2
+        exit 1
+    }
+    sum=sha512-$(openssl dgst -sha512 -binary "$work/$tarball" | openssl base64 -A)
+    if [ "$sum" != "$3" ]; then
+        echo "duckdb.sh: $1 $2 does not have the pinned checksum" >&2
+        echo "  pinned $3" >&2
+        echo "  got    $sum" >&2
+        exit 1
+    fi
+    fetched=$1@$2
+}
+
 machine=$(uname -m)
 found_library=no
 while read -r arch package version integrity file place; do
     case $arch in '' | '#'*) continue ;; esac
     [ "$arch" = any ] || [ "$arch" = "$machine" ] || continue
-    echo "fetching $package $version"
-    # npm stops with an error of its own when it is run inside a package whose manifest it dislikes: run it elsewhere.
-    tarball=$(cd "$work" && npm pack --silent "$package@$version" 2>npm.log | tail -1) && [ -n "$tarball" ] || {
-        cat "$work/npm.log" >&2
-        echo "duckdb.sh: npm pack $package@$version failed" >&2
-        exit 1
-    }
-    sum=sha512-$(openssl dgst -sha512 -binary "$work/$tarball" | openssl base64 -A)
-    if [ "$sum" != "$integrity" ]; then
-        echo "duckdb.sh: $package $version does not have the pinned checksum" >&2
-        echo "  pinned $integrity" >&2
-        echo "  got    $sum" >&2
-        exit 1
-    fi
+    fetch "$package" "$version" "$integrity"
     tar -xzf "$work/$tarball" -C "$work" "$file"
     mv -f "$work/$file" "$target/$place"
     case $place in lib/*) found_library=yes ;; esac
