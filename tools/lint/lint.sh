@@ -20,7 +20,7 @@ check() {
 # Clang builds the tree with clang-tidy beside every compilation, so ninja knows what has to be looked at again.
 tidy() {
     local hash
-    hash=$(cat .clang-tidy CMakePresets.json | sha256sum)
+    hash=$(cat .clang-tidy tests/.clang-tidy CMakePresets.json | sha256sum)
     if [ "$hash" != "$(cat build/lint.key 2>/dev/null)" ]; then
         rm -rf build/lint
         echo "$hash" >build/lint.key
