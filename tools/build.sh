@@ -16,4 +16,7 @@ if [ ! -f "build/$preset/build.ninja" ]; then
     cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 fi
 echo "== building $preset"
-exec cmake --build --preset "$preset"
+if [ -t 1 ]; then
+    exec cmake --build --preset "$preset"
+fi
+cmake --build --preset "$preset" | sed -u -e '/Re-checking globbed directories/d' -e '/^ninja: no work to do/d'

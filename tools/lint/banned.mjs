@@ -8,7 +8,7 @@ for (const line of readLines('tools/lint/banned.txt')) {
   if (found) banned.set(found[1], { folders: found[2].split(','), instead: found[3] });
 }
 // A call or an address taken as an argument; not a member (x->free), nor part of a longer name.
-const pattern = new RegExp(`(?<![\\w.*]|->)(${[...banned.keys()].join('|')})(?=\\s*[(,)])`, 'g');
+const pattern = new RegExp(`(?<![\\w.*]|->|\\bX\\()(${[...banned.keys()].join('|')})(?=\\s*[(,)])`, 'g');
 
 for (const file of cFiles('src')) {
   codeOnly(readFileSync(file, 'utf8')).split('\n').forEach((line, i) => {

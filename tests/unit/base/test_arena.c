@@ -46,17 +46,21 @@ struct trail {
     char text[8];
 };
 
+static void push(struct trail *trail, char step) {
+    trail->text[strlen(trail->text)] = step;
+}
+
 static void push_a(void *ptr) {
-    strncat(((struct trail *)ptr)->text, "a", 1);
+    push(ptr, 'a');
 }
 
 static void push_b(void *ptr) {
-    strncat(((struct trail *)ptr)->text, "b", 1);
+    push(ptr, 'b');
 }
 
 static void push_c_and_defer_a(void *ptr) {
     struct trail *trail = ptr;
-    strncat(trail->text, "c", 1);
+    push(trail, 'c');
     arena_defer(trail->arena, push_a, trail);
 }
 

@@ -1,0 +1,149 @@
+#include "base/hash.h"
+
+#include <sodium.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
+
+void lh_sha256_init(struct lh_sha256 *h) {
+    crypto_hash_sha256_init(&h->state);
+}
+
+void lh_sha256_update(struct lh_sha256 *h, const void *data, size_t len) {
+    crypto_hash_sha256_update(&h->state, data, len);
+}
+
+void lh_sha256_final(struct lh_sha256 *h, unsigned char ret_digest[LH_SHA256_BYTES]) {
+    crypto_hash_sha256_final(&h->state, ret_digest);
+}
+
+void lh_sha256(const void *data, size_t len, unsigned char ret_digest[LH_SHA256_BYTES]) {
+    crypto_hash_sha256(ret_digest, data, len);
+}
+
+void lh_sha256_hex(const void *data, size_t len, char ret_hex[LH_SHA256_HEX]) {
+    unsigned char digest[LH_SHA256_BYTES];
+    lh_sha256(data, len, digest);
+    lh_hex_encode(digest, sizeof digest, ret_hex);
+}
+
+/* The reflected Castagnoli polynomial, four bits at a step: 16 entries that anyone can recompute. */
+static uint32_t crc32c_portable(uint32_t crc, const unsigned char *at, size_t len) {
+    static const uint32_t table[16] = {
+        0x00000000, 0x105EC76F, 0x20BD8EDE, 0x30E349B1, 0x417B1DBC, 0x5125DAD3, 0x61C69362, 0x7198540D,
+        0x82F63B78, 0x92A8FC17, 0xA24BB5A6, 0xB21572C9, 0xC38D26C4, 0xD3D3E1AB, 0xE330A81A, 0xF36E6F75,
+    };
+    for (size_t i = 0; i < len; i++) {
+        crc ^= at[i];
+        crc = table[crc & 15] ^ crc >> 4;
+        crc = table[crc & 15] ^ crc >> 4;
+    }
+    return crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse(uint32_t crc, const unsigned char *at, size_t len) {
+    uint64_t wide = crc;
+    for (; len >= 8; at += 8, len -= 8) {
+        uint64_t word;
+        memcpy(&word, at, 8);
+        wide = _mm_crc32_u64(wide, word);
+    }
+    crc = (uint32_t)wide;
+    for (; len > 0; at++, len--)
+        crc = _mm_crc32_u8(crc, *at);
+    return crc;
+}
+#endif
+
+uint32_t lh_crc32c(uint32_t crc, const void *data, size_t len) {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("sse4.2"))
+        return ~crc32c_sse(~crc, data, len);
+#endif
+    return ~crc32c_portable(~crc, data, len);
+}
+
+uint64_t lh_fnv64(const void *data, size_t len) {
+    const unsigned char *at = data;
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ at[i]) * 0x100000001B3u;
+    return hash;
+}
+
+void lh_hex_encode(const void *data, size_t len, char *ret_hex) {
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *at = data;
+    for (size_t i = 0; i < len; i++) {
+        ret_hex[2 * i] = digits[at[i] >> 4];
+        ret_hex[2 * i + 1] = digits[at[i] & 15];
+    }
+    ret_hex[2 * len] = '\0';
+}
+
+static int hex_value(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool lh_hex_decode(const char *hex, size_t hex_len, void *ret_data, size_t len) {
+    unsigned char *at = ret_data;
+    if (hex_len != 2 * len)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        int high = hex_value(hex[2 * i]);
+        int low = hex_value(hex[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        at[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+static void encode_variant(const void *data, size_t len, int variant, struct buf *out) {
+    size_t size = sodium_base64_encoded_len(len, variant); /* with the terminator */
+    buf_reserve(out, size);
+    sodium_bin2base64(out->data + out->len, size, data, len, variant);
+    out->len += size - 1;
+}
+
+static bool decode_variant(const char *text, size_t len, int variant, struct buf *out) {
+    size_t got = 0;
+    const char *end = NULL;
+    buf_reserve(out, len / 4 * 3 + 3);
+    unsigned char *at = (unsigned char *)out->data + out->len;
+    bool whole = sodium_base642bin(at, len / 4 * 3 + 3, text, len, NULL, &got, &end, variant) == 0 && end == text + len;
+    buf_truncate(out, out->len + (whole ? got : 0));
+    return whole;
+}
+
+void lh_base64_encode(const void *data, size_t len, struct buf *out) {
+    encode_variant(data, len, sodium_base64_VARIANT_ORIGINAL, out);
+}
+
+void lh_base64url_encode(const void *data, size_t len, struct buf *out) {
+    encode_variant(data, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING, out);
+}
+
+bool lh_base64_decode(const char *text, size_t len, struct buf *out) {
+    return decode_variant(text, len, sodium_base64_VARIANT_ORIGINAL, out);
+}
+
+bool lh_base64url_decode(const char *text, size_t len, struct buf *out) {
+    return decode_variant(text, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING, out);
+}
+
+bool lh_equal_constant_time(const void *a, const void *b, size_t len) {
+    return sodium_memcmp(a, b, len) == 0;
+}
+
+void lh_wipe(void *data, size_t len) {
+    sodium_memzero(data, len);
+}
