@@ -14,7 +14,11 @@
 #include <stdint.h>
 
 struct arena;
+struct buf;
+struct gateway;
 struct lakehouse;
+struct lh_log;
+struct lh_trace_context;
 struct principal;
 struct request;
 
@@ -22,9 +26,17 @@ struct arena *request_arena(struct request *rq);
 struct lakehouse *request_lakehouse(struct request *rq); /* the services */
 const struct principal *request_principal(struct request *rq);
 const char *request_id(struct request *rq);
+const char *request_path(struct request *rq); /* decoded */
+const char *request_peer(struct request *rq); /* the client's address */
+bool request_is_head(struct request *rq);     /* answer as for GET; what is written is not sent */
+struct gateway *request_gateway(struct request *rq);
+struct lh_log *request_log(struct request *rq); /* adds the request's ids to what is logged */
+const struct lh_trace_context *request_trace(struct request *rq); /* the parent for spans of the request's parts */
 int64_t request_deadline_ns(struct request *rq); /* os_monotonic_ns; INT64_MAX: none */
-/* Readable when the client has gone; for engine_query.cancel_fd.  -1 until first asked for on connections that cannot tell. */
+/* Readable when the client has gone or the deadline has passed; for engine_query.cancel_fd.  Lives as long as the request. */
 int request_cancel_fd(struct request *rq);
+/* The same question asked: LH_CANCELLED or LH_TIMEOUT; for loops that neither read nor write. */
+LH_CHECKED enum lh_code request_check(struct request *rq, struct lh_err *err);
 
 /* Path parameters by the name in the route ("name" in /catalog/datasets/by-name/{name}); decoded; never NULL for a name the route has.
  * A {*key} parameter takes the rest of the path with its slashes. */
@@ -41,6 +53,8 @@ int64_t request_body_length(struct request *rq);
  * LH_TOO_LARGE over the route's limit. */
 LH_CHECKED enum lh_code request_body_read(struct request *rq, void *data, size_t cap, size_t *ret_len,
                                           struct lh_err *err);
+/* The whole body, appended. */
+LH_CHECKED enum lh_code request_body_text(struct request *rq, struct buf *out, struct lh_err *err);
 /* The whole body as one JSON object (media type checked), in the request's lifetime. */
 LH_CHECKED enum lh_code request_body_json(struct request *rq, json_t **ret_json, struct lh_err *err);
 
