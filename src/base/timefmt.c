@@ -185,7 +185,12 @@ bool lh_time_parse(const char *text, size_t len, int64_t *ret_unix_us) {
     }
     if (r.at != r.end || !valid_civil(&c))
         return false;
-    *ret_unix_us = lh_us_from_civil(&c) - offset * 60 * US_PER_SECOND;
+    int64_t unix_us = lh_us_from_civil(&c) - offset * 60 * US_PER_SECOND;
+    struct lh_civil utc; /* an offset can lead out of the years that have a form */
+    lh_civil_from_us(unix_us, &utc);
+    if (utc.year < 1 || utc.year > 9999)
+        return false;
+    *ret_unix_us = unix_us;
     return true;
 }
 

@@ -10,9 +10,10 @@ shift || true
 tools/build.sh fuzz || exit 1
 
 failed=0
-for program in build/fuzz/fuzz/fuzz_*; do
-    [ -x "$program" ] || continue
-    target=${program##*/fuzz_}
+for source in tests/fuzz/fuzz_*.c; do
+    target=$(basename "${source%.c}")
+    target=${target#fuzz_}
+    program=build/fuzz/fuzz/fuzz_$target
     case " ${*:-$target} " in *" $target "*) ;; *) continue ;; esac
     seeds=tests/fuzz/corpus/$target
     learned=build/fuzz-corpus/$target
