@@ -57,7 +57,8 @@ struct lh_tracer_options {
     void *clock_self;
 };
 
-struct lh_tracer *lh_tracer_new(const struct lh_tracer_options *options); /* starts its thread */
+/* Starts its thread; NULL where the system gives none. */
+struct lh_tracer *lh_tracer_new(const struct lh_tracer_options *options);
 void lh_tracer_free(struct lh_tracer *t); /* flushes, joins; NULL is fine */
 uint64_t lh_tracer_dropped(const struct lh_tracer *t);
 

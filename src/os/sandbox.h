@@ -3,7 +3,7 @@
  *
  * What is fenced: privileges (no_new_privs), life (PDEATHSIG), resources (rlimits), files (Landlock: nothing but the
  * listed paths), system calls (seccomp: no sockets but the ones held, no exec, no ptrace, no mount, no bpf, no io_uring,
- * no keys, signals to itself only, no new processes).  Threads, memory maps and file I/O go on working, so that
+ * no keys, signals to itself only, no new processes, no change of modes, owners or attributes).  Threads, memory maps and file I/O go on working, so that
  * DuckDB runs inside.  What the kernel lacks is reported, the rest still holds. */
 #ifndef LH_OS_SANDBOX_H
 #define LH_OS_SANDBOX_H
@@ -26,7 +26,7 @@ struct os_sandbox {
 
     /* 0 leaves a limit as it is. */
     uint64_t address_space_bytes;
-    uint64_t cpu_seconds; /* SIGKILL above it */
+    uint64_t cpu_seconds; /* SIGXCPU above it, which ends the process */
     uint64_t file_bytes;
     uint64_t open_files;
     uint64_t stack_bytes;
@@ -39,7 +39,7 @@ struct os_sandbox_state {
 };
 
 /* Fence the calling process; call it while it has one thread.  Core dumps are turned off, the environment emptied and
- * the process made undumpable in any case.  On failure (LH_INTERNAL) some fences may stand already: end the process. */
+ * the process made undumpable in any case.  On failure some fences may stand already: end the process. */
 LH_CHECKED enum lh_code os_sandbox_enter(const struct os_sandbox *sandbox, struct os_sandbox_state *ret_state,
                                          struct lh_err *err);
 
