@@ -4,7 +4,7 @@
  * Order of precedence: LAKEHOUSE__SECTION__KEY in the environment, the file, the default.  An unknown key is an error
  * with a suggestion; every error names file, line, key and what is allowed.
  *
- * Adding a key: one row below; then `make config-doc` (or the message of the failing test) renews lakehouse.toml. */
+ * Adding a key: one row below; then LAKEHOUSE_RENEW=1 build/release/tests/unit_base_config renews lakehouse.toml. */
 #ifndef LH_BASE_CONFIG_H
 #define LH_BASE_CONFIG_H
 
