@@ -74,8 +74,10 @@ LH_PRINTF(3, 0) static void format_into(char *field, size_t size, const char *fm
         trim_torn_utf8(field);
 }
 
-/* The arguments may point into `err` itself (wrapping an error in another), so the new one is built aside. */
-enum lh_code lh_err_set(struct lh_err *err, enum lh_code code, int os_errno, const char *file, int line,
+/* The names stand in parentheses because the header wraps them in macros for clang's analyzer.
+ *
+ * The arguments may point into `err` itself (wrapping an error in another), so the new one is built aside. */
+enum lh_code (lh_err_set)(struct lh_err *err, enum lh_code code, int os_errno, const char *file, int line,
                         const char *fmt, ...) {
     struct lh_err fresh = {.code = code, .os_errno = os_errno, .file = file, .line = line};
     va_list args;
@@ -102,7 +104,7 @@ static enum lh_code code_of_errno(int os_errno) {
     }
 }
 
-enum lh_code lh_err_set_errno(struct lh_err *err, int os_errno, const char *file, int line, const char *fmt, ...) {
+enum lh_code (lh_err_set_errno)(struct lh_err *err, int os_errno, const char *file, int line, const char *fmt, ...) {
     struct lh_err fresh = {.code = code_of_errno(os_errno), .os_errno = os_errno, .file = file, .line = line};
     va_list args;
     va_start(args, fmt);
@@ -119,7 +121,7 @@ enum lh_code lh_err_set_errno(struct lh_err *err, int os_errno, const char *file
     return err->code;
 }
 
-enum lh_code lh_err_context(struct lh_err *err, const char *fmt, ...) {
+enum lh_code (lh_err_context)(struct lh_err *err, const char *fmt, ...) {
     char message[sizeof err->message];
     va_list args;
     va_start(args, fmt);
@@ -134,7 +136,7 @@ enum lh_code lh_err_context(struct lh_err *err, const char *fmt, ...) {
     return err->code;
 }
 
-enum lh_code lh_err_hint(struct lh_err *err, const char *fmt, ...) {
+enum lh_code (lh_err_hint)(struct lh_err *err, const char *fmt, ...) {
     char hint[sizeof err->hint];
     va_list args;
     va_start(args, fmt);
@@ -144,7 +146,7 @@ enum lh_code lh_err_hint(struct lh_err *err, const char *fmt, ...) {
     return err->code;
 }
 
-enum lh_code lh_err_detail(struct lh_err *err, const char *fmt, ...) {
+enum lh_code (lh_err_detail)(struct lh_err *err, const char *fmt, ...) {
     char detail[sizeof err->detail];
     va_list args;
     va_start(args, fmt);

@@ -88,6 +88,21 @@ enum lh_code lh_err_context(struct lh_err *err, const char *fmt, ...) LH_PRINTF(
 enum lh_code lh_err_hint(struct lh_err *err, const char *fmt, ...) LH_PRINTF(2, 3);
 enum lh_code lh_err_detail(struct lh_err *err, const char *fmt, ...) LH_PRINTF(2, 3);
 
+/* What every caller knows and clang's analyzer cannot see from another file: these never return LH_OK, so the outputs of
+ * a function that returned LH_OK were set. */
+#ifdef __clang_analyzer__
+static inline enum lh_code lh_err_is_failure(enum lh_code code) {
+    if (code == LH_OK)
+        __builtin_unreachable();
+    return code;
+}
+#define lh_err_set(...) lh_err_is_failure(lh_err_set(__VA_ARGS__))
+#define lh_err_set_errno(...) lh_err_is_failure(lh_err_set_errno(__VA_ARGS__))
+#define lh_err_context(...) lh_err_is_failure(lh_err_context(__VA_ARGS__))
+#define lh_err_hint(...) lh_err_is_failure(lh_err_hint(__VA_ARGS__))
+#define lh_err_detail(...) lh_err_is_failure(lh_err_detail(__VA_ARGS__))
+#endif
+
 /* The table.  Any value is accepted; one that is not in the table reads as INTERNAL. */
 const char *lh_code_name(enum lh_code code);  /* "not_found" */
 const char *lh_code_title(enum lh_code code); /* "not found" */

@@ -12,17 +12,23 @@
 
 #define BACKLOG 1024
 
-static void describe(const struct sockaddr *address, struct listener *l) {
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static void describe(const union address *address, struct listener *l) {
     char text[INET6_ADDRSTRLEN];
-    if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)(const void *)address;
+    if (address->any.sa_family == AF_INET6) {
+        const struct sockaddr_in6 *a = &address->v6;
         inet_ntop(AF_INET6, &a->sin6_addr, text, sizeof text);
         snprintf(l->host, sizeof l->host, "[%s]", text);
         l->loopback = IN6_IS_ADDR_LOOPBACK(&a->sin6_addr);
         l->port = ntohs(a->sin6_port);
         l->ipv6 = true;
     } else {
-        const struct sockaddr_in *a = (const struct sockaddr_in *)(const void *)address;
+        const struct sockaddr_in *a = &address->v4;
         inet_ntop(AF_INET, &a->sin_addr, text, sizeof text);
         snprintf(l->host, sizeof l->host, "%s", text);
         l->loopback = (ntohl(a->sin_addr.s_addr) >> 24) == 127;
@@ -47,14 +53,14 @@ static enum lh_code bind_address(const struct addrinfo *a, const char *host, uin
         }
         return lh_fail_errno(err, failed, "listening on %s port %u", host, (unsigned)port);
     }
-    struct sockaddr_storage bound;
+    union address bound = {.v6 = {0}};
     socklen_t len = sizeof bound;
-    if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0) {
+    if (getsockname(fd, &bound.any, &len) != 0) {
         int failed = errno;
         close(fd);
         return lh_fail_errno(err, failed, "asking for the bound address");
     }
-    describe((const struct sockaddr *)&bound, l);
+    describe(&bound, l);
     l->fd = fd;
     return LH_OK;
 }
@@ -65,7 +71,7 @@ enum lh_code listen_open(const char *host, uint16_t port, struct listener *ret_l
     char service[8];
     snprintf(service, sizeof service, "%u", (unsigned)port);
     int failed = getaddrinfo(host, service, &wanted, &found);
-    if (failed) {
+    if (failed || !found) {
         lh_fail(err, LH_USAGE, "the address %.200s does not resolve: %s", host, gai_strerror(failed));
         return lh_err_hint(err, "give a numeric address such as 127.0.0.1, 0.0.0.0 or ::1");
     }

@@ -117,7 +117,7 @@ static enum lh_code local_reader_open(struct object_store *base, const char *key
                                       struct lh_err *err) {
     struct local_store *s = local_of(base);
     int fd = -1;
-    struct os_stat st;
+    struct os_stat st = {0};
     LH_TRY(open_object(s, key, &fd, &st, err));
     uint64_t offset = 0;
     uint64_t length = 0;
@@ -171,7 +171,7 @@ static enum lh_code local_head(struct object_store *base, const char *key, struc
                                struct lh_err *err) {
     struct local_store *s = local_of(base);
     int fd = -1;
-    struct os_stat st;
+    struct os_stat st = {0};
     LH_TRY(open_object(s, key, &fd, &st, err));
     os_close(s->os, fd);
     local_fill_info(key, &st, ret_info);
@@ -231,7 +231,7 @@ static void remove_stale(struct local_store *s) {
     int64_t before = os_realtime_us(s->os) - STALE_US;
     for (size_t i = 0; i < count; i++) {
         LH_AUTO(mem) char *path = lh_asprintf(LOCAL_TEMPORARY "/%s", entries[i].name);
-        struct os_stat st;
+        struct os_stat st = {0};
         if (entries[i].is_file && os_stat_at(s->os, s->root_fd, path, &st, &ignored) == LH_OK && st.mtime_us < before)
             lh_ignore(os_unlink(s->os, s->root_fd, path, &ignored));
     }
@@ -274,7 +274,7 @@ static enum lh_code absolute_path(const char *path, char **ret_path, struct lh_e
 }
 
 static enum lh_code open_root(struct local_store *s, struct lh_err *err) {
-    struct os_stat st;
+    struct os_stat st = {0};
     LH_TRY(os_mkdir_all(s->os, AT_FDCWD, s->root, 0777, err));
     LH_TRY(os_open(s->os, AT_FDCWD, s->root, O_RDONLY | O_DIRECTORY, 0, 0, &s->root_fd, err));
     LH_TRY(os_fstat(s->os, s->root_fd, s->root, &st, err));
