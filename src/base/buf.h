@@ -4,7 +4,7 @@
 #ifndef LH_BASE_BUF_H
 #define LH_BASE_BUF_H
 
-#include "base/attr.h"
+#include "base/cleanup.h"
 
 #include <stdarg.h>
 #include <stddef.h>

@@ -27,6 +27,8 @@
 #define LH_CONFIG_SERVER(X)                                                                                            \
     X(STRING, listen, "127.0.0.1:3100", "ADDRESS:PORT", "Address of the HTTP interface; port 0 takes a free one")      \
     X(BOOL, insecure, "false", "", "Serve a non-loopback address without authentication")                              \
+    X(STRING, tls_cert, "", "a PEM file", "Certificate chain; with tls_key the server speaks HTTPS")                   \
+    X(STRING, tls_key, "", "a PEM file", "Private key of the certificate; nobody else may be able to read the file")   \
     X(INT, io_threads, "2", "1..64", "Threads that move bytes on HTTP connections")                                    \
     X(INT, threads, "16", "1..512", "Threads that run request handlers")                                               \
     X(INT, max_connections, "1024", "8..65536", "Open connections at one time")                                        \

@@ -73,7 +73,9 @@ static void connection_opened(struct gateway *g, struct MHD_Connection *mhd, voi
     struct connection *c = lh_calloc(1, sizeof *c);
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const struct sockaddr *peer = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-    if (peer->sa_family == AF_INET6)
+    if (peer->sa_family == AF_UNIX)
+        snprintf(c->peer_text, sizeof c->peer_text, "local");
+    else if (peer->sa_family == AF_INET6)
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, c->peer_text,
                   sizeof c->peer_text);
     else
@@ -203,7 +205,10 @@ static void free_gateway(struct gateway *g) {
 
 static enum lh_code start(struct gateway *g, struct listener *l, struct lh_err *err) {
     LH_TRY(load_tls(g, err));
-    LH_TRY(listen_open(g->options.host, g->options.port, l, err));
+    if (g->options.unix_path)
+        LH_TRY(listen_open_unix(g->options.unix_path, l, err));
+    else
+        LH_TRY(listen_open(g->options.host, g->options.port, l, err));
     LH_TRY(decide_auth(g, l, err));
     g->url = lh_asprintf("%s://%s:%u", g->tls_cert ? "https" : "http", l->host, (unsigned)l->port);
     LH_TRY(watch_new(g, &g->watch, err));

@@ -40,6 +40,7 @@ struct gateway_options {
 
     const char *host;           /* an address or a name; IPv6 without brackets */
     uint16_t port;              /* 0: any free one */
+    const char *unix_path;      /* a private Unix socket instead of host and port; NULL: none */
     bool insecure;
     enum gateway_auth auth;
     const char *tls_cert, *tls_key; /* PEM files, both or neither */

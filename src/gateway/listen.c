@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG 1024
@@ -82,6 +84,25 @@ enum lh_code listen_open(const char *host, uint16_t port, struct listener *ret_l
     enum lh_code code = bind_address(chosen, host, port, ret_listener, err);
     freeaddrinfo(found);
     return code;
+}
+
+enum lh_code listen_open_unix(const char *path, struct listener *ret_listener, struct lh_err *err) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+    if (len >= sizeof address.sun_path)
+        return lh_fail(err, LH_USAGE, "the socket path %s is longer than %zu bytes", path, sizeof address.sun_path - 1);
+    memcpy(address.sun_path, path, len);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return lh_fail_errno(err, errno, "making a socket");
+    if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || chmod(path, 0600) != 0 ||
+        listen(fd, BACKLOG) != 0) {
+        int failed = errno;
+        close(fd);
+        return lh_fail_errno(err, failed, "listening on %s", path);
+    }
+    *ret_listener = (struct listener){.fd = fd, .loopback = true, .host = "localhost"};
+    return LH_OK;
 }
 
 enum lh_code listen_parse(const char *text, char ret_host[256], uint16_t *ret_port, struct lh_err *err) {

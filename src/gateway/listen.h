@@ -20,6 +20,10 @@ struct listener {
 LH_CHECKED enum lh_code listen_open(const char *host, uint16_t port, struct listener *ret_listener,
                                     struct lh_err *err);
 
+/* A Unix socket at `path` that only this user may connect to (mode 0600); counts as loopback, with host "localhost" and port 0.
+ * LH_USAGE where the path is too long for a socket. */
+LH_CHECKED enum lh_code listen_open_unix(const char *path, struct listener *ret_listener, struct lh_err *err);
+
 /* "ADDRESS:PORT" or "[IPV6]:PORT" in two; LH_USAGE. */
 LH_CHECKED enum lh_code listen_parse(const char *text, char ret_host[256], uint16_t *ret_port, struct lh_err *err);
 

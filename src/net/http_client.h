@@ -20,7 +20,8 @@ struct http_client;
 /* Once, in main, before the first thread: libcurl's own set-up. */
 LH_CHECKED enum lh_code http_client_global_init(struct lh_err *err);
 
-LH_CHECKED enum lh_code http_client_new(struct http_client **ret_client, struct lh_err *err);
+/* `unix_path`: every request goes over this Unix socket, whatever host its URL names; NULL: by TCP. */
+LH_CHECKED enum lh_code http_client_new(const char *unix_path, struct http_client **ret_client, struct lh_err *err);
 void http_client_free(struct http_client *client); /* no call may be running; NULL is fine */
 
 struct http_header {
