@@ -80,6 +80,7 @@
     X(data_chunk_get_column_count)      \
     X(data_chunk_get_vector)            \
     X(vector_size)                      \
+    X(vector_reference_vector)          \
     X(vector_get_data)                  \
     X(vector_get_validity)              \
     X(vector_get_column_type)           \
