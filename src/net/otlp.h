@@ -24,7 +24,7 @@ LH_CHECKED enum lh_code otlp_exporter_new(struct os *os, struct http_client *cli
 void otlp_exporter_free(struct otlp_exporter *exporter); /* after the tracer; NULL is fine */
 
 /* lh_tracer_options.sink, with the exporter as sink_self. */
-void otlp_exporter_sink(void *exporter, const struct lh_span *spans, size_t count);
+void otlp_exporter_sink(void *sink_self, const struct lh_span *spans, size_t count);
 uint64_t otlp_exporter_dropped(const struct otlp_exporter *exporter);
 
 /* The body of one export request; for the sink and for tests. */
