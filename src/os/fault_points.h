@@ -6,6 +6,7 @@
 #define LH_FAULT_POINTS(X)                                                                          \
     X("append_log.after_append", "a record is in the local log, not yet flushed")                   \
     X("append_log.after_batch", "a batch object is written, its local log still stands")            \
+    X("append_log.after_compact", "a merged batch object is written, the merged ones still stand")  \
     X("append_log.before_fsync", "records of a group are written, none acknowledged")               \
     X("catalog.after_checkpoint", "a checkpoint object is written, not yet used")                   \
     X("catalog.after_commit", "the commit record is durable, the snapshot in memory still old")     \
