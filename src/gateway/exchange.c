@@ -6,8 +6,9 @@
  *                                  handler wants the body -> resumed, body -> ring, suspended when it is full
  *                                  response ready -> resumed -> (rest of the body swallowed) -> answered
  *
- * libmicrohttpd takes a response in two places only: before it reads the body, and after the whole of it.  A handler that
- * answers in between therefore waits for the rest, up to DRAIN_MAX_BYTES, after which the connection is cut. */
+ * libmicrohttpd takes a response in two places only: at the head, after which it ends the connection, and after the whole
+ * request.  A handler that answers before the body has come therefore waits for the rest, up to DRAIN_MAX_BYTES, after
+ * which the connection is cut; closing with bytes unread would make the client lose the answer. */
 #include "gateway/exchange.h"
 
 #include "base/arena.h"
@@ -18,17 +19,22 @@
 
 #include <string.h>
 
+/* Locked, at the head, the response ready: may the rest of the request be read first?  Where it may not, the answer goes
+ * out at once and libmicrohttpd ends the connection after it. */
+static enum MHD_Result answer_at_head(struct request *rq) {
+    bool body_comes = rq->verdict.has_body && !rq->verdict.expects_continue &&
+                      rq->verdict.body_length <= (int64_t)DRAIN_MAX_BYTES;
+    if (rq->close || (rq->verdict.has_body && !body_comes))
+        return response_hand_over(rq);
+    rq->past_head = true;
+    rq->discard = true;
+    return MHD_YES;
+}
+
 static enum MHD_Result answer_error(struct request *rq, const struct lh_err *err) {
     response_problem(rq, err);
     pthread_mutex_lock(&rq->lock);
-    enum MHD_Result result = MHD_YES;
-    if (rq->verdict.has_body && !rq->close && !rq->verdict.expects_continue &&
-        rq->verdict.body_length <= (int64_t)DRAIN_MAX_BYTES) {
-        rq->past_head = true;
-        rq->discard = true;
-    } else {
-        result = response_hand_over(rq);
-    }
+    enum MHD_Result result = answer_at_head(rq);
     pthread_mutex_unlock(&rq->lock);
     return result;
 }
@@ -59,18 +65,24 @@ void exchange_run(void *request) {
     request_unref(rq);
 }
 
+/* Locked.  Wait for the handler. */
+static void suspend(struct request *rq) {
+    rq->suspended = true;
+    MHD_suspend_connection(rq->mhd);
+}
+
 static enum MHD_Result start_handler(struct request *rq) {
     struct gateway *g = rq->gateway;
     watch_hangup(g->watch, rq->connection);
     pthread_mutex_lock(&rq->lock);
     rq->refs++;
     bool taken = pool_push(g->pool, rq);
-    if (taken) {
-        rq->suspended = true;
-        MHD_suspend_connection(rq->mhd);
-    } else {
+    if (!taken)
         rq->refs--;
-    }
+    else if (rq->verdict.has_body)
+        suspend(rq); /* the handler decides whether the body is read */
+    else
+        rq->past_head = true;
     pthread_mutex_unlock(&rq->lock);
     if (taken)
         return MHD_YES;
@@ -91,15 +103,9 @@ static enum MHD_Result begin(struct request *rq, const char *method, const char 
         return start_handler(rq);
     run_handler(rq);
     pthread_mutex_lock(&rq->lock);
-    enum MHD_Result result = response_hand_over(rq);
+    enum MHD_Result result = answer_at_head(rq);
     pthread_mutex_unlock(&rq->lock);
     return result;
-}
-
-/* Locked.  Wait for the handler. */
-static void suspend(struct request *rq) {
-    rq->suspended = true;
-    MHD_suspend_connection(rq->mhd);
 }
 
 static enum MHD_Result take_body(struct request *rq, const char *upload, size_t *upload_size) {
@@ -127,20 +133,16 @@ static enum MHD_Result take_body(struct request *rq, const char *upload, size_t 
 
 /* A call without body bytes: either the head's again, after a resume, or the one after the whole body. */
 static enum MHD_Result proceed(struct request *rq) {
-    if (!rq->past_head && rq->verdict.has_body) {
-        if (rq->ready) {
-            if (rq->verdict.expects_continue || rq->verdict.body_length > (int64_t)DRAIN_MAX_BYTES)
-                return response_hand_over(rq);
-            rq->discard = true;
+    if (!rq->past_head) {
+        if (rq->ready)
+            return answer_at_head(rq);
+        if (rq->want_body)
             rq->past_head = true;
-        } else if (rq->want_body) {
-            rq->past_head = true;
-        } else {
+        else
             suspend(rq);
-        }
         return MHD_YES;
     }
-    if (rq->past_head && !rq->body_ended) {
+    if (!rq->body_ended) {
         rq->body_ended = true;
         pthread_cond_broadcast(&rq->wake);
     }

@@ -1,0 +1,76 @@
+/* Every route there is.  README.md says how to add one. */
+#include "gateway/routes.h"
+
+#include "base/attr.h"
+
+#define OPS "Operations"
+#define STORAGE "Storage"
+#define ACCESS "Access"
+
+#define LIST_LIMIT {"limit", "integer", "items on a page", false}
+#define PAGE_TOKEN {"page_token", "string", "next_page_token of the page before", false}
+#define IF_MATCH {"If-Match", "string", "only where the object's ETag is one of these", true}
+#define IF_NONE_MATCH_GET {"If-None-Match", "string", "304 where the object's ETag is one of these", true}
+#define IF_NONE_MATCH_PUT {"If-None-Match", "string", "`*`: only where there is no object yet, atomically; else 412", true}
+#define RANGE {"Range", "string", "one range of bytes: bytes=0-99, bytes=100-, bytes=-50", true}
+#define IF_RANGE {"If-Range", "string", "the range only where this is the ETag, else the whole", true}
+#define PREFIX {"prefix", "string", "keys that start with this", false}
+
+const struct route gateway_routes[] = {
+    {HTTP_GET, "/health", handle_health, ACCESS_PUBLIC, BODY_NONE, ROUTE_INLINE | ROUTE_PROBE, OPS,
+     "Is the process alive", NULL, "Health", {{0}}},
+    {HTTP_GET, "/ready", handle_ready, ACCESS_PUBLIC, BODY_NONE, ROUTE_PROBE, OPS,
+     "Do all parts work; 503 names the one that does not", NULL, "Ready", {{0}}},
+    {HTTP_GET, "/metrics", handle_metrics, ACCESS_ANY, BODY_NONE, ROUTE_PROBE, OPS, "Metrics in Prometheus' text format",
+     NULL, "text/plain", {{0}}},
+    {HTTP_GET, "/openapi.json", handle_openapi, ACCESS_PUBLIC, BODY_NONE, 0, OPS, "This interface, described for programs",
+     NULL, "application/json", {{0}}},
+    {HTTP_GET, "/", handle_landing, ACCESS_PUBLIC, BODY_NONE, 0, OPS, "A page that lists the routes and the next steps",
+     NULL, "text/html", {{0}}},
+
+    {HTTP_GET, "/storage/objects", handle_object_list, ACCESS_ADMIN, BODY_NONE, 0, STORAGE,
+     "List objects of the primary bucket", NULL, "ObjectList", {PREFIX, LIST_LIMIT, PAGE_TOKEN}},
+    {HTTP_PUT, "/storage/objects/{*key}", handle_object_put, ACCESS_ADMIN, BODY_UPLOAD, ROUTE_LONG, STORAGE,
+     "Store an object in the primary bucket; durable when answered", "application/octet-stream", "Object",
+     {IF_MATCH, IF_NONE_MATCH_PUT}},
+    {HTTP_GET, "/storage/objects/{*key}", handle_object_get, ACCESS_ADMIN, BODY_NONE, ROUTE_LONG, STORAGE,
+     "Fetch an object of the primary bucket, or a range of it", NULL, "application/octet-stream",
+     {IF_MATCH, IF_NONE_MATCH_GET, RANGE, IF_RANGE}},
+    {HTTP_DELETE, "/storage/objects/{*key}", handle_object_delete, ACCESS_ADMIN, BODY_NONE, 0, STORAGE,
+     "Delete an object of the primary bucket", NULL, NULL, {{0}}},
+    {HTTP_GET, "/storage/buckets", handle_bucket_list, ACCESS_ADMIN, BODY_NONE, 0, STORAGE,
+     "List the buckets, and whether each can be reached", NULL, "BucketList", {{0}}},
+    {HTTP_POST, "/storage/buckets", handle_bucket_add, ACCESS_ADMIN, BODY_JSON, 0, STORAGE,
+     "Add a bucket; kept across restarts", "BucketRequest", "Bucket", {{0}}},
+    {HTTP_DELETE, "/storage/buckets/{name}", handle_bucket_remove, ACCESS_ADMIN, BODY_NONE, 0, STORAGE,
+     "Forget a bucket; its objects stay where they are", NULL, NULL, {{0}}},
+    {HTTP_GET, "/storage/bucket-health", handle_bucket_health, ACCESS_ADMIN, BODY_NONE, 0, STORAGE,
+     "Can every bucket be reached", NULL, "BucketHealth", {{0}}},
+    {HTTP_GET, "/storage/buckets/{bucket}/objects", handle_object_list, ACCESS_ADMIN, BODY_NONE, 0, STORAGE,
+     "List objects of a bucket", NULL, "ObjectList", {PREFIX, LIST_LIMIT, PAGE_TOKEN}},
+    {HTTP_PUT, "/storage/buckets/{bucket}/objects/{*key}", handle_object_put, ACCESS_ADMIN, BODY_UPLOAD, ROUTE_LONG,
+     STORAGE, "Store an object in a bucket; durable when answered", "application/octet-stream", "Object",
+     {IF_MATCH, IF_NONE_MATCH_PUT}},
+    {HTTP_GET, "/storage/buckets/{bucket}/objects/{*key}", handle_object_get, ACCESS_ADMIN, BODY_NONE, ROUTE_LONG,
+     STORAGE, "Fetch an object of a bucket, or a range of it", NULL, "application/octet-stream",
+     {IF_MATCH, IF_NONE_MATCH_GET, RANGE, IF_RANGE}},
+    {HTTP_DELETE, "/storage/buckets/{bucket}/objects/{*key}", handle_object_delete, ACCESS_ADMIN, BODY_NONE, 0, STORAGE,
+     "Delete an object of a bucket", NULL, NULL, {{0}}},
+    {HTTP_GET, "/storage/errors", handle_error_list, ACCESS_ADMIN, BODY_NONE, 0, STORAGE,
+     "What failed on buckets, newest first", NULL, "ErrorList",
+     {{"bucket", "string", "failures of this bucket", false},
+      {"since", "string", "at or after this time (RFC 3339)", false},
+      LIST_LIMIT}},
+    {HTTP_POST, "/storage/errors/flush", handle_error_flush, ACCESS_ADMIN, BODY_JSON, 0, STORAGE,
+     "Move the journal's local records into the bucket now", NULL, "ErrorFlush", {{0}}},
+    {HTTP_POST, "/storage/errors/compact", handle_error_compact, ACCESS_ADMIN, BODY_JSON, 0, STORAGE,
+     "Merge the journal's small batches", NULL, "ErrorCompact", {{0}}},
+
+    {HTTP_GET, "/access/keys", handle_key_list, ACCESS_ADMIN, BODY_NONE, 0, ACCESS, "List the API keys", NULL,
+     "AccessKeyList", {{0}}},
+    {HTTP_POST, "/access/keys", handle_key_create, ACCESS_ADMIN, BODY_JSON, 0, ACCESS,
+     "Make an API key; the answer shows it this one time", "AccessKeyRequest", "AccessKeyCreated", {{0}}},
+    {HTTP_DELETE, "/access/keys/{id}", handle_key_revoke, ACCESS_ADMIN, BODY_NONE, 0, ACCESS,
+     "Revoke an API key; every server heeds it within a second", NULL, NULL, {{0}}},
+};
+const size_t gateway_route_count = LH_ARRAY_LEN(gateway_routes);

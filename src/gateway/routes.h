@@ -1,0 +1,20 @@
+/* The route table and the handlers it names. */
+#ifndef LH_GATEWAY_ROUTES_H
+#define LH_GATEWAY_ROUTES_H
+
+#include "gateway/route.h"
+
+extern const struct route gateway_routes[];
+extern const size_t gateway_route_count;
+
+/* handle_ops.c */
+route_handler handle_health, handle_ready, handle_metrics, handle_openapi, handle_landing;
+/* handle_objects.c */
+route_handler handle_object_put, handle_object_get, handle_object_delete, handle_object_list;
+/* handle_buckets.c */
+route_handler handle_bucket_list, handle_bucket_add, handle_bucket_remove, handle_bucket_health;
+route_handler handle_error_list, handle_error_flush, handle_error_compact;
+/* handle_access.c */
+route_handler handle_key_list, handle_key_create, handle_key_revoke;
+
+#endif

@@ -1,0 +1,107 @@
+#include "gateway/schemas.h"
+
+#include "base/attr.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct schema gateway_schemas[] = {
+    {"Problem", "RFC 9457 problem details; `code` is stable, `detail` and `hint` are for people",
+     "type string, title string, status integer, detail string, instance string, code string, hint string?, "
+     "position integer?, request_id string"},
+    {"Health", "The process is alive", "status string, version string, uptime_s number"},
+    {"ReadyPart", "One part and whether it works", "name string, ok boolean, detail string?"},
+    {"Ready", "Every part that must work before requests can be served", "ready boolean, parts ReadyPart[]"},
+    {"Object", "An object in a bucket", "key string, size_bytes integer, etag string, last_modified time"},
+    {"ObjectList", "One page of objects, in byte order of their keys", "items Object[], next_page_token string?"},
+    {"Bucket", "A bucket and whether it can be reached now",
+     "name string, backend string, root string?, reachable boolean, primary boolean, rescue boolean, "
+     "configured boolean, reason string?"},
+    {"BucketList", "Every bucket, the primary one first", "items Bucket[], next_page_token string?"},
+    {"BucketRequest", "A bucket to add; a local root is made where it is missing",
+     "name string, backend string?, root string"},
+    {"BucketHealth", "All buckets judged together", "healthy boolean, items Bucket[]"},
+    {"ErrorEntry", "An operation that failed on a bucket",
+     "time time, bucket string, operation string, key string?, code string, message string, request_id string?"},
+    {"ErrorList", "The newest failures, newest first", "items ErrorEntry[], next_page_token string?"},
+    {"ErrorFlush", "What was moved from the local log to the bucket", "batches integer, records integer"},
+    {"ErrorCompact", "What was merged", "merged integer, written integer, records integer"},
+    {"AccessKey", "An API key, without its secret",
+     "id string, name string, role string, created_at time, revoked_at time?"},
+    {"AccessKeyList", "Every key, revoked ones too", "items AccessKey[], next_page_token string?"},
+    {"AccessKeyRequest", "The key to make; role is admin, recruiter, analyst or agent", "role string, name string?"},
+    {"AccessKeyCreated", "The new key; `key` is shown this one time",
+     "id string, name string, role string, created_at time, key string"},
+    {"QueryRequest",
+     "A statement. params are positional (array) or named (object); as_of is a catalog version or a timestamp",
+     "sql string, params any?, limit integer?, timeout_ms integer?, as_of any?"},
+    {"QueryColumn", "A column of the answer", "name string, type string"},
+    {"QueryAnswer", "The rows, as arrays in the order of the columns",
+     "columns QueryColumn[], rows any[], row_count integer, truncated boolean, elapsed_ms number"},
+    {"ExplainAnswer", "The plan as DuckDB prints it, and the catalog version it reads",
+     "plan string, catalog_version integer"},
+    {"Any", "A JSON object", ""},
+};
+const size_t gateway_schema_count = LH_ARRAY_LEN(gateway_schemas);
+
+const struct schema *schema_find(const char *name) {
+    for (size_t i = 0; i < gateway_schema_count; i++)
+        if (strcmp(gateway_schemas[i].name, name) == 0)
+            return &gateway_schemas[i];
+    return NULL;
+}
+
+static json_t *base_type(const char *type) {
+    if (strcmp(type, "any") == 0)
+        return json_object();
+    if (strcmp(type, "time") == 0)
+        return json_pack("{s:s, s:s}", "type", "string", "format", "date-time");
+    if (schema_find(type)) {
+        char ref[96];
+        snprintf(ref, sizeof ref, "#/components/schemas/%s", type);
+        return json_pack("{s:s}", "$ref", ref);
+    }
+    static const char *const plain[] = {"string", "integer", "number", "boolean", "object"};
+    for (size_t i = 0; i < LH_ARRAY_LEN(plain); i++)
+        if (strcmp(type, plain[i]) == 0)
+            return json_pack("{s:s}", "type", type);
+    abort(); /* a misspelled type in the table above */
+}
+
+static json_t *field_type(char *type, bool *ret_optional) {
+    size_t len = strlen(type);
+    *ret_optional = type[len - 1] == '?';
+    if (*ret_optional)
+        type[--len] = '\0';
+    bool array = len > 2 && strcmp(type + len - 2, "[]") == 0;
+    bool map = len > 2 && strcmp(type + len - 2, "{}") == 0;
+    if (array || map)
+        type[len - 2] = '\0';
+    json_t *json = base_type(type);
+    if (array)
+        return json_pack("{s:s, s:o}", "type", "array", "items", json);
+    if (map)
+        return json_pack("{s:s, s:o}", "type", "object", "additionalProperties", json);
+    return json;
+}
+
+json_t *schema_to_json(const struct schema *schema) {
+    json_t *properties = json_object();
+    json_t *required = json_array();
+    const char *at = schema->fields;
+    while (*at) {
+        char name[64], type[64];
+        int used = 0;
+        if (sscanf(at, "%63s %63[^,]%n", name, type, &used) != 2)
+            abort();
+        bool optional;
+        json_object_set_new(properties, name, field_type(type, &optional));
+        if (!optional)
+            json_array_append_new(required, json_string(name));
+        at += used;
+        at += strspn(at, ", ");
+    }
+    return json_pack("{s:s, s:s, s:o, s:o}", "type", "object", "description", schema->about, "properties", properties,
+                     "required", required);
+}
