@@ -35,16 +35,18 @@ struct engine_config {
     unsigned fresh_workers;    /* workers for tasks on files, besides those (2) */
     unsigned queue_length;     /* requests waiting for a worker at most; more are LH_BUSY at once (64) */
     int64_t queue_wait_ms;     /* LH_BUSY after this long in the queue (10 s) */
-    unsigned worker_requests;  /* an admin worker is replaced after this many requests (10,000) */
-    int64_t worker_age_ms;     /* ... or at this age (1 h) */
-    int64_t cancel_grace_ms;   /* from the interrupt to SIGKILL (1 s) */
+    unsigned worker_requests;  /* an admin worker is replaced after this many requests (1,000) */
+    int64_t worker_idle_ms;    /* all idle workers but one end after this long (5 min) */
+    int64_t cancel_grace_ms;   /* from the interrupt to SIGKILL (500 ms) */
     int64_t start_timeout_ms;  /* a worker that is not ready by then is killed (10 s) */
 
     unsigned threads;          /* of DuckDB in a worker; 0: one a core */
-    uint64_t memory_bytes;     /* DuckDB's memory_limit in an admin worker (2 GiB) */
-    uint64_t task_memory_bytes;/* ... in a worker for one file (512 MiB) */
-    uint64_t spill_bytes;      /* largest file that a worker may write (64 GiB) */
-    uint64_t task_cpu_seconds; /* CPU time of a worker for one file (1,800 s) */
+    uint64_t memory_bytes;     /* DuckDB's memory_limit in an admin worker (1 GiB) */
+    uint64_t address_space_bytes; /* its hard limit, for what DuckDB's accounting misses (8 GiB) */
+    uint64_t task_memory_bytes;   /* both for a worker of one task (384 MiB, 6 GiB) */
+    uint64_t task_address_space_bytes;
+    uint64_t spill_bytes;      /* largest file that a worker may write (10 GiB) */
+    uint64_t task_cpu_seconds; /* CPU time of a worker for one untrusted file (1,800 s) */
 };
 void engine_config_default(struct engine_config *ret_config);
 
@@ -60,7 +62,7 @@ void engine_close(struct engine *e);
 void engine_set_read_roots(struct engine *e, const char *const *roots, size_t count);
 
 /* What stands between a worker and this machine, for `lakehouse check`: {"duckdb": version, "library": path, "start_ms": n,
- * "landlock": {"abi": n, "active": b}, "seccomp": b, ...}.  A part that the kernel lacks is reported, never an error. */
+ * "duckdb_fence": b, "landlock_abi": n, "seccomp": b, "kernel": release, ...}.  A part that the kernel lacks is reported, never an error. */
 LH_CHECKED enum lh_code engine_probe(struct engine *e, json_t **ret_report, struct lh_err *err);
 
 struct engine_stats {

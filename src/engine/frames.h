@@ -24,7 +24,7 @@ struct os;
 
 #define FRAME_HEADER_BYTES ((size_t)5)
 #define FRAME_CONTROL_MAX ((size_t)16 * 1024 * 1024) /* a bind frame with the file lists of large datasets */
-#define FRAME_DATA_MAX ((size_t)4 * 1024 * 1024)
+#define FRAME_DATA_MAX ((size_t)256 * 1024) /* what the server holds of a result at one time */
 
 /* X(NAME, number, payload limit).  Numbers are never reused. */
 #define FRAMES(X)                           \
@@ -110,6 +110,11 @@ LH_CHECKED enum lh_code frame_send(struct frame_channel *c, enum frame_type type
                                    int pass_fd, const struct frame_wait *wait, struct lh_err *err);
 LH_CHECKED enum lh_code frame_send_json(struct frame_channel *c, enum frame_type type, const json_t *object,
                                         int pass_fd, const struct frame_wait *wait, struct lh_err *err);
+/* Several frames in one system call: put them together, then send the lot. */
+void frame_append(struct buf *out, enum frame_type type, const void *data, size_t len);
+void frame_append_json(struct buf *out, enum frame_type type, const json_t *object);
+LH_CHECKED enum lh_code frame_send_appended(struct frame_channel *c, const struct buf *frames,
+                                            const struct frame_wait *wait, struct lh_err *err);
 
 /* The next frame; its bytes are valid until the next call.  LH_TIMEOUT, LH_CANCELLED (nothing is lost, call again),
  * LH_UNAVAILABLE when the other side is gone, LH_CORRUPT. */

@@ -38,9 +38,11 @@ LH_CHECKED enum lh_code session_query(struct session *s, const char *sql, duckdb
 LH_CHECKED enum lh_code session_query_int64(struct session *s, const char *sql, int64_t *ret_value,
                                             struct lh_err *err);
 
-/* Turn DuckDB's error text (JSON or plain, possibly NULL) into `err`: the code by its kind, position, caret text, hint.
- * Tasks on untrusted files get LH_DATA where a statement of a client's would get LH_SQL (see sql_error.h). */
+/* DuckDB's error text (JSON or plain, possibly NULL) about a statement that we wrote, as `err`: what would be LH_SQL in a
+ * client's statement is LH_DATA here, as the cause then lies in the file that was read.  Returns the code. */
 enum lh_code session_fail(struct lh_err *err, const char *duckdb_error);
+/* Does this session still answer?  false: end the worker. */
+bool session_alive(struct session *s);
 
 /* For LH_AUTO(query_result): a result with the table that can destroy it. */
 struct query_result {

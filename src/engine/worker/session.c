@@ -1,0 +1,150 @@
+#include "engine/worker/session.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "engine/profile.h"
+#include "engine/worker/sql_error.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Settings that must stand before the database opens. */
+static enum lh_code configure(const struct duckdb_api *db, const struct worker_profile *profile,
+                              duckdb_config *ret_config, struct lh_err *err) {
+    char memory[32], threads[16];
+    snprintf(memory, sizeof memory, "%lluMiB",
+             (unsigned long long)(profile->memory_limit_bytes ? profile->memory_limit_bytes >> 20 : 1024));
+    snprintf(threads, sizeof threads, "%u", profile->threads ? profile->threads : 1);
+    const char *const settings[][2] = {
+        {"errors_as_json", "true"},
+        {"memory_limit", memory},
+        {"threads", threads},
+        {"temp_directory", profile->temp_dir ? profile->temp_dir : ""},
+        {"autoinstall_known_extensions", "false"},
+        {"autoload_known_extensions", "false"},
+        {"allow_community_extensions", "false"},
+    };
+    if (db->create_config(ret_config) != DuckDBSuccess)
+        return lh_fail(err, LH_INTERNAL, "DuckDB gave no configuration");
+    for (size_t i = 0; i < LH_ARRAY_LEN(settings); i++) {
+        if (db->set_config(*ret_config, settings[i][0], settings[i][1]) == DuckDBSuccess)
+            continue;
+        db->destroy_config(ret_config);
+        return lh_fail(err, LH_INTERNAL, "DuckDB does not take the setting %s = %s", settings[i][0], settings[i][1]);
+    }
+    return LH_OK;
+}
+
+static void append_path(struct buf *sql, const char *path, bool *first) {
+    buf_append_str(sql, *first ? "" : ", ");
+    buf_append_sql_string(sql, path);
+    *first = false;
+}
+
+/* DuckDB's own fence, inside that of the kernel: the same folders and files. */
+static void append_fence(struct buf *sql, const struct worker_profile *profile) {
+    bool first = true;
+    struct stat st;
+    buf_append_str(sql, "SET allowed_directories = [");
+    for (size_t i = 0; i < profile->read_count; i++) {
+        if (stat(profile->read_paths[i], &st) == 0 && S_ISDIR(st.st_mode))
+            append_path(sql, profile->read_paths[i], &first);
+    }
+    if (profile->output_dir)
+        append_path(sql, profile->output_dir, &first);
+    if (profile->temp_dir)
+        append_path(sql, profile->temp_dir, &first);
+    buf_append_str(sql, "]::VARCHAR[]; SET allowed_paths = [");
+    first = true;
+    for (size_t i = 0; i < profile->read_count; i++) {
+        if (stat(profile->read_paths[i], &st) == 0 && !S_ISDIR(st.st_mode))
+            append_path(sql, profile->read_paths[i], &first);
+    }
+    buf_append_str(sql, "]::VARCHAR[]; SET enable_external_access = false; SET lock_configuration = true;");
+}
+
+enum lh_code session_open(struct session *s, const struct duckdb_api *duckdb, const struct worker_profile *profile,
+                          struct lh_err *err) {
+    *s = (struct session){.duckdb = duckdb};
+    duckdb_config config;
+    LH_TRY(configure(duckdb, profile, &config, err));
+    char *reason = NULL;
+    duckdb_state opened = duckdb->open_ext(NULL, &s->database, config, &reason);
+    duckdb->destroy_config(&config);
+    if (opened != DuckDBSuccess) {
+        lh_ignore(lh_fail(err, LH_UNAVAILABLE, "DuckDB does not start: %s", reason ? reason : "no reason given"));
+        duckdb->free(reason);
+        return err->code;
+    }
+    if (duckdb->connect(s->database, &s->connection) != DuckDBSuccess) {
+        session_close(s);
+        return lh_fail(err, LH_UNAVAILABLE, "DuckDB takes no connection");
+    }
+    s->temp_dir = profile->temp_dir ? lh_strdup(profile->temp_dir) : NULL;
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    /* Data files are immutable, so a footer once read stays true. */
+    buf_append_str(&sql, "SET TimeZone = 'UTC'; SET parquet_metadata_cache = true; ");
+    append_fence(&sql, profile);
+    enum lh_code code = session_run(s, buf_cstr(&sql), err);
+    if (code != LH_OK) {
+        session_close(s);
+        return lh_err_context(err, "setting up DuckDB");
+    }
+    return LH_OK;
+}
+
+void session_close(struct session *s) {
+    if (s->connection)
+        s->duckdb->disconnect(&s->connection);
+    if (s->database)
+        s->duckdb->close(&s->database);
+    lh_free(s->temp_dir);
+    *s = (struct session){.duckdb = s->duckdb};
+}
+
+void session_interrupt(struct session *s) {
+    s->duckdb->interrupt(s->connection);
+}
+
+enum lh_code session_fail(struct lh_err *err, const char *duckdb_error) {
+    if (sql_error_fill(err, duckdb_error, NULL) == LH_SQL)
+        err->code = LH_DATA;
+    return err->code;
+}
+
+enum lh_code session_query(struct session *s, const char *sql, duckdb_result *ret_result, struct lh_err *err) {
+    duckdb_result result;
+    if (s->duckdb->query(s->connection, sql, &result) != DuckDBSuccess) {
+        lh_ignore(session_fail(err, s->duckdb->result_error(&result)));
+        s->duckdb->destroy_result(&result);
+        return err->code;
+    }
+    *ret_result = result;
+    return LH_OK;
+}
+
+enum lh_code session_run(struct session *s, const char *sql, struct lh_err *err) {
+    duckdb_result result;
+    LH_TRY(session_query(s, sql, &result, err));
+    s->duckdb->destroy_result(&result);
+    return LH_OK;
+}
+
+enum lh_code session_query_int64(struct session *s, const char *sql, int64_t *ret_value, struct lh_err *err) {
+    duckdb_result result;
+    LH_TRY(session_query(s, sql, &result, err));
+    bool found = s->duckdb->row_count(&result) > 0 && s->duckdb->column_count(&result) > 0;
+    int64_t value = found ? s->duckdb->value_int64(&result, 0, 0) : 0;
+    s->duckdb->destroy_result(&result);
+    if (!found)
+        return lh_fail(err, LH_INTERNAL, "a statement that should give one number gave no row");
+    *ret_value = value;
+    return LH_OK;
+}
+
+bool session_alive(struct session *s) {
+    int64_t one = 0;
+    struct lh_err ignored = LH_ERR_INIT;
+    return session_query_int64(s, "SELECT 1", &one, &ignored) == LH_OK && one == 1;
+}
