@@ -128,6 +128,8 @@ enum lh_code lh_toml_parse(const char *text, size_t len, const char *name, struc
     lh_toml_free(doc);
     if (parsed)
         return lh_fail(err, LH_INVALID, "%s: nested deeper than %d levels", name, MAX_DEPTH);
+    if (failure.line == 0)
+        return lh_fail(err, LH_INVALID, "%s: %s", name, failure.what);
     return lh_fail(err, LH_INVALID, "%s:%d:%d: %s", name, failure.line, failure.column, failure.what);
 }
 

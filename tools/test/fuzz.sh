@@ -20,7 +20,7 @@ for source in tests/fuzz/fuzz_*.c; do
     mkdir -p "$seeds" "$learned" build/log
     echo "== fuzz $target for $seconds s"
     if "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-        -artifact_prefix="$seeds/crash-" "$learned" "$seeds" >"build/log/fuzz-$target.log" 2>&1; then
+        -artifact_prefix="$seeds/" "$learned" "$seeds" >"build/log/fuzz-$target.log" 2>&1; then
         grep -E 'stat::number_of_executed_units|stat::new_units_added' "build/log/fuzz-$target.log" || true
     else
         tail -40 "build/log/fuzz-$target.log"
