@@ -120,7 +120,9 @@ static bool decode_variant(const char *text, size_t len, int variant, struct buf
     buf_reserve(out, len / 4 * 3 + 3);
     unsigned char *at = (unsigned char *)out->data + out->len;
     bool whole = sodium_base642bin(at, len / 4 * 3 + 3, text, len, NULL, &got, &end, variant) == 0 && end == text + len;
-    buf_truncate(out, out->len + (whole ? got : 0));
+    if (whole)
+        out->len += got;
+    out->data[out->len] = '\0';
     return whole;
 }
 
