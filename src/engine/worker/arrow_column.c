@@ -181,6 +181,8 @@ static void append_bits(struct arrow_column *a, size_t first, size_t count) {
         uint64_t bits = 0;
         for (size_t i = 0; i < step; i++)
             bits |= (uint64_t)(bytes[done + i] & 1) << i;
+        if (a->source->validity)
+            bits &= bits_get(a->source->validity, first + done, step);
         bits_put(&a->values, a->length + done, bits, step);
     }
 }
@@ -227,20 +229,34 @@ static enum lh_code convert(const struct column *c, size_t row, char *at, struct
     }
 }
 
+/* What DuckDB leaves in the place of a NULL may be the very value that a policy's mask took away. */
+static void wipe_nulls(const struct arrow_column *a, char *at, size_t first, size_t count) {
+    for (size_t done = 0, step; done < count; done += step) {
+        step = count - done < 64 ? count - done : 64;
+        size_t valid = (size_t)__builtin_popcountll(bits_get(a->source->validity, first + done, step));
+        for (size_t i = done; valid < step && i < done + step; i++)
+            if (column_is_null(a->source, first + i))
+                memset(at + i * a->width, 0, a->width);
+    }
+}
+
 static enum lh_code append_fixed(struct arrow_column *a, size_t first, size_t count, struct lh_err *err) {
     char *at = out_room(&a->values, count * a->width);
+    char *end = at + count * a->width;
     if (a->verbatim) {
         memcpy(at, (const char *)a->source->data + first * a->width, count * a->width);
-        out_advance(&a->values, at + count * a->width);
+        if (a->source->validity)
+            wipe_nulls(a, at, first, count);
+        out_advance(&a->values, end);
         return LH_OK;
     }
-    for (size_t row = first; row < first + count; row++, at += a->width) {
+    for (size_t row = first; at < end; row++, at += a->width) {
         if (column_is_null(a->source, row))
             memset(at, 0, a->width);
         else
             LH_TRY(convert(a->source, row, at, err));
     }
-    out_advance(&a->values, at);
+    out_advance(&a->values, end);
     return LH_OK;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/worker/type_name.h"
 
 #include "base/buf.h"
+#include "engine/worker/column.h"
 
 #include <string.h>
 
@@ -9,7 +10,7 @@
 static void append(const struct duckdb_api *db, duckdb_logical_type type, struct buf *out, unsigned depth);
 
 static const char *simple_name(duckdb_type id) {
-    switch (id) {
+    switch ((int)id) {
     case DUCKDB_TYPE_BOOLEAN: return "BOOLEAN";
     case DUCKDB_TYPE_TINYINT: return "TINYINT";
     case DUCKDB_TYPE_SMALLINT: return "SMALLINT";
@@ -40,6 +41,8 @@ static const char *simple_name(duckdb_type id) {
     case DUCKDB_TYPE_UUID: return "UUID";
     case DUCKDB_TYPE_ENUM: return "ENUM";
     case DUCKDB_TYPE_SQLNULL: return "\"NULL\"";
+    case COLUMN_TYPE_GEOMETRY: return "GEOMETRY";
+    case COLUMN_TYPE_VARIANT: return "VARIANT";
     default: return "UNKNOWN";
     }
 }

@@ -130,7 +130,8 @@ static void errors_point_at_the_place(void **state) {
         {"SELECT * FROM nosuch", 15, "there is no dataset or table \"nosuch\"", "GET /catalog/datasets"},
         {"SELECT 'a'::INT", 11, "Could not convert string 'a'", ""},
         {"SELECT cuont(1)", 8, "cuont", "did you mean"},
-        {"SELECT '\xc3\xa4\xc3\xb6', nocol", 16, "LINE 1: SELECT '\xc3\xa4\xc3\xb6', nocol\n                     ^", ""},
+        {"SELECT '\xc3\xa4\xc3\xb6', nocol", 16, "LINE 1: SELECT '\xc3\xa4\xc3\xb6', nocol\n                     ^",
+         ""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct lh_err err = LH_ERR_INIT;
