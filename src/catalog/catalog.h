@@ -15,10 +15,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct arena;
 struct catalog;
 struct catalog_snapshot;
 struct catalog_txn;
+struct checkpoint_codec;
 struct object_store;
+struct os;
+
+/* ---- life ---- */
+
+struct catalog_options {
+    struct os *os;
+    struct object_store *store;           /* the primary bucket; outlives the catalog */
+    const struct checkpoint_codec *codec; /* catalog/checkpoint.h; NULL: checkpoints are neither read nor written */
+    uint64_t checkpoint_every;            /* commits between two checkpoints; 0: 100 */
+    int64_t poll_interval_ms;             /* how often others' commits are looked for; 0: never by itself */
+    unsigned max_retries;                 /* of a commit that lost to another writer; 0: 20 */
+    /* Told what a person should know and no caller's error tells: a checkpoint that could not be read or written, a
+     * damaged record.  Called from any thread, also during catalog_open.  NULL: nobody. */
+    void (*notice)(void *ctx, enum lh_code code, const char *text);
+    void *notice_ctx;
+};
+
+/* Brings the newest snapshot up: the newest checkpoint that is whole, then the log behind it.
+ * A damaged checkpoint is a notice, and the one before it (or the log from its start) is used.  A damaged or missing record leaves the
+ * catalog open for reading at the last good version: catalog_damage tells, every commit fails with LH_CORRUPT, and
+ * the catalog goes on by itself once the record was restored (docs/adr/0003).
+ * LH_UNSUPPORTED: the log was written by a newer release. */
+LH_CHECKED enum lh_code catalog_open(const struct catalog_options *options, struct catalog **ret_catalog,
+                                     struct lh_err *err);
+void catalog_close(struct catalog *c); /* NULL is fine; no call may be in flight */
+
+/* Look for others' commits now; blocks on the store. */
+LH_CHECKED enum lh_code catalog_refresh(struct catalog *c, struct lh_err *err);
+/* LH_OK, or LH_CORRUPT naming the object at which the log ends for us and how to repair it. */
+LH_CHECKED enum lh_code catalog_damage(struct catalog *c, struct lh_err *err);
 
 /* ---- snapshots ---- */
 
@@ -35,10 +67,15 @@ LH_CHECKED enum lh_code catalog_snapshot_at_time(struct catalog *c, int64_t time
 uint64_t catalog_snapshot_version(const struct catalog_snapshot *s); /* 0: no commit yet */
 int64_t catalog_snapshot_time(const struct catalog_snapshot *s);
 size_t catalog_snapshot_count(const struct catalog_snapshot *s);
-/* Sorted by name in byte order.  Valid as long as the snapshot is held. */
+/* Sorted by name (manifest_name_compare); no two names are equal in that order.  Valid as long as the snapshot is held. */
 const struct manifest *catalog_snapshot_get(const struct catalog_snapshot *s, size_t i);
-/* Names compare as SQL identifiers do: ASCII case-insensitively, an exact match first.  NULL where there is none. */
+/* The first position whose name is not before `name`: where a page of a listing goes on.  O(log n). */
+size_t catalog_snapshot_lower_bound(const struct catalog_snapshot *s, const char *name);
+/* Names compare as SQL identifiers do: ASCII letters without case.  NULL where there is none.  O(log n). */
 const struct manifest *catalog_snapshot_find(const struct catalog_snapshot *s, const char *name);
+const struct manifest *catalog_snapshot_find_id(const struct catalog_snapshot *s, const char *id);
+/* The version that a commit with this idempotency key made; 0 where the key is not known (any more). */
+uint64_t catalog_snapshot_find_key(const struct catalog_snapshot *s, const char *idempotency_key);
 /* As find, but LH_NOT_FOUND names what was looked for and hints at near names. */
 LH_CHECKED enum lh_code catalog_snapshot_require(const struct catalog_snapshot *s, const char *name,
                                                  const struct manifest **ret_manifest, struct lh_err *err);
@@ -46,11 +83,19 @@ LH_CHECKED enum lh_code catalog_snapshot_require(const struct catalog_snapshot *
 const struct manifest *catalog_snapshot_find_source(const struct catalog_snapshot *s, const char *source_sha256,
                                                     const struct manifest_lineage **ret_lineage);
 
+/* The nearest name to a mistyped one, for a hint; NULL where none is near. */
+const char *catalog_snapshot_suggest(const struct catalog_snapshot *s, const char *name);
+
 static inline void catalog_snapshot_auto_release(struct catalog_snapshot **s) {
     catalog_snapshot_unref(*s);
 }
 
 /* ---- commits ---- */
+
+/* Idempotency keys are kept for at least this long and this many, whichever is less. */
+#define CATALOG_KEYS_MAX ((size_t)10000)
+#define CATALOG_KEYS_MAX_AGE_US (INT64_C(24) * 3600 * 1000000)
+#define CATALOG_KEY_MAX_BYTES ((size_t)255)
 
 /* Judges and describes one change against the snapshot it is called with; may be called again with a newer one.  Runs on whichever
  * thread leads the group commit: it must not block and must not take locks of its caller.  Fails to refuse the change (the code
@@ -58,7 +103,11 @@ static inline void catalog_snapshot_auto_release(struct catalog_snapshot **s) {
 typedef enum lh_code catalog_txn_fn(struct catalog_txn *txn, const struct catalog_snapshot *base, void *ctx,
                                     struct lh_err *err);
 
-void catalog_txn_put(struct catalog_txn *txn, struct manifest *m); /* takes over the caller's reference */
+/* Takes over the caller's reference, which must be the only one: the commit stamps version, previous_version, schema_version,
+ * updated_us, created_us and id (where unset), added_version of new files, and the sums of the files. */
+void catalog_txn_put(struct catalog_txn *txn, struct manifest *m);
+/* As of which moment the change is judged: the commit's time. */
+int64_t catalog_txn_time(const struct catalog_txn *txn);
 void catalog_txn_delete(struct catalog_txn *txn, const char *dataset_id);
 
 struct catalog_change {
@@ -90,7 +139,8 @@ struct catalog_version {
     bool deleted;
 };
 
-/* The versions of one dataset, newest first, at most `limit` older than `before` (UINT64_MAX: from the newest). */
+/* The versions of one dataset, newest first, at most `limit` older than `before` (UINT64_MAX: from the newest).  Of a deleted
+ * one too, as long as its deletion is among the newest 1,000 commits.  Strings in `arena`.  LH_NOT_FOUND. */
 LH_CHECKED enum lh_code catalog_history(struct catalog *c, const char *dataset, uint64_t before, size_t limit,
                                         struct arena *arena, struct catalog_version **ret_versions, size_t *ret_count,
                                         struct lh_err *err);

@@ -68,6 +68,7 @@ struct manifest {
     const char *id;   /* ULID; stays through renames and versions */
     const char *name; /* 1 to 255 bytes UTF-8, no control characters; any further character is allowed and must be quoted in SQL */
     uint64_t version;         /* catalog version of the commit that made this manifest */
+    uint64_t previous_version; /* of the manifest that this one replaced; 0: none.  History walks along it */
     uint64_t schema_version;  /* counts changes of the columns, from 1 */
     int64_t created_us, updated_us;
     const char *bucket;       /* where new files of this dataset go */
@@ -96,7 +97,11 @@ struct manifest {
     int64_t embedding_refreshed_us; /* 0: never */
 
     struct arena *arena; /* owns all of the above */
+    _Atomic unsigned refs;
 };
+
+/* The word of a role in JSON ("base", "delta", "tombstone", "rejects"). */
+const char *file_role_name(enum file_role role);
 
 /* A private, mutable copy with an arena of its own; manifest_ref/unref'd like any other. */
 struct manifest *manifest_edit(const struct manifest *m);
@@ -104,9 +109,26 @@ struct manifest *manifest_new(const char *name); /* empty, with its arena; the c
 struct manifest *manifest_ref(struct manifest *m);
 void manifest_unref(struct manifest *m); /* NULL is fine */
 
+/* Grow an array of the manifest by one zeroed element, which is returned; it moves the array. */
+struct manifest_file *manifest_add_file(struct manifest *m);
+struct manifest_column *manifest_add_column(struct manifest *m);
+struct manifest_lineage *manifest_add_lineage(struct manifest *m);
+
+/* row_count and size_bytes from the base and delta files.  The commit does this for every manifest that is put. */
+void manifest_sum_files(struct manifest *m);
+/* The column of that name, as SQL compares identifiers; NULL where there is none. */
+struct manifest_column *manifest_find_column(const struct manifest *m, const char *name);
+/* Same names and types in the same order: no new schema version. */
+bool manifest_same_schema(const struct manifest *a, const struct manifest *b);
+
+/* Order and equality of names: ASCII letters without case, all other bytes as they are. */
+int manifest_name_compare(const char *a, const char *b);
+
 LH_CHECKED enum lh_code manifest_name_check(const char *name, struct lh_err *err);
 json_t *manifest_to_json(const struct manifest *m);
-/* Checks every field's type and range: a hostile or damaged record gives LH_CORRUPT naming the field. */
+/* Checks every field's type and range: a hostile or damaged record gives LH_CORRUPT naming the field.  Members that this
+ * version does not know are ignored (what must not be ignored raises the format number of the commit record instead).
+ * Counts, sizes and versions are integers of at most 2^63-1. */
 LH_CHECKED enum lh_code manifest_from_json(const json_t *json, struct manifest **ret_manifest, struct lh_err *err);
 
 static inline void manifest_auto_release(struct manifest **m) {
