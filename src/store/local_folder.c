@@ -102,7 +102,8 @@ static enum lh_code make_folders(struct local_store *s, const char *key, const c
             *end = '\0';
         int parent = -1;
         const char *name = NULL;
-        LH_TRY(local_open_parent(s, path, &parent, &name, err));
+        if (local_open_parent(s, path, &parent, &name, err) != LH_OK)
+            return local_fail(s, "write", key, err);
         enum lh_code code = os_mkdir(s->os, parent, name, FOLDER_MODE, err);
         os_close(s->os, parent);
         if (code != LH_OK && code != LH_EXISTS)

@@ -39,6 +39,7 @@ SLOT(ssize_t, pwrite, (void *self, int fd, const void *data, size_t len, off_t o
 SLOT(int, fsync, (void *self, int fd), fd)
 SLOT(int, fdatasync, (void *self, int fd), fd)
 SLOT(int, ftruncate, (void *self, int fd, off_t len), fd, len)
+SLOT(int, set_mtime, (void *self, int fd, int64_t mtime_us), fd, mtime_us)
 SLOT(int, fstat, (void *self, int fd, struct stat *ret_stat), fd, ret_stat)
 SLOT(int, fstatat, (void *self, int dir, const char *path, struct stat *ret_stat, int flags),
      dir, path, ret_stat, flags)
