@@ -33,7 +33,7 @@ void task_progress(struct task *t, double fraction, uint64_t rows);
 bool task_cancelled(const struct task *t);
 
 /* X(name): the request's `task` and the suffix of its function. */
-#define TASKS(X) X(probe)
+#define TASKS(X) X(probe) X(ingest)
 
 #define TASK_DECLARE(name) task_fn task_##name;
 TASKS(TASK_DECLARE)

@@ -1,0 +1,68 @@
+/* One run of the task `ingest`: what its parts share.  See task_ingest.c. */
+#ifndef LH_ENGINE_WORKER_INGEST_JOB_H
+#define LH_ENGINE_WORKER_INGEST_JOB_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "engine/worker/input_kind.h"
+#include "engine/worker/row_file.h"
+#include "engine/worker/text_encoding.h"
+#include "engine/worker/text_source.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct os;
+struct task;
+
+struct ingest_job {
+    struct task *task;
+    struct os *os;
+    const json_t *request;
+    const char *file_name, *format, *delimiter, *quote, *header, *encoding_name; /* "" where not given */
+    int64_t max_bytes, max_columns, max_line_bytes, max_depth, max_rejects, sample_rows, sample_bytes;
+
+    uint64_t file_bytes;
+    bool gzip;
+    enum text_encoding encoding;
+    size_t mark;
+    struct buf head; /* the first sample_bytes, unpacked and decoded */
+    bool head_is_all;
+    struct row_file rows;
+
+    /* The answer. */
+    enum input_kind kind;
+    uint64_t row_count;
+    json_t *columns, *warnings;
+};
+
+void ingest_warn(struct ingest_job *job, const char *fmt, ...) LH_PRINTF(2, 3);
+
+/* Each turns the input into data.parquet in the output folder and fills the answer. */
+LH_CHECKED enum lh_code ingest_csv(struct ingest_job *job, struct lh_err *err);
+LH_CHECKED enum lh_code ingest_lines(struct ingest_job *job, struct lh_err *err);
+LH_CHECKED enum lh_code ingest_json(struct ingest_job *job, struct lh_err *err);
+LH_CHECKED enum lh_code ingest_parquet(struct ingest_job *job, struct lh_err *err);
+
+/* Is the text a table with a delimiter that all its lines agree on?  For files whose name does not say. */
+LH_CHECKED enum lh_code ingest_csv_fits(const struct ingest_job *job, bool *ret_fits, struct lh_err *err);
+
+/* Open the input as text from its start; decide its encoding by the whole file where the head left it open. */
+LH_CHECKED enum lh_code ingest_open_text(struct ingest_job *job, struct text_source **ret_source, struct lh_err *err);
+/* Warnings for what the decoder met. */
+void ingest_note_decoder(struct ingest_job *job, const struct text_source *source);
+
+/* Columns and their SQL from job->rows' facts; then COPY from `source_sql` (columns v0, v1, ...) to data.parquet.
+ * `sampled`: the facts are a sample's. */
+LH_CHECKED enum lh_code ingest_write_parquet(struct ingest_job *job, const char *source_sql, bool sampled,
+                                             struct lh_err *err);
+/* The same for rows that are all in job->rows; refuses files of which every record was rejected. */
+LH_CHECKED enum lh_code ingest_write_rows(struct ingest_job *job, struct lh_err *err);
+/* COPY (select) TO data.parquet; the count of rows written. */
+LH_CHECKED enum lh_code ingest_copy(struct ingest_job *job, const char *select_sql, struct lh_err *err);
+
+/* Count, on a sample of each text column, how many values match each pattern of the request; adds "sampled" and "matches"
+ * to the columns. */
+LH_CHECKED enum lh_code ingest_sample_patterns(struct ingest_job *job, struct lh_err *err);
+
+#endif

@@ -1,0 +1,123 @@
+/* From rows to data.parquet, and what is said of the columns. */
+#include "engine/worker/ingest_job.h"
+#include "engine/worker/tasks.h"
+#include "engine/worker/text_source.h"
+
+#include <string.h>
+
+/* Read the whole text once, only for what its bytes are. */
+static enum lh_code survey(struct ingest_job *job, struct text_source *source, struct lh_err *err) {
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    for (bool end = false; !end;) {
+        buf_reset(&text);
+        LH_TRY(text_source_read(source, &text, &end, err));
+        if (task_cancelled(job->task))
+            return lh_fail(err, LH_CANCELLED, "the ingest was cancelled");
+    }
+    if (text_decoder_doubts_utf8(text_source_decoder(source)))
+        job->encoding = ENCODING_WINDOWS_1252;
+    return text_source_rewind(source, job->encoding, err);
+}
+
+enum lh_code ingest_open_text(struct ingest_job *job, struct text_source **ret_source, struct lh_err *err) {
+    struct text_source_options options = {
+        .path = job->task->untrusted_input,
+        .gzip = job->gzip,
+        .encoding = job->encoding,
+        .mark = job->mark,
+        .max_bytes = (uint64_t)job->max_bytes,
+    };
+    LH_AUTO(text_source) struct text_source *source = NULL;
+    LH_TRY(text_source_open(job->os, &options, &source, err));
+    bool open = job->encoding == ENCODING_UTF8 && !job->head_is_all && !*job->encoding_name && job->mark == 0;
+    if (open)
+        LH_TRY(survey(job, source, err));
+    *ret_source = LH_STEAL(source);
+    return LH_OK;
+}
+
+void ingest_note_decoder(struct ingest_job *job, const struct text_source *source) {
+    const struct text_decoder *d = text_source_decoder(source);
+    if (d->nuls)
+        ingest_warn(job, "%llu NUL characters were removed", (unsigned long long)d->nuls);
+    if (d->bad)
+        ingest_warn(job, "%llu bytes are no %s characters and became U+FFFD", (unsigned long long)d->bad,
+                    text_encoding_name(d->encoding));
+    if (d->encoding == ENCODING_WINDOWS_1252 && !*job->encoding_name)
+        ingest_warn(job, "the text is not UTF-8 and was read as windows-1252");
+}
+
+enum lh_code ingest_copy(struct ingest_job *job, const char *select_sql, struct lh_err *err) {
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    LH_AUTO(buf) struct buf path = BUF_INIT;
+    buf_printf(&path, "%s/data.parquet", job->task->output_dir);
+    buf_printf(&sql, "COPY (%s) TO ", select_sql);
+    buf_append_sql_string(&sql, buf_cstr(&path));
+    buf_append_str(&sql, " (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)");
+    int64_t count;
+    LH_TRY(session_query_int64(job->task->session, buf_cstr(&sql), &count, err));
+    job->row_count = (uint64_t)count;
+    return LH_OK;
+}
+
+static json_t *describe(const struct ingest_job *job, size_t i, enum value_kind kind, const char *why, bool sampled) {
+    json_t *column = json_object();
+    json_object_set_new(column, "name", json_string(job->rows.names.items[i]));
+    if (job->rows.names.original[i])
+        json_object_set_new(column, "renamed_from", json_string(job->rows.names.original[i]));
+    json_object_set_new(column, "type", json_string(value_kind_type(kind)));
+    json_object_set_new(column, "why",
+                        json_sprintf("%s%s", why, sampled && kind != KIND_TEXT ? " (by a sample; all others were checked)" : ""));
+    return column;
+}
+
+enum lh_code ingest_write_parquet(struct ingest_job *job, const char *source_sql, bool sampled, struct lh_err *err) {
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    LH_AUTO(json) json_t *columns = json_array();
+    buf_append_str(&sql, "SELECT ");
+    for (size_t i = 0; i < job->rows.names.count; i++) {
+        LH_AUTO(buf) struct buf why = BUF_INIT;
+        LH_AUTO(buf) struct buf ident = BUF_INIT;
+        const char *name = job->rows.names.items[i];
+        enum value_kind kind = column_decide(&job->rows.facts[i], name, &why);
+        buf_printf(&ident, "v%zu", i);
+        buf_append_str(&sql, i ? ", " : "");
+        value_kind_append_sql(kind, buf_cstr(&ident), &sql);
+        buf_append_str(&sql, " AS ");
+        buf_append_sql_ident(&sql, name);
+        json_array_append_new(columns, describe(job, i, kind, buf_cstr(&why), sampled));
+    }
+    buf_printf(&sql, " FROM %s", source_sql);
+    LH_TRY(ingest_copy(job, buf_cstr(&sql), err));
+    json_array_clear(job->columns);
+    json_array_extend(job->columns, columns);
+    return LH_OK;
+}
+
+enum lh_code ingest_write_rows(struct ingest_job *job, struct lh_err *err) {
+    struct row_file *rows = &job->rows;
+    LH_TRY(row_file_finish(rows, err));
+    if (rows->row_count == 0 && rows->reject_count > 0) {
+        (void)lh_fail(err, LH_DATA, "none of the file's %llu records could be read as %s",
+                      (unsigned long long)rows->reject_count, input_kind_name(job->kind));
+        return lh_err_hint(err, "name the format (format=csv|tsv|json|ndjson|text), and for CSV the delimiter and quote");
+    }
+    if (rows->names.count == 0)
+        return lh_fail(err, LH_DATA, "the file holds no record and no column");
+    if (rows->kept_rejects < rows->reject_count)
+        ingest_warn(job, "only the first %llu rejected lines are kept (ingest.max_rejects)",
+                    (unsigned long long)rows->kept_rejects);
+    LH_AUTO(buf) struct buf source = BUF_INIT;
+    row_file_append_source(rows, &source);
+    enum lh_code code = ingest_write_parquet(job, buf_cstr(&source), false, err);
+    if (code == LH_DATA) {
+        /* Every value was looked at, so that DuckDB has nothing to complain of. */
+        err->code = LH_INTERNAL;
+        return lh_err_context(err, "writing checked rows");
+    }
+    LH_TRY(code);
+    if (job->row_count != rows->row_count)
+        return lh_fail(err, LH_INTERNAL, "%llu rows went into the Parquet file that should hold %llu",
+                       (unsigned long long)job->row_count, (unsigned long long)rows->row_count);
+    return LH_OK;
+}
