@@ -10,6 +10,7 @@ pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.88)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
 pkg_check_modules(GNUTLS REQUIRED IMPORTED_TARGET gnutls>=3.7)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib>=1.2.11)
 pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit>=3.1)
 
 set(lh_libraries_base PkgConfig::JANSSON PkgConfig::SODIUM Threads::Threads m ${CMAKE_DL_LIBS})

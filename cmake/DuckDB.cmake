@@ -20,7 +20,7 @@ find_library(DUCKDB_LIBRARY duckdb PATHS ${duckdb_root}/lib ${DUCKDB_SYSTEM_LIBD
 # The header only, and only for engine/worker (its sources, and through it the tests of that folder).
 add_library(duckdb_header INTERFACE)
 target_include_directories(duckdb_header SYSTEM INTERFACE ${DUCKDB_INCLUDE_DIR})
-set(lh_libraries_engine_worker duckdb_header)
+set(lh_libraries_engine_worker duckdb_header PkgConfig::ZLIB)
 
 # Beside the built binary as beside an installed one: build/<preset>/lib/lakehouse/libduckdb.so.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/lib/lakehouse)

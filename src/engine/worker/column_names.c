@@ -77,9 +77,9 @@ size_t column_names_add(struct column_names *n, const char *text, size_t len) {
         buf_printf(&name, "_%u", suffix);
         slot = find_slot(n, buf_cstr(&name));
     }
-    bool same = name.len == len && memcmp(name.data, text, len) == 0;
+    bool same = len == 0 || (name.len == len && memcmp(name.data, text, len) == 0);
     n->items[n->count] = buf_detach(&name);
-    n->original[n->count] = same ? NULL : lh_strndup(text ? text : "", len);
+    n->original[n->count] = same ? NULL : lh_strndup(text, len);
     n->slots[slot] = n->count + 1;
     return n->count++;
 }

@@ -13,7 +13,7 @@
 
 struct column_names {
     char **items;    /* lh_malloc'd, unique */
-    char **original; /* the header's text where the name had to change, else NULL */
+    char **original; /* the header's text where there was one and it had to change, else NULL */
     size_t count, capacity;
     size_t *slots; /* open addressing over the lower-case names: index + 1, 0 is free */
     size_t slot_count;

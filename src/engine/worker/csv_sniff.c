@@ -80,40 +80,42 @@ static enum lh_code choose_dialect(const char *sample, size_t len, const struct 
     static const char candidates[] = {',', ';', '\t', '|', '^', '~'};
     int quote = options->quote == CSV_LOOK ? '"' : options->quote;
     struct trial best = {.score = -1};
-    /* A candidate that makes too many columns of a line is just a bad one. */
-    struct csv_sniff_options lenient = *options;
+    struct lh_err too_wide = LH_ERR_INIT;
+    /* \" inside quotes is tried where it occurs at all. */
+    bool backslashes = quote >= 0 && memmem(sample, len, "\\\"", 2) != NULL;
     for (size_t i = 0; i < LH_ARRAY_LEN(candidates); i++) {
         struct csv_dialect dialect = {.delimiter = candidates[i], .quote = quote, .escape = quote};
         if (options->delimiter != CSV_LOOK)
             dialect.delimiter = options->delimiter;
-        struct trial trial;
-        struct lh_err ignored = LH_ERR_INIT;
-        enum lh_code code = try_dialect(sample, len, &lenient, &dialect, &trial, &ignored);
-        if (code == LH_LIMIT && best.score < 0 && (options->delimiter != CSV_LOOK || i == 0)) {
-            *err = ignored;
-            return code;
+        for (int escaped = 0; escaped <= backslashes; escaped++) {
+            dialect.escape = escaped ? '\\' : quote;
+            struct trial trial;
+            struct lh_err why = LH_ERR_INIT;
+            /* A candidate that makes too many columns of a line is just a bad one, unless it is the only one. */
+            if (try_dialect(sample, len, options, &dialect, &trial, &why) != LH_OK) {
+                if (why.code != LH_LIMIT || options->delimiter != CSV_LOOK) {
+                    *err = why;
+                    return why.code;
+                }
+                too_wide = why;
+            } else if (trial.score > best.score) {
+                best = trial;
+            }
         }
-        if (code == LH_OK && trial.score > best.score)
-            best = trial;
         if (options->delimiter != CSV_LOOK)
             break;
     }
-    if (best.score < 0.35 && options->delimiter == CSV_LOOK) {
+    if (too_wide.code != LH_OK && best.score <= 0) {
+        *err = too_wide;
+        return too_wide.code;
+    }
+    if (best.score < (options->named_csv ? 0.1 : 0.35) && options->delimiter == CSV_LOOK) {
         struct csv_dialect lines = {.delimiter = -1, .quote = quote, .escape = quote};
         LH_TRY(try_dialect(sample, len, options, &lines, &best, err));
     }
     if (options->quote == CSV_LOOK && best.dialect.delimiter >= 0 && single_quoted(sample, len, &best.dialect)) {
         struct csv_dialect dialect = {.delimiter = best.dialect.delimiter, .quote = '\'', .escape = '\''};
         LH_TRY(try_dialect(sample, len, options, &dialect, &best, err));
-    }
-    /* \" inside quotes: taken where it reads better than doubled quotes do. */
-    if (best.bad && best.dialect.quote >= 0) {
-        struct csv_dialect dialect = best.dialect;
-        dialect.escape = '\\';
-        struct trial trial;
-        LH_TRY(try_dialect(sample, len, options, &dialect, &trial, err));
-        if (trial.bad < best.bad && trial.score >= best.score)
-            best = trial;
     }
     *ret_trial = best;
     return LH_OK;

@@ -27,6 +27,7 @@ struct csv_sniff_options {
     int delimiter; /* CSV_LOOK: find out; -1: none */
     int quote;     /* CSV_LOOK, -1: none */
     int header;    /* CSV_LOOK, 0, 1 */
+    bool named_csv; /* the file is said to be a table: less agreement will do */
     bool truncated; /* the sample ends before the file does */
     size_t max_record_bytes, max_fields;
 };

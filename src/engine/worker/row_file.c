@@ -74,8 +74,10 @@ enum lh_code row_file_write(struct row_file *f, const struct row_value *values, 
         column_note(&f->facts[i], values[i].kinds, values[i].text, values[i].len, line);
         append_value(f, &values[i]);
     }
-    for (size_t i = count; i < f->names.count; i++)
+    for (size_t i = count; i < f->names.count; i++) {
         column_note_null(&f->facts[i]);
+        buf_append_char(&f->out, ',');
+    }
     buf_append_char(&f->out, '\n');
     if (f->out.len - start > f->longest_row)
         f->longest_row = f->out.len - start;

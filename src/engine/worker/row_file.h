@@ -38,7 +38,6 @@ struct row_file {
     struct buf out, rejects;
     uint64_t max_rejects;
     uint64_t row_count, reject_count, kept_rejects;
-    size_t first_row_width;
     bool grew;      /* columns were added after the first row */
     bool multiline; /* a value holds a line end */
     size_t longest_row;

@@ -30,6 +30,7 @@ static enum lh_code sniff(const struct ingest_job *job, struct csv_format *ret_f
         .truncated = !job->head_is_all,
         .max_record_bytes = (size_t)job->max_line_bytes,
         .max_fields = (size_t)job->max_columns,
+        .named_csv = job->kind == INPUT_CSV || job->kind == INPUT_TSV,
     };
     LH_TRY(one_character("delimiter", job->delimiter, &options.delimiter, err));
     LH_TRY(one_character("quote", job->quote, &options.quote, err));
@@ -56,12 +57,11 @@ enum lh_code ingest_csv_fits(const struct ingest_job *job, bool *ret_fits, struc
     return LH_OK;
 }
 
-static enum lh_code add_columns(struct ingest_job *job, const struct csv_format *format, const struct csv_record *header) {
+static void add_columns(struct ingest_job *job, const struct csv_format *format, const struct csv_record *header) {
     for (size_t i = 0; i < format->columns; i++) {
         bool named = header && i < header->count;
         (void)row_file_add_column(&job->rows, named ? header->fields[i].text : "", named ? header->fields[i].len : 0);
     }
-    return LH_OK;
 }
 
 struct csv_run {
@@ -88,13 +88,13 @@ static enum lh_code take_record(struct csv_run *run, const struct csv_record *re
             return LH_OK;
         return row_file_reject(&run->job->rows, record->line, "stands before the table", record->raw, record->raw_len, err);
     }
-    if (record->blank && format->columns > 1)
-        return LH_OK;
+    if (record->blank && (format->columns > 1 || !run->named))
+        return LH_OK; /* in a table of one column a blank line is a missing value */
     if (!run->named) {
         if (record->bad)
             return reject(run, record, err);
         run->named = true;
-        LH_TRY(add_columns(run->job, format, format->header ? record : NULL));
+        add_columns(run->job, format, format->header ? record : NULL);
         if (format->header)
             return LH_OK;
     }
@@ -134,8 +134,6 @@ static enum lh_code read_all(struct ingest_job *job, const struct csv_format *fo
                           job->rows.row_count);
         }
     }
-    if (!run.named)
-        LH_TRY(add_columns(job, format, NULL));
     if (run.short_rows)
         ingest_warn(job, "%llu rows are shorter than the header; their missing values are NULL",
                     (unsigned long long)run.short_rows);
@@ -162,7 +160,7 @@ static enum lh_code judge_head(struct ingest_job *job, const struct csv_format *
         clean = !record->bad && record->count == format->columns;
         if (clean && !named) {
             named = true;
-            LH_TRY(add_columns(job, format, format->header ? record : NULL));
+            add_columns(job, format, format->header ? record : NULL);
             if (format->header)
                 continue;
         }

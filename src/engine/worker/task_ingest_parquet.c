@@ -79,5 +79,9 @@ enum lh_code ingest_parquet(struct ingest_job *job, struct lh_err *err) {
     enum lh_code code = select_columns(job, &names, &sql, err);
     if (code == LH_OK)
         code = ingest_copy(job, buf_cstr(&sql), err);
-    return code == LH_DATA ? lh_err_context(err, "the Parquet file is damaged") : code;
+    if (code == LH_OK || (code != LH_DATA && code != LH_CORRUPT && code != LH_IO && code != LH_INTERNAL))
+        return code;
+    err->code = LH_DATA; /* whatever DuckDB calls it: the client's bytes are at fault */
+    (void)lh_err_context(err, "the Parquet file is damaged");
+    return lh_err_hint(err, "compare its size and checksum with the original, and upload it again");
 }

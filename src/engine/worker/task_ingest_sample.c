@@ -17,9 +17,9 @@ static enum lh_code count_columns(struct ingest_job *job, const json_t *patterns
         buf_append_str(&inner, i ? ", " : "");
         buf_append_sql_ident(&inner, json_string_value(json_object_get(columns[i], "name")));
         buf_printf(&inner, " AS c%zu", i);
-        buf_printf(&sql, "%scount(c%zu) FILTER (c%zu <> '')", i ? ", " : "", i, i);
+        buf_printf(&sql, "%scount(c%zu) FILTER (WHERE c%zu <> '')", i ? ", " : "", i, i);
         for (size_t p = 0; p < json_array_size(patterns); p++) {
-            buf_printf(&sql, ", count(*) FILTER (regexp_matches(c%zu, ", i);
+            buf_printf(&sql, ", count(*) FILTER (WHERE regexp_matches(c%zu, ", i);
             buf_append_sql_string(&sql, json_string_value(json_object_get(json_array_get(patterns, p), "pattern")));
             buf_append_str(&sql, "))");
         }

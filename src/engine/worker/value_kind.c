@@ -330,10 +330,7 @@ enum value_kind column_decide(const struct column_facts *c, const char *name, st
             buf_printf(ret_why, "digits, but the name says \"%s\": a code, not a quantity; kept as written", code);
             return KIND_TEXT;
         }
-        if (c->values == 1)
-            buf_printf(ret_why, "its one value is %s", kind_table[kind].words);
-        else
-            buf_printf(ret_why, "all %llu values are %s", (unsigned long long)c->values, kind_table[kind].words);
+        buf_printf(ret_why, "every value is %s (%llu seen)", kind_table[kind].words, (unsigned long long)c->values);
         return (enum value_kind)kind;
     }
     return decide_text(c, ret_why);
@@ -375,7 +372,7 @@ void value_kind_append_sql(enum value_kind kind, const char *ident, struct buf *
         append_checked(out, ident, "(?i)true|false", buf_cstr(&cast));
         return;
     case KIND_BIGINT: append_round_trip(out, ident, "BIGINT"); return;
-    case KIND_HUGEINT: append_round_trip(out, ident, "HUGEINT"); return;
+    case KIND_HUGEINT: append_round_trip(out, ident, kind_table[kind].type); return;
     case KIND_DATE: append_round_trip(out, ident, "DATE"); return;
     case KIND_DOUBLE:
         append_few_digits(out, ident, "-?(0|[1-9][0-9]*)?([.][0-9]+([eE][-+]?[0-9]{1,2})?)?", "[-.]|[eE].*");

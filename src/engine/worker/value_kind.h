@@ -22,7 +22,7 @@ struct buf;
 #define VALUE_KINDS(X)                                                                                       \
     X(BOOL, "BOOLEAN", "true or false")                                                                      \
     X(BIGINT, "BIGINT", "a whole number")                                                                    \
-    X(HUGEINT, "HUGEINT", "a whole number of up to 38 digits")                                               \
+    X(HUGEINT, "DECIMAL(38,0)", "a whole number of up to 38 digits") /* Parquet would keep a HUGEINT as a double */ \
     X(DOUBLE, "DOUBLE", "a number of at most 15 digits")                                                     \
     X(JSON_DOUBLE, "DOUBLE", "a JSON number")                                                                \
     X(COMMA, "DOUBLE", "a number with a decimal comma")                                                      \
