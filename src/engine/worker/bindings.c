@@ -309,8 +309,8 @@ bool bindings_add_missing(struct worker *w, const char *name, struct lh_err *err
         a = answer_find(b, name);
         if (!a || !a->definition)
             return false;
-        ensure_view(w, name, a);
     }
+    ensure_view(w, name, a);
     LH_AUTO(mem) char *key = lower_case(name);
     void **place = name_table_find(&b->views, key);
     const struct view *v = place ? *place : NULL;

@@ -101,17 +101,22 @@ static enum lh_code query_forbid(const struct query *q, struct lh_err *err) {
                             "is written with POST /ingest/file");
 }
 
-static enum lh_code query_extract(struct query *q, struct lh_err *err) {
+static enum lh_code query_check_text(struct query *q, struct lh_err *err) {
     sql_scan(q->sql, strlen(q->sql), q->arena, &q->scan);
     if (q->scan.statement_count > 1) {
         lh_ignore(lh_fail(err, LH_SQL, "one statement a request, but here are %zu", q->scan.statement_count));
         return lh_err_hint(err, "send them one by one");
     }
-    if (q->scan.stateful) {
-        lh_ignore(lh_fail(err, LH_FORBIDDEN, "%s() is not allowed: it changes the session for later statements",
-                          q->scan.stateful));
-        return lh_err_hint(err, "logging and profiling are the server's: see GET /metrics and its log");
-    }
+    if (!q->scan.stateful)
+        return LH_OK;
+    lh_ignore(lh_fail(err, LH_FORBIDDEN, "%s() is not allowed: it changes the session for later statements",
+                      q->scan.stateful));
+    return lh_err_hint(err, "logging and profiling are the server's: see GET /metrics and its log");
+}
+
+static enum lh_code query_extract(struct query *q, struct lh_err *err) {
+    if (q->statements)
+        q->duckdb->destroy_extracted(&q->statements);
     q->statement_count = q->duckdb->extract_statements(q->worker->session.connection, q->sql, &q->statements);
     if (q->statement_count > 0)
         return is_reading_verb(q->scan.verb) ? LH_OK : query_forbid(q, err);
@@ -122,7 +127,8 @@ static enum lh_code query_extract(struct query *q, struct lh_err *err) {
     return lh_err_hint(err, "send SQL, for example: SELECT 42 AS answer");
 }
 
-/* Prepare one statement; tables that only DuckDB finds are bound on the way. */
+/* Prepare one statement; tables that only DuckDB finds are bound on the way.  Preparing uses a statement up, even when it
+ * fails, so a new try begins with the text; the steps of a PIVOT get new names by that and can only begin at the first. */
 static enum lh_code query_prepare(struct query *q, idx_t index, struct lh_err *err) {
     char missing[256], last[256] = "";
     for (unsigned tries = 0; tries < MISSING_MAX; tries++) {
@@ -131,11 +137,13 @@ static enum lh_code query_prepare(struct query *q, idx_t index, struct lh_err *e
             return LH_OK;
         const char *reason = q->duckdb->prepare_error(q->prepared);
         lh_ignore(sql_error_fill(err, reason, q->sql));
-        bool retry = sql_error_missing_table(reason, missing, sizeof missing) && strcmp(missing, last) != 0;
+        bool retry = index == 0 && sql_error_missing_table(reason, missing, sizeof missing) &&
+                     strcmp(missing, last) != 0;
         q->duckdb->destroy_prepare(&q->prepared);
         q->prepared = NULL;
         if (!retry || !bindings_add_missing(q->worker, missing, err))
             return err->code;
+        LH_TRY(query_extract(q, err));
         memcpy(last, missing, sizeof last);
     }
     return err->code;
@@ -310,6 +318,7 @@ static enum lh_code query_stream(struct query *q, struct lh_err *err) {
 
 static enum lh_code query_steps(struct query *q, const json_t *request, struct lh_err *err) {
     LH_TRY(query_parse_request(q, request, err));
+    LH_TRY(query_check_text(q, err));
     LH_TRY(query_extract(q, err));
     LH_TRY(bindings_prepare(q->worker, &q->scan, q->epoch, err));
     LH_TRY(query_run_pivot_steps(q, err));

@@ -1,0 +1,21 @@
+/* The look at SQL text that stands before DuckDB's own parser. */
+#include "base/arena.h"
+#include "engine/worker/sql_scan.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct arena *arena = arena_new();
+    struct sql_scan scan;
+    sql_scan((const char *)data, size, arena, &scan);
+    for (size_t i = 0; i < scan.name_count; i++) {
+        if (strlen(scan.names[i]) > size)
+            __builtin_trap();
+    }
+    arena_free(arena);
+    return 0;
+}
