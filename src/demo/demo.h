@@ -35,7 +35,7 @@ struct demo_table_info {
     const char *description;
     const char *primary_key;
     const char *sensitivity;
-    uint64_t full_rows; /* at scale 1; all tables together: 2,469,278 */
+    uint64_t full_rows;                   /* at scale 1; all tables together: 2,469,278 */
     const struct demo_column_note *notes; /* ends with a NULL column */
 };
 

@@ -18,7 +18,7 @@ struct demo_random {
 
 struct demo_random demo_random_for(uint64_t seed, uint64_t stream, uint64_t row);
 uint64_t demo_random_next(struct demo_random *r);
-uint64_t demo_random_below(struct demo_random *r, uint64_t bound);              /* uniform in [0, bound) */
+uint64_t demo_random_below(struct demo_random *r, uint64_t bound);             /* uniform in [0, bound) */
 int64_t demo_random_between(struct demo_random *r, int64_t low, int64_t high); /* uniform in [low, high] */
 bool demo_random_chance(struct demo_random *r, unsigned per_thousand);
 /* Uniform in [0, bound) but favouring small numbers, as customers and recruiters differ in how busy they are. */
@@ -41,8 +41,8 @@ struct demo_occupation {
     int pay_low, pay_high; /* whole dollars an hour */
 };
 
-extern const struct demo_list demo_first_names, demo_last_names, demo_streets, demo_company_words, demo_company_suffixes,
-    demo_industries, demo_recruiters, demo_strengths, demo_goals, demo_schools, demo_degrees;
+extern const struct demo_list demo_first_names, demo_last_names, demo_streets, demo_company_words,
+    demo_company_suffixes, demo_industries, demo_recruiters, demo_strengths, demo_goals, demo_schools, demo_degrees;
 extern const struct demo_city demo_cities[];
 extern const size_t demo_city_count;
 extern const struct demo_occupation demo_occupations[];
@@ -108,10 +108,10 @@ uint64_t demo_timesheet_placement(const struct demo *d, uint64_t row, uint64_t *
 
 /* ---- text (demo_text.c, demo_resume.c) ---- */
 
-void demo_append_csv(struct buf *out, const char *text);               /* quoted where needed */
-void demo_append_date(struct buf *out, int64_t day);                   /* 2025-12-17 */
-void demo_append_timestamp(struct buf *out, int64_t day, int second);  /* 2025-12-17 09:05:00 */
-void demo_append_money(struct buf *out, int64_t cents);                /* 1234.50 */
+void demo_append_csv(struct buf *out, const char *text);              /* quoted where needed */
+void demo_append_date(struct buf *out, int64_t day);                  /* 2025-12-17 */
+void demo_append_timestamp(struct buf *out, int64_t day, int second); /* 2025-12-17 09:05:00 */
+void demo_append_money(struct buf *out, int64_t cents);               /* 1234.50 */
 void demo_append_number(struct buf *out, uint64_t value);
 /* The resume's text, unquoted, about 900 to 2,200 bytes, with line breaks. */
 void demo_append_resume(const struct demo *d, const struct demo_candidate *c, struct demo_random *r, struct buf *out);

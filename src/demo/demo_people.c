@@ -30,16 +30,19 @@ static const struct demo_column_note timesheet_notes[] = {
 static const struct demo_column_note no_notes[] = {{NULL, NULL}};
 
 static const struct demo_table_info tables[DEMO_TABLE_COUNT] = {
-    [DEMO_CANDIDATES] = {"candidates", "People who look for work, with contact data and resume", "candidate_id", "restricted",
-                         100000, candidate_notes},
+    [DEMO_CANDIDATES] = {"candidates", "People who look for work, with contact data and resume", "candidate_id",
+                         "restricted", 100000, candidate_notes},
     [DEMO_CLIENTS] = {"clients", "Companies that hire through us", "client_id", "internal", 2000, no_notes},
-    [DEMO_JOB_ORDERS] = {"job_orders", "Positions that clients asked us to fill", "job_id", "internal", 15000, job_notes},
-    [DEMO_PLACEMENTS] = {"placements", "A candidate at work on a job order", "placement_id", "confidential", 52278, no_notes},
-    [DEMO_TIMESHEETS] = {"timesheets", "Hours worked, one row a week and placement", "timesheet_id", "confidential", 1000000,
-                         timesheet_notes},
-    [DEMO_CALL_LOG] = {"call_log", "Calls between recruiters and candidates", "call_id", "confidential", 800000, no_notes},
-    [DEMO_EMAIL_LOG] = {"email_log", "E-mails between recruiters, candidates and clients", "email_id", "confidential", 500000,
-                        no_notes},
+    [DEMO_JOB_ORDERS] = {"job_orders", "Positions that clients asked us to fill", "job_id", "internal", 15000,
+                         job_notes},
+    [DEMO_PLACEMENTS] = {"placements", "A candidate at work on a job order", "placement_id", "confidential", 52278,
+                         no_notes},
+    [DEMO_TIMESHEETS] = {"timesheets", "Hours worked, one row a week and placement", "timesheet_id", "confidential",
+                         1000000, timesheet_notes},
+    [DEMO_CALL_LOG] = {"call_log", "Calls between recruiters and candidates", "call_id", "confidential", 800000,
+                       no_notes},
+    [DEMO_EMAIL_LOG] = {"email_log", "E-mails between recruiters, candidates and clients", "email_id", "confidential",
+                        500000, no_notes},
 };
 
 const struct demo_table_info *demo_table_info(enum demo_table table) {
@@ -117,8 +120,8 @@ void demo_client_at(const struct demo *d, uint64_t id, struct demo_client *ret) 
 }
 
 void demo_job_at(const struct demo *d, uint64_t id, struct demo_job *ret) {
-    static const char *const statuses[] = {"filled", "filled", "filled", "filled", "filled", "filled", "open",
-                                           "open",   "closed", "on_hold", "cancelled"};
+    static const char *const statuses[] = {"filled", "filled", "filled", "filled",  "filled",   "filled",
+                                           "open",   "open",   "closed", "on_hold", "cancelled"};
     struct demo_random r = demo_random_for(d->seed, STREAM_JOB, id);
     struct demo_client client;
     ret->id = id;
@@ -178,8 +181,9 @@ void demo_placement_at(const struct demo *d, uint64_t id, struct demo_placement 
     }
     ret->candidate_id = candidate_of_occupation(d, (size_t)(ret->job.occupation - demo_occupations), &r);
     int64_t latest = DEMO_LAST_DAY - days, earliest = ret->job.opened_day + 3;
-    ret->start_day = earliest < latest ? earliest + demo_random_between(&r, 0, (latest - earliest) < 45 ? latest - earliest : 45)
-                                       : latest;
+    ret->start_day = earliest < latest
+                         ? earliest + demo_random_between(&r, 0, (latest - earliest) < 45 ? latest - earliest : 45)
+                         : latest;
     ret->running = days > 0 && demo_random_chance(&r, 110);
     if (ret->running)
         ret->start_day = latest;

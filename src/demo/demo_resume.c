@@ -9,24 +9,18 @@ static void append_phrase(const char *phrase, const struct demo_occupation *o, s
     for (const char *brace; (brace = strchr(phrase, '{')); phrase = brace + 3) {
         buf_append(out, phrase, (size_t)(brace - phrase));
         switch (brace[1]) {
-        case 'n':
-            demo_append_number(out, (uint64_t)demo_random_between(r, 2, 12));
-            break;
-        case 'm':
-            demo_append_number(out, (uint64_t)demo_random_between(r, 15, 480));
-            break;
-        case 'p':
-            demo_append_number(out, (uint64_t)demo_random_between(r, 3, 45));
-            break;
-        default:
-            buf_append_str(out, demo_pick(r, o->skills));
+        case 'n': demo_append_number(out, (uint64_t)demo_random_between(r, 2, 12)); break;
+        case 'm': demo_append_number(out, (uint64_t)demo_random_between(r, 15, 480)); break;
+        case 'p': demo_append_number(out, (uint64_t)demo_random_between(r, 3, 45)); break;
+        default: buf_append_str(out, demo_pick(r, o->skills));
         }
     }
     buf_append_str(out, phrase);
 }
 
 /* `count` different words of the list, from a random start with a random odd stride. */
-static void append_words(struct demo_list list, size_t count, const char *separator, struct demo_random *r, struct buf *out) {
+static void append_words(struct demo_list list, size_t count, const char *separator, struct demo_random *r,
+                         struct buf *out) {
     size_t at = (size_t)demo_random_below(r, list.count);
     if (count > list.count)
         count = list.count;
@@ -46,8 +40,8 @@ static void append_summary(const struct demo_candidate *c, struct demo_random *r
                    demo_pick(r, o->skills));
         break;
     case 1:
-        buf_printf(out, "Dependable %s from %s, %s. %d years on the job, most of it with ", title, c->city->city, c->city->state,
-                   c->years);
+        buf_printf(out, "Dependable %s from %s, %s. %d years on the job, most of it with ", title, c->city->city,
+                   c->city->state, c->years);
         append_words(o->skills, 3, ", ", r, out);
         buf_append_str(out, ". ");
         break;
@@ -56,8 +50,7 @@ static void append_summary(const struct demo_candidate *c, struct demo_random *r
         append_phrase(demo_pick(r, demo_goals), o, r, out);
         buf_printf(out, " as a %s. ", title);
         break;
-    default:
-        buf_printf(out, "%s professional. ", o->family);
+    default: buf_printf(out, "%s professional. ", o->family);
     }
     append_phrase(demo_pick(r, demo_strengths), o, r, out);
     buf_append_str(out, ". ");
@@ -65,14 +58,15 @@ static void append_summary(const struct demo_candidate *c, struct demo_random *r
     buf_append_str(out, ".\n\n");
 }
 
-static void append_job(const struct demo_candidate *c, const struct demo_occupation *o, int from, int to, struct demo_random *r,
-                       struct buf *out) {
+static void append_job(const struct demo_candidate *c, const struct demo_occupation *o, int from, int to,
+                       struct demo_random *r, struct buf *out) {
     const char *bullet = demo_random_chance(r, 500) ? "- " : "* ";
     if (demo_random_chance(r, 400))
         buf_append_str(out, demo_pick(r, o->employers));
     else
         buf_printf(out, "%s %s", demo_pick(r, demo_company_words), demo_pick(r, demo_company_suffixes));
-    const struct demo_city *city = demo_random_chance(r, 700) ? c->city : &demo_cities[demo_random_below(r, demo_city_count)];
+    const struct demo_city *city =
+        demo_random_chance(r, 700) ? c->city : &demo_cities[demo_random_below(r, demo_city_count)];
     buf_printf(out, ", %s, %s | %s | %d - ", city->city, city->state, demo_pick(r, o->titles), from);
     if (to >= 2025)
         buf_append_str(out, "present\n");

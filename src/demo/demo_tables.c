@@ -6,16 +6,20 @@
 #include <string.h>
 
 static const char *const headers[DEMO_TABLE_COUNT] = {
-    [DEMO_CANDIDATES] = "candidate_id,first_name,last_name,email,phone,ssn,date_of_birth,street_address,city,state,zip,title,"
-                        "occupation,skills,years_experience,current_pay_rate,desired_salary,status,source,recruiter,created_at,"
-                        "resume_text\n",
+    [DEMO_CANDIDATES] =
+        "candidate_id,first_name,last_name,email,phone,ssn,date_of_birth,street_address,city,state,zip,title,"
+        "occupation,skills,years_experience,current_pay_rate,desired_salary,status,source,recruiter,created_at,"
+        "resume_text\n",
     [DEMO_CLIENTS] = "client_id,name,industry,city,state,contact_name,contact_email,contact_phone,tier,client_since,"
                      "payment_terms_days\n",
-    [DEMO_JOB_ORDERS] = "job_id,client_id,title,occupation,city,state,status,priority,openings,pay_rate,bill_rate,opened_on,"
-                        "filled_on,recruiter\n",
-    [DEMO_PLACEMENTS] = "placement_id,candidate_id,job_id,client_id,recruiter,start_date,end_date,pay_rate,bill_rate,status\n",
-    [DEMO_TIMESHEETS] = "timesheet_id,placement_id,candidate_id,client_id,week_ending,hours_regular,hours_overtime,pay_total,"
-                        "bill_total,status,approved_by\n",
+    [DEMO_JOB_ORDERS] =
+        "job_id,client_id,title,occupation,city,state,status,priority,openings,pay_rate,bill_rate,opened_on,"
+        "filled_on,recruiter\n",
+    [DEMO_PLACEMENTS] =
+        "placement_id,candidate_id,job_id,client_id,recruiter,start_date,end_date,pay_rate,bill_rate,status\n",
+    [DEMO_TIMESHEETS] =
+        "timesheet_id,placement_id,candidate_id,client_id,week_ending,hours_regular,hours_overtime,pay_total,"
+        "bill_total,status,approved_by\n",
     [DEMO_CALL_LOG] = "call_id,candidate_id,recruiter,called_at,direction,outcome,duration_s,notes\n",
     [DEMO_EMAIL_LOG] = "email_id,candidate_id,client_id,recruiter,sent_at,direction,subject,opened,replied\n",
 };
@@ -47,7 +51,8 @@ static void append_slug(struct buf *out, const char *name) {
 }
 
 static void append_email(struct demo_random *r, const char *first, const char *last, uint64_t id, struct buf *out) {
-    static const char *const domains[] = {"example.com", "example.net", "example.org", "mail.example.com", "post.example.net"};
+    static const char *const domains[] = {"example.com", "example.net", "example.org", "mail.example.com",
+                                          "post.example.net"};
     size_t start = out->len;
     append_slug(out, first);
     if (out->len > start)
@@ -59,25 +64,17 @@ static void append_email(struct demo_random *r, const char *first, const char *l
 }
 
 static void append_phone(struct demo_random *r, const char *area, struct buf *out) {
-    static const char *const shapes[] = {"(%s) 555-01%02u", "%s-555-01%02u", "%s.555.01%02u", "+1 %s 555 01%02u", "%s55501%02u"};
+    static const char *const shapes[] = {"(%s) 555-01%02u", "%s-555-01%02u", "%s.555.01%02u", "+1 %s 555 01%02u",
+                                         "%s55501%02u"};
     static const unsigned weight[] = {0, 0, 0, 0, 1, 1, 1, 2, 3, 4};
     char phone[32];
     unsigned last = (unsigned)demo_random_below(r, 100);
     switch (weight[demo_random_below(r, LH_ARRAY_LEN(weight))]) {
-    case 0:
-        snprintf(phone, sizeof phone, shapes[0], area, last);
-        break;
-    case 1:
-        snprintf(phone, sizeof phone, shapes[1], area, last);
-        break;
-    case 2:
-        snprintf(phone, sizeof phone, shapes[2], area, last);
-        break;
-    case 3:
-        snprintf(phone, sizeof phone, shapes[3], area, last);
-        break;
-    default:
-        snprintf(phone, sizeof phone, shapes[4], area, last);
+    case 0: snprintf(phone, sizeof phone, shapes[0], area, last); break;
+    case 1: snprintf(phone, sizeof phone, shapes[1], area, last); break;
+    case 2: snprintf(phone, sizeof phone, shapes[2], area, last); break;
+    case 3: snprintf(phone, sizeof phone, shapes[3], area, last); break;
+    default: snprintf(phone, sizeof phone, shapes[4], area, last);
     }
     buf_append_str(out, phone);
 }
@@ -103,27 +100,14 @@ static void append_desired_salary(struct demo_random *r, const struct demo_occup
     switch (demo_random_below(r, 10)) {
     case 0:
     case 1:
-    case 2:
-        snprintf(salary, sizeof salary, "$%d,%03d", yearly / 1000, yearly / 500 % 2 * 500);
-        break;
+    case 2: snprintf(salary, sizeof salary, "$%d,%03d", yearly / 1000, yearly / 500 % 2 * 500); break;
     case 3:
-    case 4:
-        snprintf(salary, sizeof salary, "%dk", yearly / 1000);
-        break;
-    case 5:
-        snprintf(salary, sizeof salary, "$%d/hr", yearly / 2080);
-        break;
-    case 6:
-        snprintf(salary, sizeof salary, "negotiable");
-        break;
-    case 7:
-        snprintf(salary, sizeof salary, "N/A");
-        break;
-    case 8:
-        snprintf(salary, sizeof salary, "%d000", yearly / 1000);
-        break;
-    default:
-        salary[0] = '\0';
+    case 4: snprintf(salary, sizeof salary, "%dk", yearly / 1000); break;
+    case 5: snprintf(salary, sizeof salary, "$%d/hr", yearly / 2080); break;
+    case 6: snprintf(salary, sizeof salary, "negotiable"); break;
+    case 7: snprintf(salary, sizeof salary, "N/A"); break;
+    case 8: snprintf(salary, sizeof salary, "%d000", yearly / 1000); break;
+    default: salary[0] = '\0';
     }
     text(out, salary);
 }
@@ -138,8 +122,8 @@ static void append_person(struct demo_random *r, const struct demo_candidate *c,
     comma(out);
     if (!demo_random_chance(r, 150)) {
         char ssn[16];
-        snprintf(ssn, sizeof ssn, "9%02u-%02u-%04u", (unsigned)demo_random_below(r, 100), (unsigned)demo_random_below(r, 100),
-                 (unsigned)demo_random_below(r, 10000));
+        snprintf(ssn, sizeof ssn, "9%02u-%02u-%04u", (unsigned)demo_random_below(r, 100),
+                 (unsigned)demo_random_below(r, 100), (unsigned)demo_random_below(r, 10000));
         buf_append_str(out, ssn);
     }
     comma(out);
@@ -162,9 +146,10 @@ static void append_person(struct demo_random *r, const struct demo_candidate *c,
 }
 
 static void append_candidate(const struct demo *d, uint64_t row, struct demo_random *r, struct buf *out) {
-    static const char *const statuses[] = {"active", "active", "active", "active", "placed", "placed", "inactive", "Active",
-                                           "do not contact", "ACTIVE"};
-    static const char *const sources[] = {"job board", "referral", "walk-in", "website", "job fair", "rehire", "LinkedIn", ""};
+    static const char *const statuses[] = {"active", "active",   "active", "active",         "placed",
+                                           "placed", "inactive", "Active", "do not contact", "ACTIVE"};
+    static const char *const sources[] = {"job board", "referral", "walk-in",  "website",
+                                          "job fair",  "rehire",   "LinkedIn", ""};
     struct demo_candidate c;
     demo_candidate_at(d, row + 1, &c);
     bool duplicate = c.same_as != 0;
@@ -178,7 +163,8 @@ static void append_candidate(const struct demo *d, uint64_t row, struct demo_ran
     append_person(r, &c, out);
     text(out, c.occupation->titles.items[c.title]);
     text(out, c.occupation->family);
-    size_t first = (size_t)demo_random_below(r, c.occupation->skills.count), skills = (size_t)demo_random_between(r, 3, 7);
+    size_t first = (size_t)demo_random_below(r, c.occupation->skills.count),
+           skills = (size_t)demo_random_between(r, 3, 7);
     for (size_t i = 0; i < skills; i++) {
         if (i > 0)
             buf_append_str(out, "; ");
@@ -268,10 +254,10 @@ static void append_placement(const struct demo *d, uint64_t row, struct demo_ran
     comma(out);
     demo_append_money(out, p.job.bill_cents);
     comma(out);
-    buf_append_str(out, p.running                      ? "active"
-                        : p.start_day == p.end_day     ? "no_show"
-                        : demo_random_chance(r, 120)   ? "terminated"
-                                                       : "completed");
+    buf_append_str(out, p.running                    ? "active"
+                        : p.start_day == p.end_day   ? "no_show"
+                        : demo_random_chance(r, 120) ? "terminated"
+                                                     : "completed");
 }
 
 static void append_timesheet(const struct demo *d, uint64_t row, struct demo_random *r, struct buf *out) {
@@ -319,9 +305,20 @@ static const char *const call_notes[][2] = {
 };
 
 static const char *const subjects[] = {
-    "{t} position in {c}", "Interview confirmation: {t}", "Your timesheet is missing", "New opening: {t}, {c}",
-    "Re: {t}", "Paperwork for your first day", "Checking in", "References needed for {t}", "Re: availability next week",
-    "Direct deposit form", "Pay rate for {t} in {c}", "Thank you for applying", "Shift change on Friday", "Drug screen appointment",
+    "{t} position in {c}",
+    "Interview confirmation: {t}",
+    "Your timesheet is missing",
+    "New opening: {t}, {c}",
+    "Re: {t}",
+    "Paperwork for your first day",
+    "Checking in",
+    "References needed for {t}",
+    "Re: availability next week",
+    "Direct deposit form",
+    "Pay rate for {t} in {c}",
+    "Thank you for applying",
+    "Shift change on Friday",
+    "Drug screen appointment",
 };
 
 static void append_filled(const char *phrase, const struct demo_candidate *c, struct buf *out) {
@@ -343,7 +340,8 @@ static void append_call(const struct demo *d, uint64_t row, struct demo_random *
     number(out, row + 1);
     number(out, c.id);
     text(out, demo_random_chance(r, 850) ? c.recruiter : demo_pick(r, demo_recruiters));
-    demo_append_timestamp(out, DEMO_LAST_DAY - demo_random_between(r, 0, DEMO_DAYS), (int)demo_random_between(r, 8 * 3600, 18 * 3600));
+    demo_append_timestamp(out, DEMO_LAST_DAY - demo_random_between(r, 0, DEMO_DAYS),
+                          (int)demo_random_between(r, 8 * 3600, 18 * 3600));
     comma(out);
     text(out, demo_random_chance(r, 780) ? "outbound" : "inbound");
     text(out, note[0]);
@@ -361,7 +359,8 @@ static void append_mail(const struct demo *d, uint64_t row, struct demo_random *
         demo_append_number(out, 1 + demo_random_skewed(r, d->rows[DEMO_CLIENTS]));
     comma(out);
     text(out, c.recruiter);
-    demo_append_timestamp(out, DEMO_LAST_DAY - demo_random_between(r, 0, DEMO_DAYS), (int)demo_random_between(r, 6 * 3600, 22 * 3600));
+    demo_append_timestamp(out, DEMO_LAST_DAY - demo_random_between(r, 0, DEMO_DAYS),
+                          (int)demo_random_between(r, 6 * 3600, 22 * 3600));
     comma(out);
     text(out, outbound ? "outbound" : "inbound");
     append_filled(subjects[demo_random_below(r, LH_ARRAY_LEN(subjects))], &c, out);

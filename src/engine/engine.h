@@ -26,22 +26,22 @@ struct os;
 
 /* Start from engine_config_default() and set what differs.  Strings are copied. */
 struct engine_config {
-    const char *executable;    /* exec'd as `EXECUTABLE engine-host`; NULL: this program (/proc/self/exe) */
-    const char *scratch_dir;   /* absolute; each worker gets a folder of its own in it, removed with the worker */
+    const char *executable;        /* exec'd as `EXECUTABLE engine-host`; NULL: this program (/proc/self/exe) */
+    const char *scratch_dir;       /* absolute; each worker gets a folder of its own in it, removed with the worker */
     const char *const *read_roots; /* what admin workers may read: the roots of the local buckets, caches; absolute */
     size_t read_root_count;
 
-    unsigned workers;          /* admin workers at most, and queries at one time (2) */
-    unsigned fresh_workers;    /* workers for tasks on files, besides those (2) */
-    unsigned queue_length;     /* requests waiting for a worker at most; more are LH_BUSY at once (64) */
-    int64_t queue_wait_ms;     /* LH_BUSY after this long in the queue (10 s) */
-    unsigned worker_requests;  /* an admin worker is replaced after this many requests (1,000) */
-    int64_t worker_idle_ms;    /* all idle workers but one end after this long (5 min) */
-    int64_t cancel_grace_ms;   /* from the interrupt to SIGKILL (500 ms) */
-    int64_t start_timeout_ms;  /* a worker that is not ready by then is killed (10 s) */
+    unsigned workers;         /* admin workers at most, and queries at one time (2) */
+    unsigned fresh_workers;   /* workers for tasks on files, besides those (2) */
+    unsigned queue_length;    /* requests waiting for a worker at most; more are LH_BUSY at once (64) */
+    int64_t queue_wait_ms;    /* LH_BUSY after this long in the queue (10 s) */
+    unsigned worker_requests; /* an admin worker is replaced after this many requests (1,000) */
+    int64_t worker_idle_ms;   /* all idle workers but one end after this long (5 min) */
+    int64_t cancel_grace_ms;  /* from the interrupt to SIGKILL (500 ms) */
+    int64_t start_timeout_ms; /* a worker that is not ready by then is killed (10 s) */
 
-    unsigned threads;          /* of DuckDB in a worker; 0: one a core */
-    uint64_t memory_bytes;     /* DuckDB's memory_limit in an admin worker (1 GiB) */
+    unsigned threads;             /* of DuckDB in a worker; 0: one a core */
+    uint64_t memory_bytes;        /* DuckDB's memory_limit in an admin worker (1 GiB) */
     uint64_t address_space_bytes; /* its hard limit, for what DuckDB's accounting misses (8 GiB) */
     uint64_t task_memory_bytes;   /* both for a worker of one task (384 MiB, 6 GiB) */
     uint64_t task_address_space_bytes;
@@ -75,11 +75,11 @@ void engine_get_stats(struct engine *e, struct engine_stats *ret_stats);
 /* ---- queries ---- */
 
 /* X(NAME, "name in frames") */
-#define ENGINE_FORMATS(X)                                                                                       \
-    X(JSON, "json")       /* {"columns":[...],"rows":[[...]],"row_count":n,"truncated":b,"elapsed_ms":x} */     \
-    X(NDJSON, "ndjson")   /* one object a row */                                                                \
-    X(CSV, "csv")         /* RFC 4180 with a header line */                                                     \
-    X(ARROW, "arrow")     /* Arrow IPC stream */                                                                \
+#define ENGINE_FORMATS(X)                                                                                   \
+    X(JSON, "json")       /* {"columns":[...],"rows":[[...]],"row_count":n,"truncated":b,"elapsed_ms":x} */ \
+    X(NDJSON, "ndjson")   /* one object a row */                                                            \
+    X(CSV, "csv")         /* RFC 4180 with a header line */                                                 \
+    X(ARROW, "arrow")     /* Arrow IPC stream */                                                            \
     X(PARQUET, "parquet") /* a Parquet file */
 
 enum engine_format {
@@ -109,18 +109,18 @@ typedef enum lh_code engine_resolve_fn(void *ctx, const char *const *names, size
 
 struct engine_query {
     const char *sql;
-    const json_t *params;      /* NULL, an array (positional) or an object (named) */
+    const json_t *params; /* NULL, an array (positional) or an object (named) */
     enum engine_format format;
-    uint64_t row_limit;        /* UINT64_MAX: none; one more row than this sets `truncated` */
-    int64_t timeout_ms;        /* from now; > 0 */
+    uint64_t row_limit;         /* UINT64_MAX: none; one more row than this sets `truncated` */
+    int64_t timeout_ms;         /* from now; > 0 */
     engine_resolve_fn *resolve; /* NULL: no name stands for a dataset */
     void *resolve_ctx;
     /* Says which answers the resolver gives: two queries with the same epoch (not 0) have resolvers that answer every name
      * alike, so a worker need not ask again for what it bound at that epoch.  The version of the snapshot is one.  0: always
      * ask. */
     uint64_t epoch;
-    int cancel_fd;             /* readable (or closed) when the client is gone; -1: none */
-    const char *request_id;    /* for logs; may be NULL */
+    int cancel_fd;          /* readable (or closed) when the client is gone; -1: none */
+    const char *request_id; /* for logs; may be NULL */
 };
 
 /* Start a query on an `admin` worker.  On LH_OK the statement has been bound and started, the columns are known, and bytes can be read.
@@ -140,7 +140,7 @@ LH_CHECKED enum lh_code engine_result_read(struct engine_result *r, const void *
 struct engine_result_stats {
     uint64_t row_count; /* final only after the end was read */
     bool truncated;
-    double elapsed_ms;  /* inside the worker */
+    double elapsed_ms; /* inside the worker */
 };
 void engine_result_stats(const struct engine_result *r, struct engine_result_stats *ret_stats);
 /* Closing before the end cancels: interrupt, then SIGKILL after a short grace time.  NULL is fine. */

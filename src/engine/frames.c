@@ -113,8 +113,7 @@ static int wait_timeout_ms(struct os *os, int64_t deadline_ns) {
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-static enum lh_code wait_for(struct frame_channel *c, short events, const struct frame_wait *wait,
-                             struct lh_err *err) {
+static enum lh_code wait_for(struct frame_channel *c, short events, const struct frame_wait *wait, struct lh_err *err) {
     struct pollfd fds[2] = {{.fd = c->fd, .events = events}, {.fd = wait->cancel_fd, .events = POLLIN | POLLRDHUP}};
     for (;;) {
         int timeout_ms = wait_timeout_ms(c->os, wait->deadline_ns);

@@ -24,31 +24,31 @@ struct os;
 
 #define FRAME_HEADER_BYTES ((size_t)5)
 #define FRAME_CONTROL_MAX ((size_t)16 * 1024 * 1024) /* a bind frame with the file lists of large datasets */
-#define FRAME_DATA_MAX ((size_t)256 * 1024) /* what the server holds of a result at one time */
+#define FRAME_DATA_MAX ((size_t)256 * 1024)          /* what the server holds of a result at one time */
 
 /* X(NAME, number, payload limit).  Numbers are never reused. */
-#define FRAMES(X)                           \
-    /* server to worker */                  \
-    X(QUERY, 1, FRAME_CONTROL_MAX)          \
-    X(BIND, 2, FRAME_CONTROL_MAX)           \
-    X(TASK, 3, FRAME_CONTROL_MAX)           \
-    X(CANCEL, 4, 64)                        \
-    /* worker to server */                  \
-    X(READY, 16, 65536)                     \
-    X(NEED, 17, 1024 * 1024)                \
-    X(START, 18, 4 * 1024 * 1024)           \
-    X(DATA, 19, FRAME_DATA_MAX)             \
-    X(END, 20, 65536)                       \
-    X(ERROR, 21, 65536)                     \
-    X(PROGRESS, 22, 1024)                   \
-    X(ANSWER, 23, FRAME_CONTROL_MAX)        \
-    X(RETIRED, 24, 1024)                    \
-    /* server to host */                    \
-    X(SPAWN, 32, 1024 * 1024)               \
-    X(REAP, 33, 64)                         \
-    /* host to server */                    \
-    X(SPAWNED, 48, 1024)                    \
-    X(REAPED, 49, 1024)                     \
+#define FRAMES(X)                    \
+    /* server to worker */           \
+    X(QUERY, 1, FRAME_CONTROL_MAX)   \
+    X(BIND, 2, FRAME_CONTROL_MAX)    \
+    X(TASK, 3, FRAME_CONTROL_MAX)    \
+    X(CANCEL, 4, 64)                 \
+    /* worker to server */           \
+    X(READY, 16, 65536)              \
+    X(NEED, 17, 1024 * 1024)         \
+    X(START, 18, 4 * 1024 * 1024)    \
+    X(DATA, 19, FRAME_DATA_MAX)      \
+    X(END, 20, 65536)                \
+    X(ERROR, 21, 65536)              \
+    X(PROGRESS, 22, 1024)            \
+    X(ANSWER, 23, FRAME_CONTROL_MAX) \
+    X(RETIRED, 24, 1024)             \
+    /* server to host */             \
+    X(SPAWN, 32, 1024 * 1024)        \
+    X(REAP, 33, 64)                  \
+    /* host to server */             \
+    X(SPAWNED, 48, 1024)             \
+    X(REAPED, 49, 1024)              \
     X(REFUSED, 50, 65536)
 
 enum frame_type {
@@ -59,9 +59,9 @@ enum frame_type {
 
 #define FRAME_BIT(type) (UINT64_C(1) << (type))
 /* What the server takes from a worker, and so on: everything else on that channel is LH_CORRUPT. */
-#define FRAMES_FROM_WORKER                                                                                         \
-    (FRAME_BIT(FRAME_READY) | FRAME_BIT(FRAME_NEED) | FRAME_BIT(FRAME_START) | FRAME_BIT(FRAME_DATA) |             \
-     FRAME_BIT(FRAME_END) | FRAME_BIT(FRAME_ERROR) | FRAME_BIT(FRAME_PROGRESS) | FRAME_BIT(FRAME_ANSWER) |         \
+#define FRAMES_FROM_WORKER                                                                                 \
+    (FRAME_BIT(FRAME_READY) | FRAME_BIT(FRAME_NEED) | FRAME_BIT(FRAME_START) | FRAME_BIT(FRAME_DATA) |     \
+     FRAME_BIT(FRAME_END) | FRAME_BIT(FRAME_ERROR) | FRAME_BIT(FRAME_PROGRESS) | FRAME_BIT(FRAME_ANSWER) | \
      FRAME_BIT(FRAME_RETIRED))
 #define FRAMES_TO_WORKER \
     (FRAME_BIT(FRAME_QUERY) | FRAME_BIT(FRAME_BIND) | FRAME_BIT(FRAME_TASK) | FRAME_BIT(FRAME_CANCEL))
@@ -88,9 +88,9 @@ struct frame_channel {
     int fd;            /* the channel's; non-blocking is not needed, waits go through poll */
     uint64_t accepted; /* FRAME_BITs that the other side may send */
     bool takes_fds;
-    int passed_fd;     /* received and not yet taken; -1: none */
+    int passed_fd; /* received and not yet taken; -1: none */
     struct buf in;
-    size_t parsed;     /* bytes of `in` already handed out */
+    size_t parsed; /* bytes of `in` already handed out */
 };
 
 void frame_channel_init(struct frame_channel *c, struct os *os, int fd, uint64_t accepted, bool takes_fds);

@@ -331,8 +331,8 @@ enum lh_code pool_exchange(struct engine *e, struct pool_worker **worker, struct
 void pool_return(struct engine *e, struct pool_worker *w, bool reusable) {
     bool fresh = w->fresh;
     pthread_mutex_lock(&e->lock);
-    bool keeps = reusable && !fresh && !e->stopping && w->requests < e->config.worker_requests &&
-                 w->generation == e->generation;
+    bool keeps =
+        reusable && !fresh && !e->stopping && w->requests < e->config.worker_requests && w->generation == e->generation;
     if (keeps)
         push_idle(e, w);
     pthread_mutex_unlock(&e->lock);
@@ -387,8 +387,8 @@ enum lh_code pool_explain_end(struct engine *e, struct pool_worker *w, struct lh
         return lh_err_hint(err, "the machine may have run out of memory; try again, or lower query.memory_bytes");
     }
     if (end.signal != 0)
-        lh_ignore(lh_fail(err, LH_CRASH, "the query process crashed (signal %d, %s)", end.signal,
-                          strsignal(end.signal)));
+        lh_ignore(
+            lh_fail(err, LH_CRASH, "the query process crashed (signal %d, %s)", end.signal, strsignal(end.signal)));
     else if (end.known)
         lh_ignore(lh_fail(err, LH_CRASH, "the query process ended unexpectedly (status %d)", end.status));
     else

@@ -42,14 +42,14 @@ struct engine {
     struct lh_log *log;
     struct lh_metrics *metrics;
     struct host_link host;
-    struct gate queries; /* admin workers */
-    struct gate files;   /* fresh workers */
+    struct gate queries;              /* admin workers */
+    struct gate files;                /* fresh workers */
     atomic_uint_fast64_t next_number; /* of workers' folders */
     atomic_uint_fast64_t next_request;
     atomic_uint_fast64_t requests, crashes, started;
     atomic_int_fast64_t last_start_us;
 
-    pthread_mutex_t lock; /* guards what follows */
+    pthread_mutex_t lock;  /* guards what follows */
     pthread_cond_t wanted; /* the keeper: look again */
     struct pool_worker *idle;
     unsigned idle_count, admin_count, fresh_count;
@@ -66,8 +66,8 @@ void pool_stop(struct engine *e);
 void pool_set_roots(struct engine *e, const char *const *roots, size_t count);
 
 /* Lease an admin worker: an idle one, else a new one. */
-LH_CHECKED enum lh_code pool_lease(struct engine *e, int64_t deadline_ns, int cancel_fd, struct pool_worker **ret_worker,
-                                   struct lh_err *err);
+LH_CHECKED enum lh_code pool_lease(struct engine *e, int64_t deadline_ns, int cancel_fd,
+                                   struct pool_worker **ret_worker, struct lh_err *err);
 /* Give it back.  `reusable` false: it is ended and replaced. */
 void pool_return(struct engine *e, struct pool_worker *w, bool reusable);
 /* Another one in its stead; it is ended.  On failure the lease is over. */

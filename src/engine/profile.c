@@ -28,12 +28,12 @@ static enum lh_code class_parse(const char *text, enum worker_class *ret_class, 
 }
 
 /* X(member): the numbers, all of which travel alike. */
-#define PROFILE_NUMBERS(X)  \
-    X(memory_limit_bytes)   \
-    X(address_space_bytes)  \
-    X(file_size_bytes)      \
-    X(cpu_seconds)          \
-    X(open_files)           \
+#define PROFILE_NUMBERS(X) \
+    X(memory_limit_bytes)  \
+    X(address_space_bytes) \
+    X(file_size_bytes)     \
+    X(cpu_seconds)         \
+    X(open_files)          \
     X(threads)
 
 json_t *worker_profile_to_json(const struct worker_profile *profile) {
@@ -91,13 +91,13 @@ enum lh_code worker_profile_from_json(const json_t *object, struct arena *arena,
     LH_TRY(get_read_paths(object, arena, &profile, err));
     LH_TRY(get_path(object, "output_dir", arena, &profile.output_dir, err));
     LH_TRY(get_path(object, "temp_dir", arena, &profile.temp_dir, err));
-#define PROFILE_NUMBER_READ(member)                                             \
-    do {                                                                        \
-        int64_t number;                                                         \
-        LH_TRY(lh_json_get_int(object, "", #member, &number, err));             \
-        if (number < 0 || (uint64_t)number > (__typeof__(profile.member))-1)    \
-            return lh_fail(err, LH_INVALID, #member " is out of range");        \
-        profile.member = (__typeof__(profile.member))number;                    \
+#define PROFILE_NUMBER_READ(member)                                          \
+    do {                                                                     \
+        int64_t number;                                                      \
+        LH_TRY(lh_json_get_int(object, "", #member, &number, err));          \
+        if (number < 0 || (uint64_t)number > (__typeof__(profile.member))-1) \
+            return lh_fail(err, LH_INVALID, #member " is out of range");     \
+        profile.member = (__typeof__(profile.member))number;                 \
     } while (0);
     PROFILE_NUMBERS(PROFILE_NUMBER_READ)
 #undef PROFILE_NUMBER_READ

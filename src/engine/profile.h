@@ -30,8 +30,8 @@ struct worker_profile {
     enum worker_class worker_class;
     const char *const *read_paths; /* files or folders; folders with all below them */
     size_t read_count;
-    const char *output_dir; /* may be written besides temp_dir; NULL: nothing may */
-    const char *temp_dir;   /* the worker's own folder, which exists; NULL: DuckDB may not spill */
+    const char *output_dir;       /* may be written besides temp_dir; NULL: nothing may */
+    const char *temp_dir;         /* the worker's own folder, which exists; NULL: DuckDB may not spill */
     uint64_t memory_limit_bytes;  /* DuckDB's own */
     uint64_t address_space_bytes; /* RLIMIT_AS: what DuckDB's accounting misses */
     uint64_t file_size_bytes;     /* RLIMIT_FSIZE */

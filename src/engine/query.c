@@ -4,8 +4,8 @@
 #include "base/metrics.h"
 #include "engine/engine.h"
 #include "engine/pool.h"
-#include "engine/request.h"
 #include "engine/wire_error.h"
+#include "engine/worker_call.h"
 #include "os/clock.h"
 #include "os/fault.h"
 
@@ -16,7 +16,7 @@
 #define CLOSE_GRACE_MS 250 /* of a result closed early: a reading statement stops at once or is not worth waiting for */
 
 struct engine_result {
-    struct request request;
+    struct worker_call request;
     struct arena *arena; /* the resolver's */
     json_t *columns;
     struct engine_result_stats stats;
@@ -106,13 +106,12 @@ static enum lh_code answer_need(struct engine_result *r, const struct engine_que
         json_object_set_new(answer, "error", wire_error_to_json(&refusal));
     }
     code = frame_send_json(&r->request.worker->channel, FRAME_BIND, answer, -1, &r->request.wait, err);
-    return code == LH_OK ? LH_OK : request_lost(&r->request, err);
+    return code == LH_OK ? LH_OK : worker_call_lost(&r->request, err);
 }
 
 /* ---- start ---- */
 
-static enum lh_code query_to_json(const struct engine_query *query, int64_t id, json_t **ret_body,
-                                  struct lh_err *err) {
+static enum lh_code query_to_json(const struct engine_query *query, int64_t id, json_t **ret_body, struct lh_err *err) {
     LH_AUTO(json) json_t *body = json_object();
     if (json_object_set_new(body, "sql", json_string(query->sql)) != 0)
         return lh_fail(err, LH_SQL, "the statement is not valid UTF-8");
@@ -130,23 +129,23 @@ static enum lh_code query_to_json(const struct engine_query *query, int64_t id, 
 /* Send the request and answer the worker's questions until it has started.  *ret_retired: it gave the request back. */
 static enum lh_code start_on_worker(struct engine_result *r, const struct engine_query *query, const json_t *body,
                                     bool *ret_retired, struct lh_err *err) {
-    struct request *request = &r->request;
+    struct worker_call *request = &r->request;
     if (frame_send_json(&request->worker->channel, FRAME_QUERY, body, -1, &request->wait, err) != LH_OK)
-        return request_lost(request, err);
+        return worker_call_lost(request, err);
     for (;;) {
         struct frame frame;
-        LH_TRY(request_receive(request, &frame, err));
+        LH_TRY(worker_call_receive(request, &frame, err));
         switch (frame.type) {
         case FRAME_NEED: LH_TRY(answer_need(r, query, &frame, err)); break;
         case FRAME_RETIRED: *ret_retired = true; return LH_OK;
         case FRAME_START: {
             LH_AUTO(json) json_t *start = NULL;
             if (frame_json(&frame, &start, err) != LH_OK || !json_is_array(json_object_get(start, "columns")))
-                return request_lost(request, err);
+                return worker_call_lost(request, err);
             r->columns = json_incref(json_object_get(start, "columns"));
             return LH_OK;
         }
-        default: return request_lost(request, err);
+        default: return worker_call_lost(request, err);
         }
     }
 }
@@ -189,8 +188,7 @@ static void count_outcome(struct engine_result *r, enum lh_code code) {
     if (!m)
         return;
     lh_metric_add(m, LH_METRIC_queries_total, lh_metric_label(LH_METRIC_queries_total, outcome(code)), 1);
-    lh_metric_observe_us(m, LH_METRIC_query_seconds,
-                         (os_monotonic_ns(r->request.engine->os) - r->started_ns) / 1000);
+    lh_metric_observe_us(m, LH_METRIC_query_seconds, (os_monotonic_ns(r->request.engine->os) - r->started_ns) / 1000);
     lh_metric_add(m, LH_METRIC_query_rows_total, 0, r->stats.row_count);
 }
 
@@ -205,7 +203,7 @@ enum lh_code engine_query_start(struct engine *e, const struct engine_query *que
     struct engine_result *r = lh_calloc(1, sizeof *r);
     r->arena = arena_new();
     r->started_ns = os_monotonic_ns(e->os);
-    r->request = (struct request){
+    r->request = (struct worker_call){
         .engine = e,
         .id = (int64_t)atomic_fetch_add(&e->next_request, 1) + 1,
         .wait = {r->started_ns + query->timeout_ms * 1000000, query->cancel_fd},
@@ -233,7 +231,7 @@ static void take_end(struct engine_result *r, const json_t *end) {
     r->stats.truncated = json_is_true(json_object_get(end, "truncated"));
     r->stats.elapsed_ms = json_number_value(json_object_get(end, "elapsed_ms"));
     r->ended = true;
-    request_finish(&r->request, end);
+    worker_call_finish(&r->request, end);
     count_outcome(r, LH_OK);
 }
 
@@ -246,14 +244,14 @@ enum lh_code engine_result_read(struct engine_result *r, const void **ret_data, 
         return lh_fail(err, LH_INTERNAL, "this result has failed already");
     struct frame frame;
     LH_AUTO(json) json_t *end = NULL;
-    enum lh_code code = request_receive(&r->request, &frame, err);
+    enum lh_code code = worker_call_receive(&r->request, &frame, err);
     if (code == LH_OK && frame.type == FRAME_DATA && frame.len > 0) {
         *ret_data = frame.data;
         *ret_len = frame.len;
         return LH_OK;
     }
     if (code == LH_OK && (frame.type != FRAME_END || frame_json(&frame, &end, err) != LH_OK))
-        code = request_lost(&r->request, err);
+        code = worker_call_lost(&r->request, err);
     if (code != LH_OK) {
         count_outcome(r, code);
         return code;
@@ -272,7 +270,7 @@ void engine_result_close(struct engine_result *r) {
         return;
     if (r->request.worker) {
         int64_t grace_ms = r->request.engine->config.cancel_grace_ms;
-        request_cancel(&r->request, grace_ms < CLOSE_GRACE_MS ? grace_ms : CLOSE_GRACE_MS);
+        worker_call_cancel(&r->request, grace_ms < CLOSE_GRACE_MS ? grace_ms : CLOSE_GRACE_MS);
         count_outcome(r, LH_CANCELLED);
     }
     result_free(r);

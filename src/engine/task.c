@@ -1,7 +1,7 @@
 #include "base/alloc.h"
 #include "engine/engine.h"
 #include "engine/pool.h"
-#include "engine/request.h"
+#include "engine/worker_call.h"
 #include "os/clock.h"
 
 static json_t *task_to_json(const struct engine_task *task, int64_t id) {
@@ -24,21 +24,21 @@ static void report(const struct engine_task *task, const struct frame *frame) {
                    rows > 0 ? (uint64_t)rows : 0);
 }
 
-static enum lh_code lease(struct engine *e, const struct engine_task *task, struct request *r, struct lh_err *err) {
+static enum lh_code lease(struct engine *e, const struct engine_task *task, struct worker_call *r, struct lh_err *err) {
     if (task->untrusted_input || task->output_dir)
         return pool_lease_fresh(e, task, r->wait.deadline_ns, &r->worker, err);
     return pool_lease(e, r->wait.deadline_ns, r->wait.cancel_fd, &r->worker, err);
 }
 
 /* Until the answer, or the worker gives the task back (*ret_retired). */
-static enum lh_code run_on_worker(struct request *r, const struct engine_task *task, const json_t *body,
+static enum lh_code run_on_worker(struct worker_call *r, const struct engine_task *task, const json_t *body,
                                   bool *ret_retired, json_t **ret_answer, struct lh_err *err) {
     if (frame_send_json(&r->worker->channel, FRAME_TASK, body, -1, &r->wait, err) != LH_OK)
-        return request_lost(r, err);
+        return worker_call_lost(r, err);
     for (;;) {
         struct frame frame;
         LH_AUTO(json) json_t *last = NULL;
-        LH_TRY(request_receive(r, &frame, err));
+        LH_TRY(worker_call_receive(r, &frame, err));
         if (frame.type == FRAME_PROGRESS) {
             report(task, &frame);
             continue;
@@ -47,8 +47,8 @@ static enum lh_code run_on_worker(struct request *r, const struct engine_task *t
         if (*ret_retired)
             return LH_OK;
         if (frame.type != FRAME_ANSWER || frame_json(&frame, &last, err) != LH_OK)
-            return request_lost(r, err);
-        request_finish(r, last);
+            return worker_call_lost(r, err);
+        worker_call_finish(r, last);
         json_t *answer = json_object_get(last, "answer");
         *ret_answer = answer ? json_incref(answer) : json_null();
         return LH_OK;
@@ -57,7 +57,7 @@ static enum lh_code run_on_worker(struct request *r, const struct engine_task *t
 
 enum lh_code engine_run_task(struct engine *e, const struct engine_task *task, json_t **ret_answer,
                              struct lh_err *err) {
-    struct request r = {
+    struct worker_call r = {
         .engine = e,
         .id = (int64_t)atomic_fetch_add(&e->next_request, 1) + 1,
         .wait = {os_monotonic_ns(e->os) + task->timeout_ms * 1000000, task->cancel_fd},

@@ -38,8 +38,8 @@ struct lakehouse {
     struct lh_log *log;
     struct lh_metrics *metrics;
     struct lh_tracer *tracer;
-    const char *data_dir;         /* absolute */
-    const char *tmp_dir;          /* absolute; same file system as the default bucket */
+    char *data_dir; /* absolute */
+    char *tmp_dir;  /* absolute; same file system as the default bucket */
     struct os_lockfile *lock;
     struct buckets *buckets;
     struct error_journal *errors;
@@ -47,23 +47,26 @@ struct lakehouse {
     struct catalog *catalog;
     struct ingest *ingest;
     struct keys *keys;
-    int64_t started_ns;           /* os_monotonic_ns at open */
+    int64_t started_ns; /* os_monotonic_ns at open */
 };
 
 struct lakehouse_options {
     struct os *os;
-    const struct lh_config *config;  /* outlives the lakehouse */
-    struct lh_log *log;              /* outlives the lakehouse */
-    struct lh_metrics *metrics;      /* outlives the lakehouse */
-    struct lh_tracer *tracer;        /* outlives the lakehouse */
+    const struct lh_config *config; /* outlives the lakehouse */
+    struct lh_log *log;             /* outlives the lakehouse */
+    struct lh_metrics *metrics;     /* outlives the lakehouse */
+    struct lh_tracer *tracer;       /* outlives the lakehouse */
     const char *data_dir;
-    const char *command;             /* for the lock's holder line, e.g. "lakehouse serve" */
-    bool must_exist;                 /* LH_NOT_FOUND instead of creating the folder */
+    const char *command; /* for the lock's holder line, e.g. "lakehouse serve" */
+    bool must_exist;     /* LH_NOT_FOUND instead of creating the folder */
 };
 
 LH_CHECKED enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lakehouse **ret_lakehouse,
                                        struct lh_err *err);
 /* Flushes the append logs, stops the workers and releases the lock.  NULL is fine. */
 void lakehouse_close(struct lakehouse *lh);
+
+/* A bucket was added or removed: let the workers read exactly the folders of the buckets that there are now. */
+void lakehouse_buckets_changed(struct lakehouse *lh);
 
 #endif

@@ -1,9 +1,9 @@
-#include "engine/request.h"
+#include "engine/worker_call.h"
 
 #include "engine/wire_error.h"
 #include "os/clock.h"
 
-static void give_back(struct request *r, bool reusable) {
+static void give_back(struct worker_call *r, bool reusable) {
     pool_return(r->engine, r->worker, reusable);
     r->worker = NULL;
 }
@@ -12,18 +12,18 @@ static bool retires(const json_t *last) {
     return json_is_true(json_object_get(last, "retire"));
 }
 
-void request_finish(struct request *r, const json_t *last) {
+void worker_call_finish(struct worker_call *r, const json_t *last) {
     give_back(r, !retires(last));
 }
 
-enum lh_code request_lost(struct request *r, struct lh_err *err) {
+enum lh_code worker_call_lost(struct worker_call *r, struct lh_err *err) {
     enum lh_code code = pool_explain_end(r->engine, r->worker, err);
     give_back(r, false);
     return code;
 }
 
 /* Read and drop until the worker is done with the request.  True: it can serve another. */
-static bool drain(struct request *r, int64_t grace_ms) {
+static bool drain(struct worker_call *r, int64_t grace_ms) {
     struct frame frame;
     struct lh_err ignored = LH_ERR_INIT;
     struct frame_wait wait = {os_monotonic_ns(r->engine->os) + grace_ms * 1000000, -1};
@@ -36,7 +36,7 @@ static bool drain(struct request *r, int64_t grace_ms) {
     return false;
 }
 
-void request_cancel(struct request *r, int64_t grace_ms) {
+void worker_call_cancel(struct worker_call *r, int64_t grace_ms) {
     LH_AUTO(json) json_t *body = json_object();
     struct lh_err ignored = LH_ERR_INIT;
     struct frame_wait wait = {os_monotonic_ns(r->engine->os) + grace_ms * 1000000, -1};
@@ -45,7 +45,7 @@ void request_cancel(struct request *r, int64_t grace_ms) {
     give_back(r, told && drain(r, grace_ms));
 }
 
-static enum lh_code end_by_error(struct request *r, const struct frame *frame, struct lh_err *err) {
+static enum lh_code end_by_error(struct worker_call *r, const struct frame *frame, struct lh_err *err) {
     LH_AUTO(json) json_t *body = NULL;
     enum lh_code code = frame_json(frame, &body, err);
     if (code != LH_OK) {
@@ -60,20 +60,20 @@ static enum lh_code end_by_error(struct request *r, const struct frame *frame, s
     return code;
 }
 
-enum lh_code request_receive(struct request *r, struct frame *ret_frame, struct lh_err *err) {
+enum lh_code worker_call_receive(struct worker_call *r, struct frame *ret_frame, struct lh_err *err) {
     enum lh_code code = frame_receive(&r->worker->channel, &r->wait, ret_frame, err);
     switch (code) {
     case LH_OK: return ret_frame->type == FRAME_ERROR ? end_by_error(r, ret_frame, err) : LH_OK;
     case LH_TIMEOUT:
-        request_cancel(r, r->engine->config.cancel_grace_ms);
+        worker_call_cancel(r, r->engine->config.cancel_grace_ms);
         lh_ignore(lh_fail(err, LH_TIMEOUT, "the time limit of %lld ms passed", (long long)r->timeout_ms));
         return lh_err_hint(err, "ask for less, or for more time with timeout_ms");
-    case LH_CANCELLED: request_cancel(r, r->engine->config.cancel_grace_ms); return code;
+    case LH_CANCELLED: worker_call_cancel(r, r->engine->config.cancel_grace_ms); return code;
     case LH_CORRUPT:
         give_back(r, false);
         lh_ignore(lh_err_context(err, "a query process broke the protocol and was ended"));
         err->code = LH_CRASH;
         return LH_CRASH;
-    default: return request_lost(r, err);
+    default: return worker_call_lost(r, err);
     }
 }

@@ -1,0 +1,107 @@
+/* lakehouse sql: one statement from -c or a file, or a shell. */
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/quantity.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/sql_run.h"
+#include "cli/sql_shell.h"
+#include "os/file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct cli_option options[] = {
+    CLIENT_OPTIONS,
+    {"command", 'c', "SQL", "run this statement", false},
+    {"limit", 'l', "N", "rows at most (default: 1,000 as a table, else all that the server gives)", false},
+    {"as-of", 0, "WHEN", "read the lake as of a catalog version or an RFC 3339 time", false},
+    {"timeout", 't', "TIME", "time limit, such as 30s", false},
+    {"json", 0, NULL, "one JSON document: columns, rows, row_count", false},
+    {"ndjson", 0, NULL, "one JSON object a row", false},
+    {"csv", 0, NULL, "CSV with a header line", false},
+    {"parquet", 0, "OUT", "write a Parquet file", false},
+    {NULL, 0, NULL, NULL, false},
+};
+
+static enum lh_code pick_output(const struct cli *cli, const struct cli_args *args, struct sql_output *ret,
+                                struct lh_err *err) {
+    int chosen = 0;
+    ret->format = SQL_TABLE;
+    if (cli->json)
+        chosen++, ret->format = SQL_JSON;
+    if (cli_flag(args, "ndjson"))
+        chosen++, ret->format = SQL_NDJSON;
+    if (cli_flag(args, "csv"))
+        chosen++, ret->format = SQL_CSV;
+    if (cli_flag(args, "parquet"))
+        chosen++, ret->format = SQL_PARQUET;
+    if (chosen > 1)
+        return lh_fail(err, LH_USAGE, "choose one of --json, --ndjson, --csv and --parquet");
+    ret->path = cli_arg(args, "parquet");
+    ret->as_of = cli_arg(args, "as-of");
+    LH_TRY(cli_arg_uint(args, "limit", 1, UINT64_MAX - 1, 0, &ret->limit, err));
+    const char *timeout = cli_arg(args, "timeout");
+    if (timeout && (!lh_duration_parse(timeout, &ret->timeout_ms) || ret->timeout_ms <= 0))
+        return lh_fail(err, LH_USAGE, "--timeout is \"%s\"; it must be a time such as 500ms, 30s or 5m", timeout);
+    return LH_OK;
+}
+
+static enum lh_code read_statement(struct cli *cli, const struct cli_args *args, struct buf *sql, struct lh_err *err) {
+    const char *command = cli_arg(args, "command");
+    if (command) {
+        buf_append_str(sql, command);
+        return LH_OK;
+    }
+    if (args->positional_count > 0 && strcmp(args->positional[0], "-") != 0)
+        return os_read_file(cli->os, AT_FDCWD, args->positional[0], (size_t)16 << 20, sql, err);
+    char chunk[4096];
+    size_t len = 1;
+    while (len > 0 && sql->len < (size_t)16 << 20) {
+        LH_TRY(os_read_some(cli->os, STDIN_FILENO, chunk, sizeof chunk, "standard input", &len, err));
+        buf_append(sql, chunk, len);
+    }
+    return LH_OK;
+}
+
+static int run(struct cli *cli, const struct cli_args *args) {
+    struct lh_err err = LH_ERR_INIT;
+    struct sql_output output = {0};
+    LH_AUTO(client) struct client *client = NULL;
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    bool interactive = !cli_arg(args, "command") && args->positional_count == 0 && isatty(STDIN_FILENO);
+
+    if (cli_arg(args, "command") && args->positional_count > 0) {
+        lh_fail(&err, LH_USAGE, "give either -c SQL or a file, not both");
+        return cli_usage_error(cli, &cli_sql, &err);
+    }
+    if (pick_output(cli, args, &output, &err) != LH_OK)
+        return cli_usage_error(cli, &cli_sql, &err);
+    if (!interactive && read_statement(cli, args, &sql, &err) != LH_OK)
+        return cli_fail(cli, &err);
+    if (client_open(cli, args, &client, &err) != LH_OK)
+        return cli_fail(cli, &err);
+    if (interactive)
+        return sql_shell(cli, client, &output);
+    if (sql_run_script(cli, client, buf_cstr(&sql), &output, &err) != LH_OK)
+        return cli_fail(cli, &err);
+    return CLI_OK;
+}
+
+const struct cli_command cli_sql = {
+    .name = "sql",
+    .usage = "[-c SQL | FILE | -] [--server URL | --data DIR] [--json | --ndjson | --csv | --parquet OUT]",
+    .summary = "run SQL, or start an interactive shell",
+    .help =
+        "Runs SQL against the lake: from -c, from a file, from standard input, or line by line in a shell with history\n"
+        "and completion.  Several statements are separated by semicolons.  Tables are drawn for people; the other\n"
+        "formats are for programs and stream whatever the size.\n\n"
+        "  lakehouse sql -c 'SELECT count(*) FROM candidates'\n"
+        "  lakehouse sql --data ./lakehouse-data --csv -c 'FROM job_orders' > job_orders.csv\n"
+        "  lakehouse sql                                   # the shell; .help tells its commands",
+    .options = options,
+    .max_positional = 1,
+    .run = run,
+};

@@ -1,0 +1,193 @@
+#include "lakehouse/lakehouse.h"
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "catalog/catalog.h"
+#include "catalog/checkpoint.h"
+#include "engine/engine.h"
+#include "ingest/ingest.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/lockfile.h"
+#include "policy/keys.h"
+#include "store/buckets.h"
+#include "store/error_journal.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What the services need from each other and nobody else sees. */
+struct opened {
+    struct lakehouse services; /* first: a struct lakehouse * is a struct opened * */
+    struct checkpoint_engine checkpoint_engine;
+    struct checkpoint_codec checkpoint_codec;
+};
+
+static inline void lakehouse_auto_release(struct lakehouse **lh) {
+    lakehouse_close(*lh);
+}
+
+/* ---- the folder ---- */
+
+/* The absolute path of the data folder, made where it is missing and allowed to. */
+static enum lh_code open_folder(struct lakehouse *lh, const struct lakehouse_options *o, struct lh_err *err) {
+    struct os_stat stat;
+    enum lh_code code = os_stat_at(o->os, AT_FDCWD, o->data_dir, &stat, err);
+    if (code == LH_NOT_FOUND && o->must_exist) {
+        lh_fail(err, LH_NOT_FOUND, "there is no data folder \"%s\"", o->data_dir);
+        return lh_err_hint(err,
+                           "'lakehouse demo --data %s' makes one with example data; 'lakehouse ingest FILE --data %s' "
+                           "one with yours",
+                           o->data_dir, o->data_dir);
+    }
+    if (code == LH_NOT_FOUND)
+        code = os_mkdir_all(o->os, AT_FDCWD, o->data_dir, 0700, err);
+    LH_TRY(code);
+    char *path = realpath(o->data_dir, NULL);
+    if (!path)
+        return lh_fail(err, LH_IO, "cannot find the path of \"%s\"", o->data_dir);
+    lh->data_dir = lh_strdup(path);
+    free(path); // libc's own
+    lh->tmp_dir = lh_asprintf("%s/tmp", lh->data_dir);
+    return LH_OK;
+}
+
+static enum lh_code take_folder(struct lakehouse *lh, const struct lakehouse_options *o, struct lh_err *err) {
+    LH_AUTO(mem) char *lock = lh_asprintf("%s/lock", lh->data_dir);
+    LH_AUTO(mem) char *wal = lh_asprintf("%s/wal", lh->data_dir);
+    LH_AUTO(mem) char *what = lh_asprintf("the data folder \"%s\"", lh->data_dir);
+    if (os_lockfile_take(o->os, AT_FDCWD, lock, what, o->command, &lh->lock, err) != LH_OK)
+        return err->code == LH_LOCKED ? lh_err_hint(err, "talk to that server (--server URL), or stop it") : err->code;
+    LH_TRY(os_remove_all(o->os, AT_FDCWD, lh->tmp_dir, err));
+    LH_TRY(os_mkdir_all(o->os, AT_FDCWD, lh->tmp_dir, 0700, err));
+    return os_mkdir_all(o->os, AT_FDCWD, wal, 0700, err);
+}
+
+/* ---- the services, in the order in which they need each other ---- */
+
+static enum lh_code open_buckets(struct lakehouse *lh, struct lh_err *err) {
+    const struct lh_config *config = lh->config;
+    const char *root = config->storage.root;
+    LH_AUTO(mem) char *primary = root && root[0] ? lh_strdup(root) : lh_asprintf("%s/objects", lh->data_dir);
+    struct bucket_spec *specs = lh_calloc(config->bucket_count + 1, sizeof *specs);
+    for (size_t i = 0; i < config->bucket_count; i++)
+        specs[i] = (struct bucket_spec){config->buckets[i].name, "local", config->buckets[i].root};
+    struct buckets_options options = {
+        .os = lh->os, .specs = specs, .spec_count = config->bucket_count, .primary_root = primary};
+    enum lh_code code = buckets_open(&options, &lh->buckets, err);
+    lh_free(specs);
+    return code;
+}
+
+static enum lh_code open_errors(struct lakehouse *lh, struct lh_err *err) {
+    LH_AUTO(mem) char *wal = lh_asprintf("%s/wal", lh->data_dir);
+    struct append_log_damage damage = {0};
+    LH_TRY(error_journal_open(lh->os, buckets_primary(lh->buckets), wal, lh->config->errors.batch_interval_ms,
+                              &lh->errors, &damage, err));
+    return LH_OK;
+}
+
+/* The folders of all buckets that can be reached, for the workers' sandbox. */
+static size_t local_roots(struct lakehouse *lh, struct arena *arena, const char ***ret_roots) {
+    struct bucket_info *infos;
+    size_t count, kept = 0;
+    buckets_list(lh->buckets, arena, &infos, &count);
+    const char **roots = arena_alloc(arena, (count + 1) * sizeof *roots);
+    for (size_t i = 0; i < count; i++)
+        if (infos[i].reachable)
+            roots[kept++] = infos[i].root;
+    *ret_roots = roots;
+    return kept;
+}
+
+void lakehouse_buckets_changed(struct lakehouse *lh) {
+    LH_AUTO(arena) struct arena *arena = arena_new();
+    const char **roots;
+    size_t count = local_roots(lh, arena, &roots);
+    engine_set_read_roots(lh->engine, roots, count);
+}
+
+static enum lh_code open_engine(struct lakehouse *lh, struct lh_err *err) {
+    const struct lh_config *config = lh->config;
+    LH_AUTO(arena) struct arena *arena = arena_new();
+    LH_AUTO(mem) char *scratch = lh_asprintf("%s/engine", lh->tmp_dir);
+    struct engine_config e;
+    const char **roots;
+    engine_config_default(&e);
+    LH_TRY(os_mkdir_all(lh->os, AT_FDCWD, scratch, 0700, err));
+    e.scratch_dir = scratch;
+    e.read_root_count = local_roots(lh, arena, &roots);
+    e.read_roots = roots;
+    e.workers = (unsigned)config->query.workers;
+    e.fresh_workers = (unsigned)config->ingest.workers;
+    e.queue_length = (unsigned)config->query.queue;
+    e.queue_wait_ms = config->query.queue_timeout_ms;
+    e.worker_requests = (unsigned)config->query.requests_per_worker;
+    e.cancel_grace_ms = config->query.cancel_grace_ms;
+    e.threads = (unsigned)config->query.threads;
+    e.memory_bytes = config->query.memory_bytes;
+    e.task_memory_bytes = config->ingest.memory_bytes;
+    e.spill_bytes = config->query.spill_bytes;
+    return engine_open(lh->os, &e, lh->log, lh->metrics, &lh->engine, err);
+}
+
+/* What the catalog noticed goes to the log: nobody's request is at fault. */
+static void on_catalog_notice(void *log, enum lh_code code, const char *text) {
+    lh_log_event(log, LH_LOG_WARN, "catalog", LOG_STR("code", lh_code_name(code)), LOG_STR("message", text));
+}
+
+static enum lh_code open_catalog(struct lakehouse *lh, struct lh_err *err) {
+    struct opened *o = (struct opened *)lh;
+    o->checkpoint_engine = (struct checkpoint_engine){.os = lh->os, .engine = lh->engine, .tmp_dir = lh->tmp_dir};
+    o->checkpoint_codec = checkpoint_engine_codec(&o->checkpoint_engine);
+    struct catalog_options options = {
+        .os = lh->os,
+        .store = buckets_primary(lh->buckets),
+        .codec = &o->checkpoint_codec,
+        .checkpoint_every = (uint64_t)lh->config->catalog.checkpoint_every,
+        .poll_interval_ms = lh->config->catalog.poll_interval_ms,
+        .max_retries = (unsigned)lh->config->catalog.max_retries,
+        .notice = on_catalog_notice,
+        .notice_ctx = lh->log,
+    };
+    return catalog_open(&options, &lh->catalog, err);
+}
+
+enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lakehouse **ret_lakehouse,
+                            struct lh_err *err) {
+    LH_AUTO(lakehouse) struct lakehouse *lh = &((struct opened *)lh_calloc(1, sizeof(struct opened)))->services;
+    lh->os = options->os;
+    lh->config = options->config;
+    lh->log = options->log;
+    lh->metrics = options->metrics;
+    lh->tracer = options->tracer;
+    lh->started_ns = os_monotonic_ns(options->os);
+    LH_TRY(open_folder(lh, options, err));
+    LH_TRY(take_folder(lh, options, err));
+    LH_TRY(open_buckets(lh, err));
+    LH_TRY(open_errors(lh, err));
+    LH_TRY(open_engine(lh, err));
+    LH_TRY(open_catalog(lh, err));
+    LH_TRY(keys_open(lh->os, buckets_primary(lh->buckets), (unsigned)lh->config->auth.failures_per_minute, &lh->keys,
+                     err));
+    *ret_lakehouse = LH_STEAL(lh);
+    return LH_OK;
+}
+
+void lakehouse_close(struct lakehouse *lh) {
+    if (!lh)
+        return;
+    keys_close(lh->keys);
+    catalog_close(lh->catalog);
+    engine_close(lh->engine);
+    error_journal_close(lh->errors);
+    buckets_close(lh->buckets);
+    os_lockfile_release(lh->lock);
+    lh_free(lh->tmp_dir);
+    lh_free(lh->data_dir);
+    lh_free(lh);
+}
