@@ -5,6 +5,7 @@
 
 #define OPS "Operations"
 #define STORAGE "Storage"
+#define QUERY "Query"
 #define ACCESS "Access"
 
 #define LIST_LIMIT {"limit", "integer", "items on a page", false}
@@ -14,6 +15,7 @@
 #define IF_NONE_MATCH_PUT {"If-None-Match", "string", "`*`: only where there is no object yet, atomically; else 412", true}
 #define RANGE {"Range", "string", "one range of bytes: bytes=0-99, bytes=100-, bytes=-50", true}
 #define IF_RANGE {"If-Range", "string", "the range only where this is the ETag, else the whole", true}
+#define BUCKET {"X-Lakehouse-Bucket", "string", "only datasets of this bucket; 404 with the valid names where there is none such", true}
 #define PREFIX {"prefix", "string", "keys that start with this", false}
 
 const struct route gateway_routes[] = {
@@ -65,6 +67,16 @@ const struct route gateway_routes[] = {
      "Move the journal's local records into the bucket now", NULL, "ErrorFlush", {{0}}},
     {HTTP_POST, "/storage/errors/compact", handle_error_compact, ACCESS_ADMIN, BODY_JSON, 0, STORAGE,
      "Merge the journal's small batches", NULL, "ErrorCompact", {{0}}},
+
+    {HTTP_POST, "/query/sql", handle_query_sql, ACCESS_ADMIN, BODY_JSON, 0, QUERY,
+     "Run a statement; rows are streamed as JSON, NDJSON, CSV, an Arrow stream or Parquet, by Accept", "QueryRequest",
+     "QueryAnswer",
+     {{"Accept", "string",
+       "application/json (default), application/x-ndjson, text/csv, application/vnd.apache.arrow.stream, "
+       "application/vnd.apache.parquet", true},
+      BUCKET}},
+    {HTTP_POST, "/query/explain", handle_query_explain, ACCESS_ADMIN, BODY_JSON, 0, QUERY,
+     "Show the plan of a statement without running it", "QueryRequest", "ExplainAnswer", {BUCKET}},
 
     {HTTP_GET, "/access/keys", handle_key_list, ACCESS_ADMIN, BODY_NONE, 0, ACCESS, "List the API keys", NULL,
      "AccessKeyList", {{0}}},

@@ -16,5 +16,7 @@ route_handler handle_bucket_list, handle_bucket_add, handle_bucket_remove, handl
 route_handler handle_error_list, handle_error_flush, handle_error_compact;
 /* handle_access.c */
 route_handler handle_key_list, handle_key_create, handle_key_revoke;
+/* handle_query.c */
+route_handler handle_query_sql, handle_query_explain;
 
 #endif

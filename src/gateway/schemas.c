@@ -41,7 +41,14 @@ const struct schema gateway_schemas[] = {
      "columns QueryColumn[], rows any[], row_count integer, truncated boolean, elapsed_ms number"},
     {"ExplainAnswer", "The plan as DuckDB prints it, and the catalog version it reads",
      "plan string, catalog_version integer"},
-    {"Any", "A JSON object", ""},
+    {"IngestColumn", "A column, and why it got its type; flags say which personal data it seems to hold",
+     "name string, type string, why string?, renamed_from string?, nullable boolean?, flags any[]"},
+    {"IngestReport", "What became of the file",
+     "dataset string, dataset_id string, job_id string, bucket string, format string, encoding string?, sha256 string, "
+     "source_bytes integer, version integer, row_count integer, reject_count integer, deduplicated boolean, "
+     "created boolean, columns IngestColumn[], warnings string[]"},
+    {"Reject", "A line that could not be used", "job_id string, line integer, reason string, raw string?"},
+    {"RejectList", "One page of them, oldest ingest first", "items Reject[], next_page_token string?"},
 };
 const size_t gateway_schema_count = LH_ARRAY_LEN(gateway_schemas);
 

@@ -1,0 +1,227 @@
+/* SQL. */
+#include "gateway/request.h"
+#include "gateway/routes.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/config.h"
+#include "base/suggest.h"
+#include "base/timefmt.h"
+#include "catalog/catalog.h"
+#include "engine/engine.h"
+#include "gateway/accept.h"
+#include "gateway/bucket_choice.h"
+#include "lake/read_plan.h"
+#include "lakehouse/lakehouse.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PLAN_MAX_BYTES ((size_t)4 * 1024 * 1024)
+
+static const char *const media_types[] = {
+    [ENGINE_JSON] = "application/json",
+    [ENGINE_NDJSON] = "application/x-ndjson",
+    [ENGINE_CSV] = "text/csv",
+    [ENGINE_ARROW] = "application/vnd.apache.arrow.stream",
+    [ENGINE_PARQUET] = "application/vnd.apache.parquet",
+};
+
+/* What a statement's names are looked up in: one snapshot for the whole of it. */
+struct scope {
+    struct lakehouse *lakehouse;
+    struct catalog_snapshot *snapshot;
+    const char *bucket; /* only datasets of this bucket; NULL: of any */
+};
+
+static const struct manifest *find_dataset(const struct scope *scope, const char *name) {
+    const struct manifest *m = catalog_snapshot_find(scope->snapshot, name);
+    return m && (!scope->bucket || strcmp(m->bucket, scope->bucket) == 0) ? m : NULL;
+}
+
+static const char *suggest_dataset(const struct scope *scope, const char *wrong, struct arena *arena) {
+    size_t count = catalog_snapshot_count(scope->snapshot);
+    const char **names = arena_alloc(arena, (count + 1) * sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = catalog_snapshot_get(scope->snapshot, i)->name;
+    const char *near = lh_suggest(wrong, names, count);
+    return near ? arena_strdup(arena, near) : NULL;
+}
+
+static enum lh_code resolve(void *ctx, const char *const *names, size_t count, struct arena *arena,
+                            struct engine_binding **ret_bindings, size_t *ret_count, const char **ret_suggestions,
+                            struct lh_err *err) {
+    const struct scope *scope = ctx;
+    struct engine_binding *bindings = arena_alloc(arena, (count + 1) * sizeof *bindings);
+    size_t found = 0;
+    const char *suggestions = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct manifest *m = find_dataset(scope, names[i]);
+        if (m) {
+            bindings[found].name = names[i];
+            LH_TRY(lake_read_plan(scope->lakehouse->buckets, m, arena, &bindings[found].definition, err));
+            found++;
+            continue;
+        }
+        const char *near = suggest_dataset(scope, names[i], arena);
+        if (near)
+            suggestions = suggestions ? arena_printf(arena, "%s, %s", suggestions, near) : near;
+    }
+    *ret_bindings = bindings;
+    *ret_count = found;
+    *ret_suggestions = suggestions;
+    return LH_OK;
+}
+
+/* ---- the request ---- */
+
+static enum lh_code parse_as_of(struct catalog *catalog, const json_t *value, struct catalog_snapshot **ret_snapshot,
+                                struct lh_err *err) {
+    if (!value || json_is_null(value)) {
+        *ret_snapshot = catalog_snapshot(catalog);
+        return LH_OK;
+    }
+    if (json_is_integer(value) && json_integer_value(value) >= 0)
+        return catalog_snapshot_at_version(catalog, (uint64_t)json_integer_value(value), ret_snapshot, err);
+    int64_t time_us;
+    if (json_is_string(value) && lh_time_parse(json_string_value(value), json_string_length(value), &time_us))
+        return catalog_snapshot_at_time(catalog, time_us, ret_snapshot, err);
+    lh_fail(err, LH_INVALID, "as_of must be a catalog version (a number) or a time (RFC 3339 text)");
+    return lh_err_hint(err, "for example 42 or \"2026-11-21T01:25:47Z\"");
+}
+
+static enum lh_code parse_limits(const json_t *body, const struct lh_config_query *config, struct engine_query *q,
+                                 struct lh_err *err) {
+    int64_t limit, timeout_ms;
+    int64_t fallback = q->format == ENGINE_JSON ? config->max_rows : -1;
+    LH_TRY(lh_json_get_int_or(body, "", "limit", fallback, &limit, err));
+    LH_TRY(lh_json_get_int_or(body, "", "timeout_ms", config->timeout_ms, &timeout_ms, err));
+    if (limit < 0 && json_object_get(body, "limit") && !json_is_null(json_object_get(body, "limit")))
+        return lh_fail(err, LH_INVALID, "limit must not be negative");
+    if (timeout_ms < 1 || timeout_ms > config->max_timeout_ms)
+        return lh_fail(err, LH_INVALID, "timeout_ms must be from 1 to %" PRId64 " (query.max_timeout)",
+                       config->max_timeout_ms);
+    q->row_limit = limit < 0 ? UINT64_MAX : (uint64_t)limit;
+    q->timeout_ms = timeout_ms;
+    return LH_OK;
+}
+
+static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct scope *scope, struct lh_err *err) {
+    static const char *const fields[] = {"sql", "params", "limit", "timeout_ms", "as_of", NULL};
+    struct lakehouse *lh = request_lakehouse(rq);
+    json_t *body;
+    LH_TRY(request_body_json(rq, &body, err));
+    LH_TRY(lh_json_only_keys(body, "", fields, err));
+    LH_TRY(lh_json_get_string(body, "", "sql", &q->sql, err));
+    if (strlen(q->sql) > lh->config->query.max_sql_bytes)
+        return lh_fail(err, LH_TOO_LARGE, "the SQL text has %zu bytes; query.max_sql_bytes is %" PRIu64,
+                       strlen(q->sql), lh->config->query.max_sql_bytes);
+    q->params = json_object_get(body, "params");
+    if (json_is_null(q->params))
+        q->params = NULL;
+    if (q->params && !json_is_array(q->params) && !json_is_object(q->params))
+        return lh_fail(err, LH_INVALID, "params must be an array (for ? and $1) or an object (for $name)");
+    LH_TRY(parse_limits(body, &lh->config->query, q, err));
+    LH_TRY(bucket_choice(rq, &scope->bucket, err));
+    scope->lakehouse = lh;
+    LH_TRY(parse_as_of(lh->catalog, json_object_get(body, "as_of"), &scope->snapshot, err));
+    q->resolve = resolve;
+    q->resolve_ctx = scope;
+    q->cancel_fd = request_cancel_fd(rq);
+    q->request_id = request_id(rq);
+    return LH_OK;
+}
+
+static void scope_auto_release(struct scope *scope) {
+    catalog_snapshot_unref(scope->snapshot);
+}
+
+static void add_version(struct request *rq, const struct scope *scope) {
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, catalog_snapshot_version(scope->snapshot));
+    response_header(rq, "X-Lakehouse-Catalog-Version", text);
+}
+
+/* ---- /query/sql ---- */
+
+static enum lh_code choose_format(struct request *rq, enum engine_format *ret_format, struct lh_err *err) {
+    const char *accept = request_header(rq, "Accept");
+    int chosen = accept_choose(accept, media_types, LH_ARRAY_LEN(media_types));
+    if (chosen < 0) {
+        lh_fail(err, LH_NOT_ACCEPTABLE, "rows cannot be sent as %.200s", accept);
+        return lh_err_hint(err, "Accept one of: application/json, application/x-ndjson, text/csv, "
+                                "application/vnd.apache.arrow.stream, application/vnd.apache.parquet");
+    }
+    *ret_format = (enum engine_format)chosen;
+    return LH_OK;
+}
+
+static const char *content_type(enum engine_format format) {
+    return format == ENGINE_CSV ? "text/csv; charset=utf-8; header=present" : media_types[format];
+}
+
+enum lh_code handle_query_sql(struct request *rq, struct lh_err *err) {
+    struct engine_query q = {0};
+    LH_AUTO(scope) struct scope scope = {0};
+    LH_TRY(choose_format(rq, &q.format, err));
+    LH_TRY(parse_query(rq, &q, &scope, err));
+    LH_AUTO(engine_result) struct engine_result *result = NULL;
+    LH_TRY(engine_query_start(request_lakehouse(rq)->engine, &q, &result, err));
+    add_version(rq, &scope);
+    response_header(rq, "Cache-Control", "no-store");
+    LH_TRY(response_begin(rq, 200, content_type(q.format), -1, err));
+    for (;;) {
+        const void *data;
+        size_t len;
+        LH_TRY(engine_result_read(result, &data, &len, err));
+        if (len == 0)
+            return response_end(rq, err);
+        LH_TRY(response_write(rq, data, len, err));
+    }
+}
+
+/* ---- /query/explain ---- */
+
+static enum lh_code read_result(struct engine_result *result, struct buf *out, struct lh_err *err) {
+    for (;;) {
+        const void *data;
+        size_t len;
+        LH_TRY(engine_result_read(result, &data, &len, err));
+        if (len == 0)
+            return LH_OK;
+        if (out->len + len > PLAN_MAX_BYTES)
+            return lh_fail(err, LH_LIMIT, "the plan is larger than %zu bytes", PLAN_MAX_BYTES);
+        buf_append(out, data, len);
+    }
+}
+
+enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
+    static const char explain[] = "EXPLAIN ";
+    struct engine_query q = {.format = ENGINE_JSON};
+    LH_AUTO(scope) struct scope scope = {0};
+    LH_TRY(parse_query(rq, &q, &scope, err));
+    q.sql = arena_printf(request_arena(rq), "%s%s", explain, q.sql);
+    LH_AUTO(engine_result) struct engine_result *result = NULL;
+    if (engine_query_start(request_lakehouse(rq)->engine, &q, &result, err) != LH_OK) {
+        if (err->position > (long)strlen(explain))
+            err->position -= (long)strlen(explain);
+        return err->code;
+    }
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    LH_TRY(read_result(result, &text, err));
+    LH_AUTO(json) json_t *rows = NULL;
+    LH_TRY(lh_json_parse(buf_cstr(&text), text.len, NULL, &rows, err));
+    LH_AUTO(buf) struct buf plan = BUF_INIT;
+    size_t i;
+    json_t *row;
+    json_array_foreach(json_object_get(rows, "rows"), i, row) {
+        const char *part = json_string_value(json_array_get(row, 1));
+        buf_append_str(&plan, part ? part : "");
+    }
+    LH_AUTO(json) json_t *answer =
+        json_pack("{s:s, s:I}", "plan", buf_cstr(&plan), "catalog_version",
+                  (json_int_t)catalog_snapshot_version(scope.snapshot));
+    return response_json(rq, 200, answer, err);
+}
