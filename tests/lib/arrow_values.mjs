@@ -1,5 +1,5 @@
-// Read the buffers of a decoded Arrow stream and give every value its JSON form (docs/formats/json-values.md), so that a
-// result can be asked for as JSON and as Arrow and the two compared.  The official client parses the messages; the
+// Read the buffers of a decoded Arrow stream and give every value its JSON form (docs/formats/json-values.md), so that
+// a result can be asked for as JSON and as Arrow and the two compared.  The official client parses the messages; the
 // values are read from its buffers, because its accessors round (timestamps to milliseconds, for one).
 
 // Rows of a Table, each an array of JSON forms.
@@ -14,7 +14,7 @@ const kind = (type) => String(type).replace(/[^A-Za-z0-9].*/, '');
 // One value of a `Data`: a column of one batch, or a child of one.
 export function jsonForm(data, row, sqlType) {
   const { type } = data;
-  if (type.typeId !== -23 && type.constructor.name !== 'SparseUnion' && !isUnion(type) && !data.getValid(row)) return null;
+  if (kind(type) !== 'Union' && !data.getValid(row)) return null; // a union has no validity of its own
   switch (kind(type)) {
     case 'Null': return null;
     case 'Bool': return Boolean(data.values[row >> 3] >> (row & 7) & 1);
@@ -31,18 +31,15 @@ export function jsonForm(data, row, sqlType) {
     case 'Timestamp': return timestampForm(data.values[row], digitsOf(type), type.timezone);
     case 'Interval': return intervalForm(data.values, row);
     case 'Dictionary': return data.dictionary.get(data.values[row]);
-    case 'List': return range(data.valueOffsets[row], data.valueOffsets[row + 1]).map((i) => jsonForm(data.children[0], i));
-    case 'FixedSizeList':
-      return range(row * type.listSize, (row + 1) * type.listSize).map((i) => jsonForm(data.children[0], i));
-    case 'Map': return range(data.valueOffsets[row], data.valueOffsets[row + 1]).map((i) => jsonForm(data.children[0], i));
+    case 'List': case 'Map': return elements(data, data.valueOffsets[row], data.valueOffsets[row + 1]);
+    case 'FixedSizeList': return elements(data, row * type.listSize, (row + 1) * type.listSize);
     case 'Struct': return structForm(data, row, sqlType);
     case 'Union': return unionForm(data, row);
     default: throw new Error(`no JSON form for Arrow's ${type}`);
   }
 }
 
-const isUnion = (type) => kind(type) === 'Union';
-const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
+const elements = (data, from, to) => Array.from({ length: to - from }, (_, i) => jsonForm(data.children[0], from + i));
 const bytesAt = (data, row) => data.values.subarray(data.valueOffsets[row], data.valueOffsets[row + 1]);
 const exactOrDigits = (n) => (n >= -9007199254740991n && n <= 9007199254740991n ? Number(n) : String(n));
 
@@ -110,7 +107,7 @@ function intervalForm(words, row) {
     .map(([n, unit]) => `${n} ${unit}${Math.abs(n) === 1 ? '' : 's'}`);
   const micros = (nanos < 0n ? -nanos : nanos) / 1000n;
   if (micros !== 0n || parts.length === 0) {
-    parts.push((nanos < 0n ? '-' : '') + clock(micros, 6).replace(/\.?0+$/, (zeros) => (zeros[0] === '.' ? '' : zeros.replace(/0+$/, ''))));
+    parts.push((nanos < 0n ? '-' : '') + clock(micros, 6).replace(/(\.\d*[1-9])0*$|\.0+$/, '$1'));
   }
   return parts.join(' ');
 }

@@ -26,7 +26,8 @@ static uint8_t *grow(struct flatbuffer *fb, size_t size) {
 /* Zeros in front, so that after `size` more bytes the front is aligned. */
 static void align(struct flatbuffer *fb, size_t size, size_t alignment) {
     size_t padding = -(fb->used + size) & (alignment - 1);
-    memset(grow(fb, padding), 0, padding);
+    if (padding)
+        memset(grow(fb, padding), 0, padding);
 }
 
 static void prepend(struct flatbuffer *fb, const void *data, size_t size) {

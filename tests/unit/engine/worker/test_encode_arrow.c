@@ -8,7 +8,7 @@
 
 #define GOLDEN LH_TEST_SOURCE_DIR "/tests/unit/engine/worker/golden/types.arrow"
 
-/* Two batches' worth of no type twice; changing it means writing the file anew (see test_golden_file). */
+/* LAKEHOUSE_RENEW=1 writes the file anew. */
 static const char golden_sql[] =
     "SELECT i::INTEGER AS i, CASE WHEN i % 3 > 0 THEN 'text ' || i END AS s, i % 2 = 0 AS b, i::DECIMAL(9,2) AS d, "
     "i::HUGEINT AS h, DATE '2026-01-31' + i::INTEGER AS day, TIMESTAMPTZ '2026-01-31 12:00:00+00' AS at, "
@@ -20,7 +20,7 @@ static const char golden_sql[] =
 static void test_golden_file(void **state) {
     struct encode_rig *rig = *state;
     const char *bytes = rig_text(rig, ENGINE_ARROW, golden_sql);
-    if (getenv("LAKEHOUSE_UPDATE_GOLDEN")) {
+    if (getenv("LAKEHOUSE_RENEW")) {
         FILE *file = fopen(GOLDEN, "wb");
         assert_non_null(file);
         assert_int_equal(fwrite(bytes, 1, rig->delivered.len, file), rig->delivered.len);
