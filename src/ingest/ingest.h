@@ -143,7 +143,7 @@ json_t *ingest_report_to_json(const struct ingest_report *report);
 
 /* ---- what was rejected ---- */
 
-/* One page of a dataset's rejected lines, oldest ingest first, as {"items":[{"job_id","line","reason","raw"}...],
+/* One page of a dataset's rejected lines, oldest ingest first, as {"items":[{"line","reason","raw"}...],
  * "next_page_token":...}.  `page_token` is that of the page before or NULL.  LH_NOT_FOUND, LH_INVALID (a bad token). */
 LH_CHECKED enum lh_code ingest_rejects_page(struct ingest *in, const char *dataset, size_t limit,
                                             const char *page_token, json_t **ret_page, struct lh_err *err);

@@ -4,6 +4,7 @@
 #include "engine/worker/text_source.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* Read the whole text once, only for what its bytes are. */
 static enum lh_code survey(struct ingest_job *job, struct text_source *source, struct lh_err *err) {
@@ -60,14 +61,25 @@ enum lh_code ingest_copy(struct ingest_job *job, const char *select_sql, struct 
     return LH_OK;
 }
 
-static json_t *describe(const struct ingest_job *job, size_t i, enum value_kind kind, const char *why, bool sampled) {
+/* The type that the request wants of a column ({"types": {name: type}}), or NULL. */
+static const char *wanted_type(const struct ingest_job *job, const char *name) {
+    json_t *types = json_object_get(job->request, "types"), *type;
+    const char *key;
+    json_object_foreach(types, key, type) {
+        if (strcasecmp(key, name) == 0)
+            return json_string_value(type);
+    }
+    return NULL;
+}
+
+static json_t *describe(const struct ingest_job *job, size_t i, const char *type, const char *why, bool sampled) {
     json_t *column = json_object();
     json_object_set_new(column, "name", json_string(job->rows.names.items[i]));
     if (job->rows.names.original[i])
         json_object_set_new(column, "renamed_from", json_string(job->rows.names.original[i]));
-    json_object_set_new(column, "type", json_string(value_kind_type(kind)));
+    json_object_set_new(column, "type", json_string(type));
     json_object_set_new(column, "why",
-                        json_sprintf("%s%s", why, sampled && kind != KIND_TEXT ? " (by a sample; all others were checked)" : ""));
+                        json_sprintf("%s%s", why, sampled && strcmp(type, "VARCHAR") != 0 ? " (by a sample; all others were checked)" : ""));
     return column;
 }
 
@@ -78,14 +90,21 @@ enum lh_code ingest_write_parquet(struct ingest_job *job, const char *source_sql
     for (size_t i = 0; i < job->rows.names.count; i++) {
         LH_AUTO(buf) struct buf why = BUF_INIT;
         LH_AUTO(buf) struct buf ident = BUF_INIT;
-        const char *name = job->rows.names.items[i];
-        enum value_kind kind = column_decide(&job->rows.facts[i], name, &why);
+        const struct column_facts *facts = &job->rows.facts[i];
+        const char *name = job->rows.names.items[i], *wanted = wanted_type(job, name);
+        enum value_kind kind = column_decide(facts, name, &why);
+        if (wanted)
+            kind = column_fit(facts, kind, wanted);
+        const char *type = wanted && facts->values == 0 ? wanted : value_kind_type(kind);
         buf_printf(&ident, "v%zu", i);
         buf_append_str(&sql, i ? ", " : "");
-        value_kind_append_sql(kind, buf_cstr(&ident), &sql);
+        if (wanted && facts->values == 0)
+            buf_printf(&sql, "CAST(v%zu AS %s)", i, wanted);
+        else
+            value_kind_append_sql(kind, buf_cstr(&ident), &sql);
         buf_append_str(&sql, " AS ");
         buf_append_sql_ident(&sql, name);
-        json_array_append_new(columns, describe(job, i, kind, buf_cstr(&why), sampled));
+        json_array_append_new(columns, describe(job, i, type, buf_cstr(&why), sampled));
     }
     buf_printf(&sql, " FROM %s", source_sql);
     LH_TRY(ingest_copy(job, buf_cstr(&sql), err));

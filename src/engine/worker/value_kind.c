@@ -336,6 +336,17 @@ enum value_kind column_decide(const struct column_facts *c, const char *name, st
     return decide_text(c, ret_why);
 }
 
+enum value_kind column_fit(const struct column_facts *c, enum value_kind decided, const char *type) {
+    if (strcmp(type, kind_table[decided].type) == 0)
+        return decided;
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        bool admitted = kind == KIND_TEXT || (c->values > 0 && !column_undecided(c) && (c->kinds & KIND_BIT(kind)));
+        if (admitted && strcmp(type, kind_table[kind].type) == 0)
+            return (enum value_kind)kind;
+    }
+    return decided;
+}
+
 static void append_checked(struct buf *out, const char *ident, const char *pattern, const char *value) {
     buf_printf(out, "CASE WHEN NOT regexp_full_match(%s, '%s') THEN error('lh:kind') ELSE %s END", ident, pattern, value);
 }

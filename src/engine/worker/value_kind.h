@@ -74,6 +74,9 @@ void column_note_null(struct column_facts *c);
 /* The decision, with its reason in words (appended to ret_why).  `name` counts: a column called zip or phone holds codes, not numbers,
  * and stays text. */
 enum value_kind column_decide(const struct column_facts *c, const char *name, struct buf *ret_why);
+/* The kind that gives `type`, where the values admit it without doubt (a whole number for a DOUBLE column); else `decided`.  A
+ * dataset keeps its types this way when rows are appended. */
+enum value_kind column_fit(const struct column_facts *c, enum value_kind decided, const char *type);
 /* True where more values could turn text into something else: no value yet, or dates whose order is open. */
 bool column_undecided(const struct column_facts *c);
 

@@ -1,0 +1,328 @@
+#include "ingest/ingest.h"
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/config.h"
+#include "catalog/catalog.h"
+#include "engine/engine.h"
+#include "ingest/ingest_internal.h"
+#include "os/fault.h"
+#include "os/file.h"
+#include "os/ids.h"
+#include "store/buckets.h"
+#include "store/object_store.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum lh_code ingest_new(const struct ingest_services *services, struct ingest **ret_ingest, struct lh_err *err) {
+    (void)err;
+    struct ingest *in = lh_calloc(1, sizeof *in);
+    in->services = *services;
+    lh_ulid_source_init(&in->ulids);
+    in->pii = pii_rules_new(services->config);
+    *ret_ingest = in;
+    return LH_OK;
+}
+
+void ingest_free(struct ingest *in) {
+    if (!in)
+        return;
+    pii_rules_free(in->pii);
+    lh_ulid_source_deinit(&in->ulids);
+    lh_free(in);
+}
+
+enum lh_code ingest_mode_parse(const char *text, enum ingest_mode *ret_mode, struct lh_err *err) {
+    static const char *const names[] = {"create", "append", "replace"};
+    for (size_t i = 0; i < LH_ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret_mode = (enum ingest_mode)i;
+            return LH_OK;
+        }
+    }
+    if (strcmp(text, "upsert") == 0) {
+        (void)lh_fail(err, LH_UNSUPPORTED, "mode upsert is not offered for files");
+        return lh_err_hint(err, "use mode=append for new rows, or mode=replace for the whole dataset");
+    }
+    return lh_fail(err, LH_INVALID, "mode \"%.40s\" is not known; there are create, append and replace", text);
+}
+
+/* One call of ingest_file. */
+struct run {
+    struct ingest *in;
+    const struct ingest_request *request;
+    struct arena *arena;
+    struct ingest_report *report;
+    struct catalog_snapshot *snapshot;
+    const struct manifest *existing;
+    struct bucket *bucket;
+    char *folder; /* the worker's output; NULL until it exists */
+    char job_id[LH_ULID_SIZE];
+    char sha256[LH_SHA256_HEX];
+};
+
+static void run_release(struct run *r) {
+    struct lh_err ignored = LH_ERR_INIT;
+    if (r->folder)
+        lh_ignore(os_remove_all(r->in->services.os, AT_FDCWD, r->folder, &ignored));
+    lh_free(r->folder);
+    catalog_snapshot_unref(r->snapshot);
+    bucket_unref(r->bucket);
+}
+
+static inline void run_auto_release(struct run *r) {
+    run_release(r);
+}
+
+static enum lh_code hash_file(struct os *os, const char *path, char ret_hex[LH_SHA256_HEX], uint64_t *ret_bytes,
+                              struct lh_err *err) {
+    const size_t piece = (size_t)1 << 18;
+    LH_AUTO(mem) unsigned char *data = lh_malloc(piece);
+    struct lh_sha256 hash;
+    unsigned char digest[LH_SHA256_BYTES];
+    int fd;
+    LH_TRY(os_open(os, AT_FDCWD, path, O_RDONLY, 0, 0, &fd, err));
+    lh_sha256_init(&hash);
+    uint64_t total = 0;
+    size_t len = 1;
+    enum lh_code code = LH_OK;
+    while (code == LH_OK && len > 0) {
+        code = os_read_some(os, fd, data, piece, path, &len, err);
+        if (code == LH_OK) {
+            lh_sha256_update(&hash, data, len);
+            total += len;
+        }
+    }
+    os_close(os, fd);
+    LH_TRY(code);
+    lh_sha256_final(&hash, digest);
+    lh_hex_encode(digest, sizeof digest, ret_hex);
+    *ret_bytes = total;
+    return LH_OK;
+}
+
+static enum lh_code identify(struct run *r, struct lh_err *err) {
+    struct os *os = r->in->services.os;
+    uint64_t most = r->in->services.config->ingest.max_upload_bytes;
+    struct os_stat stat;
+    LH_TRY(os_stat_at(os, AT_FDCWD, r->request->path, &stat, err));
+    if (!stat.is_file)
+        return lh_fail(err, LH_INVALID, "%s is not a file", r->request->original_name ? r->request->original_name : "that");
+    if (stat.size_bytes > most) {
+        (void)lh_fail(err, LH_TOO_LARGE, "the file has %llu bytes, more than %llu", (unsigned long long)stat.size_bytes,
+                      (unsigned long long)most);
+        return lh_err_hint(err, "split the file, or raise ingest.max_upload_bytes");
+    }
+    r->report->source_bytes = stat.size_bytes;
+    if (r->request->sha256 && strlen(r->request->sha256) == LH_SHA256_HEX - 1)
+        memcpy(r->sha256, r->request->sha256, LH_SHA256_HEX);
+    else
+        LH_TRY(hash_file(os, r->request->path, r->sha256, &r->report->source_bytes, err));
+    r->report->sha256 = arena_strdup(r->arena, r->sha256);
+    os_ulid(os, &r->in->ulids, r->job_id);
+    r->report->job_id = arena_strdup(r->arena, r->job_id);
+    return LH_OK;
+}
+
+static enum lh_code choose_dataset(struct run *r, struct lh_err *err) {
+    const struct ingest_request *q = r->request;
+    bool named = q->dataset && *q->dataset;
+    LH_AUTO(buf) struct buf name = BUF_INIT;
+    if (named)
+        buf_append_str(&name, q->dataset);
+    else
+        ingest_dataset_name(q->original_name ? q->original_name : "", &name);
+    LH_TRY(manifest_name_check(buf_cstr(&name), err));
+    r->snapshot = catalog_snapshot(r->in->services.catalog);
+    r->existing = catalog_snapshot_find(r->snapshot, buf_cstr(&name));
+    const struct manifest_lineage *edge = NULL;
+    if (!named && q->mode == INGEST_CREATE && !ingest_known_source(r->existing, r->sha256, q->mode)) {
+        const struct manifest *other = catalog_snapshot_find_source(r->snapshot, r->sha256, &edge);
+        r->existing = other ? other : r->existing;
+    }
+    r->report->dataset = arena_strdup(r->arena, edge || r->existing ? r->existing->name : buf_cstr(&name));
+    return LH_OK;
+}
+
+/* The answer for bytes that are there already. */
+static void report_known(struct run *r, const struct manifest *m, const struct manifest_lineage *edge) {
+    struct ingest_report *report = r->report;
+    report->deduplicated = true;
+    report->dataset = arena_strdup(r->arena, m->name);
+    report->dataset_id = arena_strdup(r->arena, m->id);
+    report->bucket = arena_strdup(r->arena, m->bucket);
+    report->version = m->version;
+    report->row_count = edge->row_count;
+    report->reject_count = edge->reject_count;
+    if (edge->job_id)
+        report->job_id = arena_strdup(r->arena, edge->job_id);
+    report->column_count = m->column_count;
+    report->columns = arena_alloc(r->arena, (m->column_count + 1) * sizeof *report->columns);
+    for (size_t i = 0; i < m->column_count; i++) {
+        const struct manifest_column *c = &m->columns[i];
+        struct ingest_flag *flags = arena_alloc(r->arena, (c->flag_count + 1) * sizeof *flags);
+        for (size_t j = 0; j < c->flag_count; j++)
+            flags[j] = (struct ingest_flag){arena_strdup(r->arena, c->flags[j].kind),
+                                            arena_strdup(r->arena, c->flags[j].reason), c->flags[j].confidence};
+        report->columns[i] = (struct ingest_column){.name = arena_strdup(r->arena, c->name),
+                                                    .type = arena_strdup(r->arena, c->type),
+                                                    .why = "as it was decided when these bytes came first",
+                                                    .nullable = c->nullable,
+                                                    .flags = flags,
+                                                    .flag_count = c->flag_count};
+    }
+}
+
+static void set_text(json_t *request, const char *key, const char *text) {
+    if (text && *text)
+        json_object_set_new(request, key, json_string(text));
+}
+
+static json_t *task_request(const struct run *r) {
+    const struct lh_config_ingest *limits = &r->in->services.config->ingest;
+    const struct ingest_request *q = r->request;
+    json_t *o = json_object();
+    set_text(o, "name", q->original_name);
+    set_text(o, "format", q->format);
+    set_text(o, "delimiter", q->delimiter);
+    set_text(o, "quote", q->quote);
+    set_text(o, "header", q->header);
+    set_text(o, "encoding", q->encoding);
+    json_object_set_new(o, "max_bytes", json_integer((json_int_t)limits->max_upload_bytes));
+    json_object_set_new(o, "max_columns", json_integer(limits->max_columns));
+    json_object_set_new(o, "max_line_bytes", json_integer((json_int_t)limits->max_line_bytes));
+    json_object_set_new(o, "json_max_depth", json_integer(limits->json_max_depth));
+    json_object_set_new(o, "max_rejects", json_integer(limits->max_rejects));
+    json_object_set_new(o, "sample_rows", json_integer(limits->sample_rows));
+    json_object_set_new(o, "patterns", pii_patterns(r->in->pii));
+    /* An append keeps the types of the dataset where the new values allow. */
+    if (r->existing && q->mode == INGEST_APPEND) {
+        json_t *types = json_object();
+        for (size_t i = 0; i < r->existing->column_count; i++)
+            json_object_set_new(types, r->existing->columns[i].name, json_string(r->existing->columns[i].type));
+        json_object_set_new(o, "types", types);
+    }
+    return o;
+}
+
+static enum lh_code read_file(struct run *r, struct lh_err *err) {
+    const struct ingest_services *s = &r->in->services;
+    LH_AUTO(mem) char *folder = lh_asprintf("%s/ingest-%s", s->tmp_dir, r->job_id);
+    LH_TRY(os_mkdir_all(s->os, AT_FDCWD, folder, 0700, err));
+    r->folder = LH_STEAL(folder);
+    LH_AUTO(json) json_t *request = task_request(r);
+    LH_AUTO(json) json_t *answer = NULL;
+    const struct engine_task task = {
+        .task = "ingest",
+        .request = request,
+        .untrusted_input = r->request->path,
+        .output_dir = r->folder,
+        .timeout_ms = s->config->ingest.timeout_ms,
+        .cancel_fd = r->request->cancel_fd,
+        .progress = r->request->progress,
+        .progress_ctx = r->request->progress_ctx,
+    };
+    enum lh_code code = engine_run_task(s->engine, &task, &answer, err);
+    if (code != LH_OK)
+        return r->request->original_name ? lh_err_context(err, "%.200s", r->request->original_name) : code;
+    return ingest_report_read(r->in, answer, r->arena, r->report, err);
+}
+
+/* A file of the output folder becomes an object.  A file that is not there is fine where it need not be. */
+static enum lh_code store_file(struct run *r, const char *file, const char *kind, const char *ending, bool needed,
+                               struct ingest_object *ret_object, struct lh_err *err) {
+    struct os *os = r->in->services.os;
+    struct os_stat stat;
+    LH_AUTO(mem) char *path = lh_asprintf("%s/%s", r->folder, file);
+    enum lh_code code = os_stat_at(os, AT_FDCWD, path, &stat, err);
+    if (code == LH_NOT_FOUND && !needed) {
+        *err = (struct lh_err)LH_ERR_INIT;
+        return LH_OK;
+    }
+    LH_TRY(code);
+    if (!stat.is_file)
+        return lh_fail(err, LH_CORRUPT, "the ingest process left something odd in place of %s", file);
+    LH_TRY(hash_file(os, path, ret_object->sha256, &ret_object->size_bytes, err));
+    char ulid[LH_ULID_SIZE];
+    LH_AUTO(buf) struct buf prefix = BUF_INIT;
+    os_ulid(os, &r->in->ulids, ulid);
+    ingest_key_prefix(r->report->dataset, &prefix);
+    snprintf(ret_object->key, sizeof ret_object->key, "%s%s/%s%s", buf_cstr(&prefix), kind, ulid, ending);
+    struct object_info info;
+    LH_TRY(object_put_file(bucket_store(r->bucket), ret_object->key, path, OBJECT_PUT_IF_ABSENT, &info, err));
+    ret_object->there = true;
+    return LH_OK;
+}
+
+/* Objects that no commit names.  Best effort: `lakehouse check` lists what is left. */
+static void drop_object(struct run *r, const struct ingest_object *object) {
+    struct lh_err ignored = LH_ERR_INIT;
+    if (object->there)
+        lh_ignore(object_delete(bucket_store(r->bucket), object->key, &ignored));
+}
+
+static enum lh_code store_and_commit(struct run *r, struct ingest_commit *c, struct lh_err *err) {
+    LH_TRY(store_file(r, "data.parquet", "base", ".parquet", true, &c->data, err));
+    LH_TRY(store_file(r, "rejects.ndjson", "rejects", ".ndjson", false, &c->rejects, err));
+    LH_TRY(LH_FAULT("ingest.after_write", err));
+    LH_TRY(LH_FAULT("ingest.before_commit", err));
+    return ingest_commit_run(c, err);
+}
+
+static enum lh_code publish(struct run *r, struct lh_err *err) {
+    struct ingest_commit c = {
+        .in = r->in,
+        .request = r->request,
+        .dataset = r->report->dataset,
+        .bucket = bucket_name(r->bucket),
+        .sha256 = r->sha256,
+        .source_bytes = r->report->source_bytes,
+        .job_id = r->job_id,
+        .report = r->report,
+    };
+    os_ulid(r->in->services.os, &r->in->ulids, c.dataset_id);
+    enum lh_code code = store_and_commit(r, &c, err);
+    bool unused = code == LH_OK ? c.deduplicated : code != LH_UNKNOWN_OUTCOME;
+    if (unused) {
+        drop_object(r, &c.data);
+        drop_object(r, &c.rejects);
+    }
+    LH_TRY(code);
+    r->report->version = c.version;
+    r->report->created = c.created;
+    r->report->deduplicated = c.deduplicated;
+    r->report->bucket = arena_strdup(r->arena, c.bucket);
+    catalog_snapshot_unref(r->snapshot);
+    r->snapshot = catalog_snapshot(r->in->services.catalog);
+    const struct manifest *m = catalog_snapshot_find(r->snapshot, r->report->dataset);
+    r->report->dataset_id = arena_strdup(r->arena, m && m->id ? m->id : c.dataset_id);
+    return LH_OK;
+}
+
+static const char *wanted_bucket(const struct run *r) {
+    if (r->request->bucket && *r->request->bucket)
+        return r->request->bucket;
+    return r->existing ? r->existing->bucket : NULL;
+}
+
+enum lh_code ingest_file(struct ingest *in, const struct ingest_request *request, struct arena *arena,
+                         struct ingest_report *ret_report, struct lh_err *err) {
+    struct ingest_report report = {.dataset = NULL};
+    LH_AUTO(run) struct run r = {.in = in, .request = request, .arena = arena, .report = &report};
+    LH_TRY(identify(&r, err));
+    LH_TRY(choose_dataset(&r, err));
+    const struct manifest_lineage *edge = ingest_known_source(r.existing, r.sha256, request->mode);
+    if (edge) {
+        report_known(&r, r.existing, edge);
+    } else {
+        LH_TRY(ingest_check_mode(r.existing, report.dataset, request->mode, err));
+        LH_TRY(buckets_resolve(in->services.buckets, wanted_bucket(&r), &r.bucket, err));
+        LH_TRY(read_file(&r, err));
+        LH_TRY(publish(&r, err));
+    }
+    *ret_report = report;
+    return LH_OK;
+}

@@ -1,0 +1,62 @@
+/* What the parts of ingest share; not for other folders. */
+#ifndef LH_INGEST_INTERNAL_H
+#define LH_INGEST_INTERNAL_H
+
+#include "base/error.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "ingest/ingest.h"
+#include "ingest/pii.h"
+
+struct catalog_snapshot;
+struct manifest;
+struct manifest_lineage;
+
+struct ingest {
+    struct ingest_services services;
+    struct lh_ulid_source ulids;
+    struct pii_rules *pii;
+};
+
+/* An object that the commit will name. */
+struct ingest_object {
+    bool there;
+    char key[512];
+    uint64_t size_bytes;
+    char sha256[LH_SHA256_HEX];
+};
+
+/* One ingest between the worker and the commit. */
+struct ingest_commit {
+    struct ingest *in;
+    const struct ingest_request *request;
+    const char *dataset; /* its name */
+    const char *bucket;
+    const char *sha256;
+    uint64_t source_bytes;
+    const char *job_id;
+    const struct ingest_report *report; /* columns, row_count, reject_count */
+    struct ingest_object data, rejects;
+
+    /* Set by the commit. */
+    bool deduplicated, created;
+    uint64_t version;
+    char dataset_id[LH_ULID_SIZE];
+};
+
+/* Does the dataset already consist of these bytes, in the sense of ingest_file? */
+const struct manifest_lineage *ingest_known_source(const struct manifest *m, const char *sha256,
+                                                   enum ingest_mode mode);
+/* Would the mode be refused as the catalog stands?  Asked before any work, and again by the commit. */
+LH_CHECKED enum lh_code ingest_check_mode(const struct manifest *existing, const char *dataset, enum ingest_mode mode,
+                                          struct lh_err *err);
+LH_CHECKED enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err);
+
+/* "datasets/{name}/" with every byte of the name that is unusual in a path as %XX. */
+void ingest_key_prefix(const char *dataset, struct buf *ret_prefix);
+
+/* Fill the report's columns, counts and warnings from a worker's answer, and judge its columns.  LH_CORRUPT: no such answer. */
+LH_CHECKED enum lh_code ingest_report_read(struct ingest *in, const json_t *answer, struct arena *arena,
+                                           struct ingest_report *report, struct lh_err *err);
+
+#endif
