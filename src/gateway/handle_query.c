@@ -6,7 +6,6 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/config.h"
-#include "base/suggest.h"
 #include "base/timefmt.h"
 #include "catalog/catalog.h"
 #include "engine/engine.h"
@@ -41,15 +40,6 @@ static const struct manifest *find_dataset(const struct scope *scope, const char
     return m && (!scope->bucket || strcmp(m->bucket, scope->bucket) == 0) ? m : NULL;
 }
 
-static const char *suggest_dataset(const struct scope *scope, const char *wrong, struct arena *arena) {
-    size_t count = catalog_snapshot_count(scope->snapshot);
-    const char **names = arena_alloc(arena, (count + 1) * sizeof *names);
-    for (size_t i = 0; i < count; i++)
-        names[i] = catalog_snapshot_get(scope->snapshot, i)->name;
-    const char *near = lh_suggest(wrong, names, count);
-    return near ? arena_strdup(arena, near) : NULL;
-}
-
 static enum lh_code resolve(void *ctx, const char *const *names, size_t count, struct arena *arena,
                             struct engine_binding **ret_bindings, size_t *ret_count, const char **ret_suggestions,
                             struct lh_err *err) {
@@ -65,9 +55,9 @@ static enum lh_code resolve(void *ctx, const char *const *names, size_t count, s
             found++;
             continue;
         }
-        const char *near = suggest_dataset(scope, names[i], arena);
+        const char *near = catalog_snapshot_suggest(scope->snapshot, names[i]);
         if (near)
-            suggestions = suggestions ? arena_printf(arena, "%s, %s", suggestions, near) : near;
+            suggestions = suggestions ? arena_printf(arena, "%s, %s", suggestions, near) : arena_strdup(arena, near);
     }
     *ret_bindings = bindings;
     *ret_count = found;

@@ -14,7 +14,7 @@ static json_t *text_or_empty(const char *text) {
 static json_t *problem_json(const struct request *rq, const struct lh_err *err, int status) {
     json_t *p = json_object();
     char type[96];
-    snprintf(type, sizeof type, "https://lakehouse.invalid/problems/%s", lh_code_name(err->code));
+    snprintf(type, sizeof type, "urn:lakehouse:problem:%s", lh_code_name(err->code));
     json_object_set_new(p, "type", json_string(type));
     json_object_set_new(p, "title", json_string(lh_code_title(err->code)));
     json_object_set_new(p, "status", json_integer(status));

@@ -5,6 +5,7 @@
 
 #define OPS "Operations"
 #define STORAGE "Storage"
+#define CATALOG "Catalog"
 #define QUERY "Query"
 #define ACCESS "Access"
 
@@ -16,6 +17,7 @@
 #define RANGE {"Range", "string", "one range of bytes: bytes=0-99, bytes=100-, bytes=-50", true}
 #define IF_RANGE {"If-Range", "string", "the range only where this is the ETag, else the whole", true}
 #define BUCKET {"X-Lakehouse-Bucket", "string", "only datasets of this bucket; 404 with the valid names where there is none such", true}
+#define IDEMPOTENCY {"Idempotency-Key", "string", "the same key again gives the same answer and writes nothing", true}
 #define PREFIX {"prefix", "string", "keys that start with this", false}
 
 const struct route gateway_routes[] = {
@@ -67,6 +69,17 @@ const struct route gateway_routes[] = {
      "Move the journal's local records into the bucket now", NULL, "ErrorFlush", {{0}}},
     {HTTP_POST, "/storage/errors/compact", handle_error_compact, ACCESS_ADMIN, BODY_JSON, 0, STORAGE,
      "Merge the journal's small batches", NULL, "ErrorCompact", {{0}}},
+
+    {HTTP_GET, "/catalog/datasets", handle_dataset_list, ACCESS_ANY, BODY_NONE, 0, CATALOG,
+     "List the datasets, by name, with their columns", NULL, "DatasetList", {LIST_LIMIT, PAGE_TOKEN, BUCKET}},
+    {HTTP_GET, "/catalog/datasets/by-name/{name}", handle_dataset_get, ACCESS_ANY, BODY_NONE, 0, CATALOG,
+     "All that is known of a dataset", NULL, "Dataset", {BUCKET}},
+    {HTTP_DELETE, "/catalog/datasets/by-name/{name}", handle_dataset_delete, ACCESS_ADMIN, BODY_NONE, 0, CATALOG,
+     "Take a dataset out of the catalog; its files stay for time travel", NULL, "DatasetChange", {BUCKET, IDEMPOTENCY}},
+    {HTTP_GET, "/catalog/datasets/{name}/versions", handle_dataset_versions, ACCESS_ANY, BODY_NONE, 0, CATALOG,
+     "What changed in a dataset, newest first", NULL, "VersionList", {LIST_LIMIT, PAGE_TOKEN}},
+    {HTTP_GET, "/catalog/lineage/{name}", handle_dataset_lineage, ACCESS_ANY, BODY_NONE, 0, CATALOG,
+     "Where a dataset's rows came from", NULL, "Lineage", {BUCKET}},
 
     {HTTP_POST, "/query/sql", handle_query_sql, ACCESS_ADMIN, BODY_JSON, 0, QUERY,
      "Run a statement; rows are streamed as JSON, NDJSON, CSV, an Arrow stream or Parquet, by Accept", "QueryRequest",

@@ -16,6 +16,9 @@ route_handler handle_bucket_list, handle_bucket_add, handle_bucket_remove, handl
 route_handler handle_error_list, handle_error_flush, handle_error_compact;
 /* handle_access.c */
 route_handler handle_key_list, handle_key_create, handle_key_revoke;
+/* handle_catalog.c */
+route_handler handle_dataset_list, handle_dataset_get, handle_dataset_delete;
+route_handler handle_dataset_versions, handle_dataset_lineage;
 /* handle_query.c */
 route_handler handle_query_sql, handle_query_explain;
 

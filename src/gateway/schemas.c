@@ -33,6 +33,33 @@ const struct schema gateway_schemas[] = {
     {"AccessKeyRequest", "The key to make; role is admin, recruiter, analyst or agent", "role string, name string?"},
     {"AccessKeyCreated", "The new key; `key` is shown this one time",
      "id string, name string, role string, created_at time, key string"},
+    {"ColumnFlag", "Why a column is taken to hold personal data; people confirm or dismiss it",
+     "kind string, reason string, confidence number, confirmed boolean, dismissed boolean"},
+    {"Column", "A column of a dataset; type is DuckDB's name",
+     "name string, type string, nullable boolean, description string?, flags ColumnFlag[]"},
+    {"DatasetFile", "A file of a dataset; role is base, delta, tombstone or rejects",
+     "bucket string, key string, role string, row_count integer, size_bytes integer, sha256 string?, "
+     "added_version integer"},
+    {"Source", "One step of the lineage: source system, ingest job, dataset",
+     "source_system string, source_name string?, source_sha256 string?, source_bytes integer?, job_id string?, "
+     "actor string?, at time, row_count integer, reject_count integer"},
+    {"DatasetSummary", "A dataset without its files and lineage",
+     "id string, name string, version integer, schema_version integer, created_at time, updated_at time, "
+     "bucket string, description string?, owner string?, sensitivity string?, tags string[], freshness_sla_s integer, "
+     "primary_key string[], row_count integer, size_bytes integer, columns Column[], file_count integer"},
+    {"DatasetList", "One page of datasets, by name", "items DatasetSummary[], next_page_token string?"},
+    {"Dataset", "A dataset with its files and lineage",
+     "id string, name string, version integer, previous_version integer, schema_version integer, created_at time, "
+     "updated_at time, bucket string, description string?, owner string?, sensitivity string?, tags string[], "
+     "freshness_sla_s integer, primary_key string[], row_count integer, size_bytes integer, columns Column[], "
+     "files DatasetFile[], lineage Source[], embedding_model string?, embedding_refresh_policy string?, "
+     "embedding_schedule string?, embedding_refreshed_at time?"},
+    {"DatasetChange", "The commit that was made", "dataset string, version integer, replayed boolean"},
+    {"Version", "One commit that touched the dataset",
+     "version integer, at time, operation string, actor string, row_count integer, size_bytes integer, "
+     "schema_version integer, file_count integer, deleted boolean"},
+    {"VersionList", "One page of versions, newest first", "items Version[], next_page_token string?"},
+    {"Lineage", "The sources of a dataset", "dataset string, id string, sources Source[]"},
     {"QueryRequest",
      "A statement. params are positional (array) or named (object); as_of is a catalog version or a timestamp",
      "sql string, params any?, limit integer?, timeout_ms integer?, as_of any?"},

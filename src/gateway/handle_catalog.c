@@ -1,0 +1,145 @@
+/* What datasets there are. */
+#include "gateway/request.h"
+#include "gateway/routes.h"
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/quantity.h"
+#include "base/timefmt.h"
+#include "catalog/catalog.h"
+#include "gateway/bucket_choice.h"
+#include "gateway/page.h"
+#include "lakehouse/lakehouse.h"
+#include "policy/principal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* In a listing: all but the files and the lineage, which may be long. */
+static json_t *summary_json(const struct manifest *m) {
+    json_t *json = manifest_to_json(m);
+    json_object_set_new(json, "file_count", json_integer((json_int_t)m->file_count));
+    json_object_del(json, "files");
+    json_object_del(json, "lineage");
+    return json;
+}
+
+enum lh_code handle_dataset_list(struct request *rq, struct lh_err *err) {
+    struct page page;
+    const char *bucket;
+    LH_TRY(page_parse(rq, 100, 1000, &page, err));
+    LH_TRY(bucket_choice(rq, &bucket, err));
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(request_lakehouse(rq)->catalog);
+    size_t i = page.after[0] ? catalog_snapshot_lower_bound(s, page.after) : 0;
+    size_t count = catalog_snapshot_count(s);
+    if (i < count && page.after[0] && manifest_name_compare(catalog_snapshot_get(s, i)->name, page.after) == 0)
+        i++;
+    json_t *items = json_array();
+    const char *last = NULL;
+    for (; i < count && json_array_size(items) < page.limit; i++) {
+        const struct manifest *m = catalog_snapshot_get(s, i);
+        last = m->name;
+        if (!bucket || strcmp(m->bucket, bucket) == 0)
+            json_array_append_new(items, summary_json(m));
+    }
+    return page_respond(rq, items, i < count ? last : NULL, err);
+}
+
+/* The dataset that the path names, in the bucket that the header names. */
+static enum lh_code require(struct request *rq, const struct catalog_snapshot *s, const struct manifest **ret_manifest,
+                            struct lh_err *err) {
+    const char *bucket;
+    LH_TRY(bucket_choice(rq, &bucket, err));
+    LH_TRY(catalog_snapshot_require(s, request_path_param(rq, "name"), ret_manifest, err));
+    if (!bucket || strcmp((*ret_manifest)->bucket, bucket) == 0)
+        return LH_OK;
+    return lh_fail(err, LH_NOT_FOUND, "the dataset \"%s\" is not in the bucket %s", (*ret_manifest)->name, bucket);
+}
+
+enum lh_code handle_dataset_get(struct request *rq, struct lh_err *err) {
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(request_lakehouse(rq)->catalog);
+    const struct manifest *m;
+    LH_TRY(require(rq, s, &m, err));
+    char etag[32];
+    snprintf(etag, sizeof etag, "\"v%" PRIu64 "\"", m->version);
+    response_header(rq, "ETag", etag);
+    LH_AUTO(json) json_t *answer = manifest_to_json(m);
+    return response_json(rq, 200, answer, err);
+}
+
+enum lh_code handle_dataset_lineage(struct request *rq, struct lh_err *err) {
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(request_lakehouse(rq)->catalog);
+    const struct manifest *m;
+    LH_TRY(require(rq, s, &m, err));
+    LH_AUTO(json) json_t *whole = manifest_to_json(m);
+    LH_AUTO(json) json_t *answer =
+        json_pack("{s:s, s:s, s:O}", "dataset", m->name, "id", m->id, "sources", json_object_get(whole, "lineage"));
+    return response_json(rq, 200, answer, err);
+}
+
+/* ---- versions ---- */
+
+static json_t *version_json(const struct catalog_version *v) {
+    char time[LH_TIME_SIZE];
+    lh_time_format(v->at_us, time);
+    return json_pack("{s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b}", "version", (json_int_t)v->version, "at", time,
+                     "operation", v->operation, "actor", v->actor, "row_count", (json_int_t)v->row_count, "size_bytes",
+                     (json_int_t)v->size_bytes, "schema_version", (json_int_t)v->schema_version, "file_count",
+                     (json_int_t)v->file_count, "deleted", v->deleted);
+}
+
+enum lh_code handle_dataset_versions(struct request *rq, struct lh_err *err) {
+    struct page page;
+    LH_TRY(page_parse(rq, 100, 1000, &page, err));
+    int64_t before = INT64_MAX;
+    if (page.after[0] && (!lh_int_parse(page.after, &before) || before < 0))
+        return lh_fail(err, LH_INVALID, "page_token is not one of this listing");
+    struct catalog_version *versions;
+    size_t count;
+    LH_TRY(catalog_history(request_lakehouse(rq)->catalog, request_path_param(rq, "name"),
+                           page.after[0] ? (uint64_t)before : UINT64_MAX, (size_t)page.limit, request_arena(rq),
+                           &versions, &count, err));
+    json_t *items = json_array();
+    char next[24];
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(items, version_json(&versions[i]));
+    if (count == page.limit)
+        snprintf(next, sizeof next, "%" PRIu64, versions[count - 1].version);
+    return page_respond(rq, items, count == page.limit ? next : NULL, err);
+}
+
+/* ---- delete ---- */
+
+struct delete_change {
+    const char *name;
+    const char *bucket;
+};
+
+static enum lh_code delete_dataset(struct catalog_txn *txn, const struct catalog_snapshot *base, void *ctx,
+                                   struct lh_err *err) {
+    const struct delete_change *change = ctx;
+    const struct manifest *m;
+    LH_TRY(catalog_snapshot_require(base, change->name, &m, err));
+    if (change->bucket && strcmp(m->bucket, change->bucket) != 0)
+        return lh_fail(err, LH_NOT_FOUND, "the dataset \"%s\" is not in the bucket %s", m->name, change->bucket);
+    catalog_txn_delete(txn, m->id);
+    return LH_OK;
+}
+
+enum lh_code handle_dataset_delete(struct request *rq, struct lh_err *err) {
+    struct delete_change change = {.name = request_path_param(rq, "name")};
+    LH_TRY(bucket_choice(rq, &change.bucket, err));
+    struct catalog_change commit = {
+        .operation = "delete",
+        .actor = request_principal(rq)->name,
+        .idempotency_key = request_header(rq, "Idempotency-Key"),
+        .fn = delete_dataset,
+        .ctx = &change,
+    };
+    struct catalog_commit done;
+    LH_TRY(catalog_commit(request_lakehouse(rq)->catalog, &commit, &done, err));
+    LH_AUTO(json) json_t *answer = json_pack("{s:s, s:I, s:b}", "dataset", change.name, "version",
+                                             (json_int_t)done.version, "replayed", done.replayed);
+    return response_json(rq, 200, answer, err);
+}
