@@ -157,6 +157,18 @@ static enum lh_code open_catalog(struct lakehouse *lh, struct lh_err *err) {
     return catalog_open(&options, &lh->catalog, err);
 }
 
+static enum lh_code open_ingest(struct lakehouse *lh, struct lh_err *err) {
+    struct ingest_services services = {
+        .os = lh->os,
+        .config = lh->config,
+        .buckets = lh->buckets,
+        .catalog = lh->catalog,
+        .engine = lh->engine,
+        .tmp_dir = lh->tmp_dir,
+    };
+    return ingest_new(&services, &lh->ingest, err);
+}
+
 enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lakehouse **ret_lakehouse,
                             struct lh_err *err) {
     LH_AUTO(lakehouse) struct lakehouse *lh = &((struct opened *)lh_calloc(1, sizeof(struct opened)))->services;
@@ -172,6 +184,7 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
     LH_TRY(open_errors(lh, err));
     LH_TRY(open_engine(lh, err));
     LH_TRY(open_catalog(lh, err));
+    LH_TRY(open_ingest(lh, err));
     LH_TRY(keys_open(lh->os, buckets_primary(lh->buckets), (unsigned)lh->config->auth.failures_per_minute, &lh->keys,
                      err));
     *ret_lakehouse = LH_STEAL(lh);
@@ -182,6 +195,7 @@ void lakehouse_close(struct lakehouse *lh) {
     if (!lh)
         return;
     keys_close(lh->keys);
+    ingest_free(lh->ingest);
     catalog_close(lh->catalog);
     engine_close(lh->engine);
     error_journal_close(lh->errors);
