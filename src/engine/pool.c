@@ -1,6 +1,7 @@
 #include "engine/pool.h"
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "engine/wire_error.h"
@@ -25,10 +26,13 @@ static int64_t deadline_in(struct engine *e, int64_t ms) {
 }
 
 static enum lh_code make_folder(struct engine *e, struct pool_worker *w, struct lh_err *err) {
-    uint64_t number = atomic_fetch_add(&e->next_number, 1);
-    w->temp_dir = lh_asprintf("%s/worker-%llu", e->config.scratch_dir, (unsigned long long)number);
-    /* Nothing in it must survive a crash, so nothing is fsynced. */
-    int made = e->os->mkdir(e->os->self, AT_FDCWD, w->temp_dir, 0700);
+    int made;
+    do { /* past what a server that was killed has left */
+        lh_free(w->temp_dir);
+        uint64_t number = atomic_fetch_add(&e->next_number, 1);
+        w->temp_dir = lh_asprintf("%s/worker-%llu", e->config.scratch_dir, (unsigned long long)number);
+        made = e->os->mkdir(e->os->self, AT_FDCWD, w->temp_dir, 0700); /* never fsynced: nothing in it lasts */
+    } while (made == -EEXIST);
     if (made < 0)
         return lh_fail_errno(err, -made, "cannot make the worker folder %s", w->temp_dir);
     return LH_OK;
@@ -156,6 +160,27 @@ static void end_worker(struct engine *e, struct pool_worker *w) {
     worker_free(e, w);
 }
 
+/* End a worker without waiting for its memory to be unmapped and its folder to be cleared: the caller has a client. */
+static void doom_worker(struct engine *e, struct pool_worker *w) {
+    struct lh_err ignored = LH_ERR_INIT;
+    count(e, w, -1);
+    if (w->pidfd >= 0)
+        lh_ignore(os_pidfd_signal(w->pidfd, SIGKILL, &ignored));
+    pthread_mutex_lock(&e->lock);
+    w->next_idle = e->doomed;
+    e->doomed = w;
+    pthread_cond_signal(&e->wanted);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void free_list(struct engine *e, struct pool_worker *list) {
+    while (list) {
+        struct pool_worker *next = list->next_idle;
+        worker_free(e, list);
+        list = next;
+    }
+}
+
 /* ---- the keeper ---- */
 
 static bool wants_spare(const struct engine *e) {
@@ -205,16 +230,18 @@ static void keep(void *arg) {
     while (!e->stopping) {
         struct lh_err err = LH_ERR_INIT;
         struct pool_worker *old = take_old(e);
+        struct pool_worker *doomed = LH_STEAL(e->doomed);
         bool spare = wants_spare(e);
         pthread_mutex_unlock(&e->lock);
         if (old)
             end_worker(e, old);
+        free_list(e, doomed);
         if (spare && add_spare(e, &err) != LH_OK) {
             lh_log_error(e->log, LH_LOG_WARN, "no spare worker", &err);
             spare = false; /* wait before the next try */
         }
         pthread_mutex_lock(&e->lock);
-        if (e->stopping || spare || old)
+        if (e->stopping || spare || old || e->doomed)
             continue;
         int64_t until_ns = os_monotonic_ns(e->os) + KEEPER_LOOK_NS;
         struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
@@ -251,6 +278,7 @@ void pool_stop(struct engine *e) {
     pthread_mutex_unlock(&e->lock);
     end_list(e, idle);
     os_thread_join(&e->keeper);
+    free_list(e, LH_STEAL(e->doomed));
     for (size_t i = 0; i < e->root_count; i++)
         lh_free(e->roots[i]);
     lh_free(e->roots);
@@ -320,7 +348,7 @@ enum lh_code pool_lease(struct engine *e, int64_t deadline_ns, int cancel_fd, st
 }
 
 enum lh_code pool_exchange(struct engine *e, struct pool_worker **worker, struct lh_err *err) {
-    end_worker(e, *worker);
+    doom_worker(e, *worker);
     *worker = NULL;
     enum lh_code code = take_any(e, worker, err);
     if (code != LH_OK)
@@ -336,12 +364,8 @@ void pool_return(struct engine *e, struct pool_worker *w, bool reusable) {
     if (keeps)
         push_idle(e, w);
     pthread_mutex_unlock(&e->lock);
-    if (!keeps) {
-        end_worker(e, w);
-        pthread_mutex_lock(&e->lock);
-        pthread_cond_signal(&e->wanted);
-        pthread_mutex_unlock(&e->lock);
-    }
+    if (!keeps)
+        doom_worker(e, w);
     gate_leave(fresh ? &e->files : &e->queries);
 }
 

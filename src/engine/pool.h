@@ -52,6 +52,7 @@ struct engine {
     pthread_mutex_t lock;  /* guards what follows */
     pthread_cond_t wanted; /* the keeper: look again */
     struct pool_worker *idle;
+    struct pool_worker *doomed; /* killed, for the keeper to reap and clear away */
     unsigned idle_count, admin_count, fresh_count;
     uint64_t generation;
     char **roots;

@@ -14,7 +14,7 @@ static void small(struct engine_config *config) {
     config->workers = 1;
     config->queue_length = 1;
     config->queue_wait_ms = 3000;
-    config->cancel_grace_ms = 400;
+    config->cancel_grace_ms = 1500;
     config->memory_bytes = 256 << 20;
     config->address_space_bytes = UINT64_C(3) << 30;
 }
@@ -33,6 +33,18 @@ static int close_engine(void **state) {
 
 static void assert_works(void) {
     assert_sql_csv(&fx, "SELECT 1 AS a", "a\r\n1\r\n");
+}
+
+/* Wait until the keeper has nothing left to replace. */
+static void settle(struct engine_stats *ret_stats) {
+    struct engine_stats last = {.workers_started = UINT64_MAX};
+    for (;;) {
+        engine_get_stats(fx.engine, ret_stats);
+        if (ret_stats->workers_started == last.workers_started && ret_stats->workers_idle > 0)
+            return;
+        last = *ret_stats;
+        os_sleep_ms(fx.os, 300);
+    }
 }
 
 /* The pids below `parent` whose title begins with `title`, at most one page of /proc. */
@@ -92,6 +104,7 @@ static void a_crash_costs_its_own_request(void **state) {
     assert_sql_fails(&fx, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b", LH_CRASH, &err);
     os_thread_join(&killer);
     assert_non_null(strstr(err.message, "signal 11"));
+    os_sleep_ms(fx.os, 100); /* the spare was hit as well; let it be gone */
     for (int i = 0; i < 3; i++)
         assert_works();
     struct engine_stats stats;
@@ -149,7 +162,7 @@ static void deadlines_hold(void **state) {
         int64_t start_ns = os_monotonic_ns(fx.os);
         assert_int_equal(run_query(&fx, &query, NULL, NULL, &err), LH_TIMEOUT);
         assert_non_null(strstr(err.message, "300 ms"));
-        assert_true(os_monotonic_ns(fx.os) - start_ns < INT64_C(5000000000));
+        assert_true(os_monotonic_ns(fx.os) - start_ns < INT64_C(8000000000));
         assert_works();
     }
 }
@@ -166,9 +179,10 @@ static void a_client_that_goes_ends_its_query(void **state) {
     int ends[2];
     struct os_thread closer;
     struct lh_err err = LH_ERR_INIT;
-    struct engine_stats before, after;
-    os_sleep_ms(fx.os, 300); /* until there is a spare again, so that no start is counted that is not this test's */
-    engine_get_stats(fx.engine, &before);
+    struct engine_stats stats;
+    pid_t before[8], after[8];
+    settle(&stats);
+    size_t before_count = find_processes(host_pid(), "lakehouse: admin worker", before, 8);
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(os_thread_start(&closer, "closer", 0, close_later, &ends[1], &err), LH_OK);
     struct engine_query query = query_of("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b");
@@ -177,9 +191,11 @@ static void a_client_that_goes_ends_its_query(void **state) {
     os_thread_join(&closer);
     close(ends[0]);
     assert_works();
-    /* The interrupt was enough: the worker went on. */
-    engine_get_stats(fx.engine, &after);
-    assert_int_equal(after.workers_started, before.workers_started);
+    /* The interrupt was enough: no worker had to be ended. */
+    size_t after_count = find_processes(host_pid(), "lakehouse: admin worker", after, 8), alive = 0;
+    for (size_t i = 0; i < before_count * after_count; i++)
+        alive += before[i / after_count] == after[i % after_count];
+    assert_int_equal(alive, before_count);
 }
 
 static void a_result_closed_early_frees_its_worker(void **state) {
@@ -263,8 +279,7 @@ static void nothing_is_left_behind(void **state) {
     size_t count;
     struct lh_err err = LH_ERR_INIT;
     struct engine_stats stats;
-    os_sleep_ms(fx.os, 300);
-    engine_get_stats(fx.engine, &stats);
+    settle(&stats);
     assert_int_equal(stats.workers_busy, 0);
     assert_int_equal(os_list_dir(fx.os, AT_FDCWD, fx.scratch, 0, &names, &count, &err), LH_OK);
     assert_int_equal(count, stats.workers_idle);
