@@ -1,0 +1,106 @@
+/* RaBitQ: codes of 1, 4 or 8 bits a dimension whose estimates are unbiased and carry an error bound.
+ *
+ * Sources.  J. Gao, C. Long, "RaBitQ: Quantizing High-Dimensional Vectors with a Theoretical Error Bound for
+ * Approximate Nearest Neighbor Search", SIGMOD 2024; J. Gao et al., "Practical and Asymptotically Optimal Quantization
+ * of High-Dimensional Vectors in Euclidean Space for Approximate Nearest Neighbor Search", SIGMOD 2025 (more bits).
+ *
+ * Idea.  Turn everything by one random rotation P (vector/rotation.h), so that no direction of the data is special.
+ * Of a row o with centroid c keep the residual r = P(o - c) as small integers u, one a dimension, B bits each:
+ *     B = 1: u = [r >= 0]        else u = round(t r + (2^B - 1)/2), cut to B bits, 1/t the best step for a Gaussian
+ * The code stands for x = u - (2^B - 1)/2.  x is not r, but for a random rotation the part of x across r is spread
+ * evenly over all directions, so that for any y
+ *     <r, y>  ~  f <x, y>,  f = |r|^2 / <x, r>
+ * without bias, and with an error beyond  e |r| |y| sqrt((1/s^2 - 1) / (D - 1)),  s = <x, r> / (|x| |r|),
+ * about as likely as a Gaussian is to pass e standard deviations (s is about 0.798 for 1 bit, 0.994 for 4).
+ *
+ * From there to distances, with y = P(q - c) and <x, y> = <x, Pq> - <x, Pc>: everything that does not hold Pq is
+ * kept with the row, in three floats, so that one quantised query serves every centroid:
+ *     distance ~ centre.add + add + rescale * <x, Pq>,   half-width of the bound:  epsilon * error * centre.norm
+ *                add                     rescale   error                      centre.add      centre.norm
+ *     L2         |r|^2 + 2 f <x, Pc>     -2 f      2 |r| sqrt(...)            |q - c|^2       |q - c|
+ *     dot        -<r, Pc> + f <x, Pc>    -f        |r| sqrt(...)              -<c, q>         |q - c|
+ *     cosine     as dot of unit vectors                                       1 - <c, q>      |q - c|
+ *
+ * Layouts.  A row's code: D * B / 8 bytes, D = d rounded up to a multiple of 64 (kernels.h tells the order of bits).
+ * For scans, 32 one-bit codes with their factors make a block (kernels.h, fastscan_b1) of 32 * D / 8 + 384 bytes. */
+#ifndef LH_VECTOR_RABITQ_H
+#define LH_VECTOR_RABITQ_H
+
+#include "base/error.h"
+#include "vector/kernels.h"
+#include "vector/metric.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct vec_rabitq;
+struct vec_rabitq_query;
+
+struct vec_rabitq_config {
+    uint32_t d;
+    uint32_t bits; /* 1, 4 or 8 */
+    enum vec_metric metric;
+    uint64_t seed; /* of the rotation: codes compare only under the same seed and d */
+};
+
+struct vec_rabitq_factors {
+    float add, rescale, error;
+};
+
+/* A query seen from one centroid. */
+struct vec_rabitq_centre {
+    float add, norm;
+};
+
+#define VEC_RABITQ_EPSILON 1.9f /* the paper's: a bound that about 3% of the rows pass on one side */
+
+/* LH_INVALID where the configuration is out of range.  Immutable once made: any number of threads may share it. */
+LH_CHECKED enum lh_code vec_rabitq_new(const struct vec_rabitq_config *config, struct vec_rabitq **ret_rq,
+                                       struct lh_err *err);
+void vec_rabitq_free(struct vec_rabitq *rq);
+
+uint32_t vec_rabitq_padded(const struct vec_rabitq *rq); /* D */
+size_t vec_rabitq_code_bytes(const struct vec_rabitq *rq);
+size_t vec_rabitq_block_bytes(const struct vec_rabitq *rq); /* of 32 one-bit rows with their factors; a multiple of 64 */
+
+/* ret[D] = P x for x[d]; for VEC_COSINE of x / |x|.  `ret` may not be `x`. */
+void vec_rabitq_rotate(const struct vec_rabitq *rq, const float *x, float *ret);
+
+/* Encode one rotated row against a rotated centroid (NULL: the origin).  A row that equals its centroid gets rescale and
+ * error 0: its estimate is exact. */
+void vec_rabitq_encode(const struct vec_rabitq *rq, const float *rotated, const float *rotated_centroid,
+                       uint8_t *ret_code, struct vec_rabitq_factors *ret_factors);
+
+/* Encode rows [0, rows->n) in the input's order against one centroid, on `threads` threads (0: one a processor).
+ * ret_codes: n * code_bytes, ret_factors: n.  LH_INVALID where rows->d is not the quantizer's. */
+LH_CHECKED enum lh_code vec_rabitq_encode_rows(const struct vec_rabitq *rq, const struct vec_rows *rows,
+                                               const float *rotated_centroid, unsigned threads, uint8_t *ret_codes,
+                                               struct vec_rabitq_factors *ret_factors, struct lh_err *err);
+
+/* Blocks (1 bit only).  Put one code in slot `slot` (0..31) of a block; a block starts as zeroes with every slot
+ * cleared.  A cleared slot's lower bound is +infinity: no scan returns it. */
+void vec_rabitq_block_clear(const struct vec_rabitq *rq, uint8_t *block, unsigned slot);
+void vec_rabitq_block_put(const struct vec_rabitq *rq, uint8_t *block, unsigned slot, const uint8_t *code,
+                          const struct vec_rabitq_factors *factors);
+
+/* A query's working storage: one thread's, made once and set again and again without allocating. */
+struct vec_rabitq_query *vec_rabitq_query_new(const struct vec_rabitq *rq);
+void vec_rabitq_query_free(struct vec_rabitq_query *q);
+/* Take x[d]: rotate, quantise to signed bytes and, for 1-bit codes, to block tables. */
+void vec_rabitq_query_set(struct vec_rabitq_query *q, const float *x);
+const float *vec_rabitq_query_rotated(const struct vec_rabitq_query *q); /* P x, D floats */
+void vec_rabitq_query_centre(const struct vec_rabitq_query *q, const float *rotated_centroid,
+                             struct vec_rabitq_centre *ret_centre);
+
+/* Estimated distances.  `_ids` takes any rows of an array of codes (a graph's neighbours) and hides their cache misses. */
+float vec_rabitq_estimate(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre,
+                          const uint8_t *code, const struct vec_rabitq_factors *factors);
+void vec_rabitq_estimate_ids(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre,
+                             const uint8_t *codes, const struct vec_rabitq_factors *factors, const uint32_t *ids,
+                             size_t n, float *ret_dist);
+
+/* What kernels->fastscan_b1 wants, for blocks under one centroid.  Borrows from `q`. */
+void vec_rabitq_block_query(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre, float epsilon,
+                            struct vec_block_query *ret_block);
+
+#endif
