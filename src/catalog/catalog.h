@@ -133,7 +133,7 @@ LH_CHECKED enum lh_code catalog_commit(struct catalog *c, const struct catalog_c
 struct catalog_version {
     uint64_t version;
     int64_t at_us;
-    const char *operation, *actor;
+    const char *operation, *actor; /* never NULL */
     uint64_t row_count, size_bytes, schema_version;
     size_t file_count;
     bool deleted;

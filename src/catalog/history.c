@@ -152,7 +152,7 @@ static void describe(const struct commit_record *record, const struct commit_tra
     *v = (struct catalog_version){.version = record->version,
                                   .at_us = record->time_us,
                                   .operation = arena_strdup(arena, t->operation),
-                                  .actor = arena_strdup(arena, t->actor),
+                                  .actor = arena_strdup(arena, t->actor ? t->actor : ""),
                                   .deleted = op->manifest == NULL};
     if (op->manifest) {
         v->row_count = op->manifest->row_count;

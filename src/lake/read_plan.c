@@ -1,66 +1,117 @@
-#include "lake/read_plan.h"
-
+/* The SELECT that stands for a dataset.
+ *
+ * Today a dataset is the union of its base and delta files.  Tombstones and deltas by primary key make it a join on top of that union:
+ * they go into append_source, and nothing above it changes. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "catalog/manifest.h"
+#include "lake/lake.h"
+#include "lake/read_plan.h"
 #include "store/buckets.h"
 #include "store/object_store.h"
 
-static enum lh_code check(const struct manifest *m, struct lh_err *err) {
+#include <string.h>
+
+static bool holds_rows(const struct manifest_file *f) {
+    return f->role == FILE_BASE || f->role == FILE_DELTA;
+}
+
+static enum lh_code check_resolvable(const struct manifest *m, struct lh_err *err) {
     for (size_t i = 0; i < m->file_count; i++) {
-        enum file_role role = m->files[i].role;
-        if (role == FILE_TOMBSTONE || (role == FILE_DELTA && m->primary_key_count > 0)) {
-            lh_fail(err, LH_UNSUPPORTED, "the rows of dataset \"%s\" need merging, which this version does not do",
-                    m->name);
-            return lh_err_hint(err, "read it with the version of the program that wrote it");
+        if (m->files[i].role == FILE_TOMBSTONE || (m->files[i].role == FILE_DELTA && m->primary_key_count > 0))
+            return lh_fail(err, LH_UNSUPPORTED, "\"%s\" has %s files, which only a newer release can read", m->name,
+                           file_role_name(m->files[i].role));
+    }
+    for (size_t i = 0; i < m->column_count; i++) {
+        if (!lake_type_valid(m->columns[i].type))
+            return lh_fail(err, LH_CORRUPT, "column \"%s\" of \"%s\" has no valid type in the catalog",
+                           m->columns[i].name, m->name);
+    }
+    return LH_OK;
+}
+
+/* A path as read_parquet takes it: what it would read as a pattern stands in brackets, which match it alone. */
+static void append_path(struct buf *out, const char *path) {
+    LH_AUTO(buf) struct buf literal = BUF_INIT;
+    for (const char *p = path; *p != '\0'; p++) {
+        if (strchr("*?[", *p))
+            buf_printf(&literal, "[%c]", *p);
+        else
+            buf_append_char(&literal, *p);
+    }
+    buf_append_sql_string(out, buf_cstr(&literal));
+}
+
+static enum lh_code append_paths(struct buf *out, const struct manifest *m, struct buckets *buckets,
+                                 struct arena *arena, struct lh_err *err) {
+    LH_AUTO(bucket) struct bucket *bucket = NULL; /* of the file before: nearly always the same */
+    bool first = true;
+    for (size_t i = 0; i < m->file_count; i++) {
+        const struct manifest_file *f = &m->files[i];
+        if (!holds_rows(f))
+            continue;
+        if (!bucket || strcmp(bucket_name(bucket), f->bucket) != 0) {
+            bucket_unref(LH_STEAL(bucket));
+            if (buckets_resolve(buckets, f->bucket, &bucket, err) != LH_OK)
+                return lh_err_context(err, "dataset \"%s\"", m->name);
+        }
+        const char *path;
+        if (object_local_path(bucket_store(bucket), f->key, arena, &path, err) != LH_OK)
+            return lh_err_context(err, "dataset \"%s\"", m->name);
+        if (!first)
+            buf_append_str(out, ", ");
+        append_path(out, path);
+        first = false;
+    }
+    return LH_OK;
+}
+
+static size_t count_row_files(const struct manifest *m) {
+    size_t count = 0;
+    for (size_t i = 0; i < m->file_count; i++)
+        count += holds_rows(&m->files[i]);
+    return count;
+}
+
+/* One file has the columns as they are.  Several may differ: their union by name, each column cast to the dataset's type (which
+ * costs nothing where the union has it already). */
+static void append_columns(struct buf *out, const struct manifest *m, size_t file_count) {
+    for (size_t i = 0; i < m->column_count; i++) {
+        if (i > 0)
+            buf_append_str(out, ", ");
+        if (file_count == 0)
+            buf_printf(out, "CAST(NULL AS %s) AS ", m->columns[i].type);
+        bool cast = file_count > 1 && strcmp(m->columns[i].type, "ENUM") != 0;
+        if (cast)
+            buf_append_str(out, "CAST(");
+        buf_append_sql_ident(out, m->columns[i].name);
+        if (cast) {
+            buf_printf(out, " AS %s) AS ", m->columns[i].type);
+            buf_append_sql_ident(out, m->columns[i].name);
         }
     }
-    return LH_OK;
-}
-
-static enum lh_code append_path(struct buckets *buckets, const struct manifest_file *file, struct arena *arena,
-                                struct buf *out, struct lh_err *err) {
-    LH_AUTO(bucket) struct bucket *bucket = NULL;
-    LH_TRY(buckets_resolve(buckets, file->bucket, &bucket, err));
-    const char *path;
-    LH_TRY(object_local_path(bucket_store(bucket), file->key, arena, &path, err));
-    buf_append_sql_string(out, path);
-    return LH_OK;
-}
-
-/* No files, no rows, but the columns. */
-static void append_empty(const struct manifest *m, struct buf *out) {
-    for (size_t i = 0; i < m->column_count; i++) {
-        buf_printf(out, "%sCAST(NULL AS %s) AS ", i ? ", " : "", m->columns[i].type);
-        buf_append_sql_ident(out, m->columns[i].name);
-    }
-    buf_append_str(out, m->column_count ? " WHERE false" : "1 WHERE false");
+    if (m->column_count == 0)
+        buf_append_str(out, file_count == 0 ? "NULL AS \"no columns\"" : "*");
 }
 
 enum lh_code lake_read_plan(struct buckets *buckets, const struct manifest *m, struct arena *arena,
                             const char **ret_select, struct lh_err *err) {
-    LH_TRY(check(m, err));
-    LH_AUTO(buf) struct buf sql = BUF_INIT;
-    LH_AUTO(buf) struct buf paths = BUF_INIT;
-    size_t count = 0;
-    for (size_t i = 0; i < m->file_count; i++) {
-        if (m->files[i].role == FILE_REJECTS)
-            continue;
-        buf_append_str(&paths, count++ ? ", " : "");
-        if (append_path(buckets, &m->files[i], arena, &paths, err) != LH_OK)
-            return lh_err_context(err, "dataset \"%s\"", m->name);
+    LH_TRY(check_resolvable(m, err));
+    size_t file_count = count_row_files(m);
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    buf_append_str(&text, "SELECT ");
+    append_columns(&text, m, file_count);
+    if (file_count == 0) {
+        buf_append_str(&text, " WHERE false");
+    } else {
+        buf_append_str(&text, " FROM read_parquet([");
+        LH_TRY(append_paths(&text, m, buckets, arena, err));
+        /* A key may look like year=2024/...: that is a name, not a column. */
+        buf_append_str(&text, "], hive_partitioning = false");
+        if (file_count > 1)
+            buf_append_str(&text, ", union_by_name = true");
+        buf_append_char(&text, ')');
     }
-    buf_append_str(&sql, "SELECT ");
-    if (count == 0)
-        append_empty(m, &sql);
-    for (size_t i = 0; count > 0 && i < m->column_count; i++) {
-        buf_append_str(&sql, i ? ", " : "");
-        buf_append_sql_ident(&sql, m->columns[i].name);
-    }
-    if (count > 0)
-        buf_printf(&sql, "%s FROM read_parquet([%s]%s)", m->column_count ? "" : "*", paths.data,
-                   count > 1 ? ", union_by_name => true" : "");
-    *ret_select = arena_strndup(arena, sql.data, sql.len);
+    *ret_select = arena_strndup(arena, text.data, text.len);
     return LH_OK;
 }

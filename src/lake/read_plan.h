@@ -1,4 +1,7 @@
-/* The read plan: the SELECT that reads one dataset at one version. */
+/* The read plan: the SELECT that reads one dataset at one version.
+ *
+ * A manifest says of which files a dataset consists; this is what that means in SQL, in one place, so that a query, a preview
+ * and an index all read the same rows.  Thread-safe. */
 #ifndef LH_LAKE_READ_PLAN_H
 #define LH_LAKE_READ_PLAN_H
 
@@ -8,9 +11,11 @@ struct arena;
 struct buckets;
 struct manifest;
 
-/* The text, in the arena: base and delta files by local path, columns in the manifest's order; no rows where there are no
- * files.  Rejects are never rows.  LH_UNSUPPORTED for a dataset whose rows can only be had by merging (tombstones, or deltas
- * on a primary key), because leaving that out would give wrong rows.  LH_UNAVAILABLE where a file's bucket cannot be reached. */
+/* The SELECT: the dataset's columns by name in the manifest's order, from the local paths of its base and delta files, in the arena.  A
+ * dataset without files is an empty relation of the right columns and types.  Rejects are never rows.  Equal manifests give
+ * equal text.
+ * LH_NOT_FOUND and LH_UNAVAILABLE (its bucket), LH_CORRUPT (a column's type is no type), LH_UNSUPPORTED (rows that can only be had
+ * by merging: tombstones, or deltas on a primary key; leaving that out would give wrong rows). */
 LH_CHECKED enum lh_code lake_read_plan(struct buckets *buckets, const struct manifest *m, struct arena *arena,
                                        const char **ret_select, struct lh_err *err);
 

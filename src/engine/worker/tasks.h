@@ -33,7 +33,12 @@ void task_progress(struct task *t, double fraction, uint64_t rows);
 bool task_cancelled(const struct task *t);
 
 /* X(name): the request's `task` and the suffix of its function. */
-#define TASKS(X) X(probe) X(ingest)
+#define TASKS(X)        \
+    X(checkpoint_read)  \
+    X(checkpoint_write) \
+    X(ingest)           \
+    X(parquet_info)     \
+    X(probe)
 
 #define TASK_DECLARE(name) task_fn task_##name;
 TASKS(TASK_DECLARE)

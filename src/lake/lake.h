@@ -1,0 +1,77 @@
+/* The lake: how names in a statement become datasets, and how files become part of one (a commit).
+ * All functions are thread-safe. */
+#ifndef LH_LAKE_LAKE_H
+#define LH_LAKE_LAKE_H
+
+#include "base/error.h"
+#include "catalog/catalog.h"
+#include "engine/engine.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena;
+struct buckets;
+
+/* ---- names in a statement (the SELECT behind each: lake/read_plan.h) ---- */
+
+/* The context of lake_resolve: one statement sees one snapshot. */
+struct lake_resolver {
+    struct catalog_snapshot *snapshot; /* held by the caller */
+    struct buckets *buckets;
+    const char *bucket; /* only datasets of this bucket; NULL: of any */
+};
+/* An engine_resolve_fn over datasets.  Where a name is none but has near neighbours, the suggestion names them.  Of a catalog
+ * listing (names NULL) datasets that cannot be read are left out; a statement that names one gets the error. */
+enum lh_code lake_resolve(void *resolver, const char *const *names, size_t count, struct arena *arena,
+                          struct engine_binding **ret_bindings, size_t *ret_count, const char **ret_suggestions,
+                          struct lh_err *err);
+
+/* ---- writing ---- */
+
+enum lake_mode {
+    LAKE_CREATE,  /* LH_EXISTS where there is a dataset of that name */
+    LAKE_APPEND,  /* more rows for an existing dataset; creates it where there is none */
+    LAKE_REPLACE, /* the dataset consists of these files alone from now on; creates it where there is none */
+};
+
+/* Objects that stand in their buckets, about to become (part of) a dataset. */
+struct lake_commit {
+    enum lake_mode mode;
+    const char *operation;       /* "ingest", "register", ... */
+    const char *actor;
+    const char *idempotency_key; /* or NULL */
+    /* Where the dataset's lineage already holds the SHA-256 of the draft's (last) source, write nothing (create and append).  Judged
+     * inside the commit, so that of two equal uploads at one time one is kept. */
+    bool deduplicate;
+    /* Name, bucket, columns, files and lineage of what is new.  Description, owner, tags and the like count only where the
+     * dataset is created.  It is only read. */
+    const struct manifest *draft;
+};
+
+struct lake_committed {
+    struct catalog_commit commit;
+    bool created;
+    bool deduplicated; /* nothing was written: the files are the caller's to delete */
+    char dataset_id[27]; /* "" where the commit was replayed and the dataset is gone by now */
+};
+
+/* One commit.  On append the columns are fitted together by name (lake_merge_columns); flags that a person confirmed or dismissed stay.
+ * LH_EXISTS; LH_CONFLICT names the column that does not fit; what catalog_commit returns.  After LH_UNKNOWN_OUTCOME, and only
+ * then, the files must not be deleted. */
+LH_CHECKED enum lh_code lake_commit_files(struct catalog *c, const struct lake_commit *commit,
+                                          struct lake_committed *ret_committed, struct lh_err *err);
+
+/* ---- types ---- */
+
+/* Is this one type's name as DuckDB writes it, and nothing more?  What stands in a manifest goes into SQL text. */
+bool lake_type_valid(const char *type);
+/* The type that holds every value of both, losslessly: the wider of two integers, VARCHAR for VARCHAR and any plain type, ...
+ * `old` or `added` themselves or a constant; NULL where there is none. */
+const char *lake_type_merge(const char *old, const char *added);
+
+/* Fit the columns of `added` to those of `m` (an edit of ours): a column of both gets the merged type, one that only one side has reads
+ * NULL in the rows of the other.  LH_CONFLICT names the column. */
+LH_CHECKED enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added, struct lh_err *err);
+
+#endif
