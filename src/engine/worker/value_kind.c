@@ -373,20 +373,20 @@ static void append_strptime(struct buf *out, const char *ident, char separator, 
     append_checked(out, ident, buf_cstr(&pattern), buf_cstr(&cast));
 }
 
-#define SQL_TIME "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?"
+#define SQL_TIME "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?"
 
 void value_kind_append_sql(enum value_kind kind, const char *ident, struct buf *out) {
     LH_AUTO(buf) struct buf cast = BUF_INIT;
     switch (kind) {
     case KIND_BOOL:
-        buf_printf(&cast, "CAST(%s AS BOOLEAN)", ident);
-        append_checked(out, ident, "(?i)true|false", buf_cstr(&cast));
+        buf_printf(out, "CASE WHEN lower(%s) NOT IN ('true', 'false') THEN error('lh:kind') ELSE CAST(%s AS BOOLEAN) END",
+                   ident, ident);
         return;
     case KIND_BIGINT: append_round_trip(out, ident, "BIGINT"); return;
     case KIND_HUGEINT: append_round_trip(out, ident, kind_table[kind].type); return;
     case KIND_DATE: append_round_trip(out, ident, "DATE"); return;
     case KIND_DOUBLE:
-        append_few_digits(out, ident, "-?(0|[1-9][0-9]*)?([.][0-9]+([eE][-+]?[0-9]{1,2})?)?", "[-.]|[eE].*");
+        append_few_digits(out, ident, "0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)?[.][0-9]+([eE][-+]?[0-9]{1,2})?", "[-.]|[eE].*");
         buf_printf(out, "CAST(%s AS DOUBLE) END", ident);
         return;
     case KIND_JSON_DOUBLE:
@@ -407,7 +407,7 @@ void value_kind_append_sql(enum value_kind kind, const char *ident, struct buf *
         return;
     case KIND_TIMESTAMPTZ:
         buf_printf(&cast, "CAST(%s AS TIMESTAMPTZ)", ident);
-        append_checked(out, ident, SQL_TIME "(Z|[-+][0-9]{2}(:[0-9]{2})?)", buf_cstr(&cast));
+        append_checked(out, ident, SQL_TIME "(Z|[-+](0[0-9]|1[0-5])(:[0-5][0-9])?)", buf_cstr(&cast));
         return;
     case KIND_DOT_DMY: append_strptime(out, ident, '.', true); return;
     case KIND_SLASH_DMY: append_strptime(out, ident, '/', true); return;
