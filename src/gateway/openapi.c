@@ -69,7 +69,7 @@ static json_t *operation(const struct route *r) {
     for (const char *p = r->path; *p; p++)
         if (isalnum((unsigned char)*p))
             buf_append_char(&id, *p);
-        else if (buf_cstr(&id)[id.len - 1] != '_')
+        else if (id.len > 0 && id.data[id.len - 1] != '_')
             buf_append_char(&id, '_');
     json_object_set_new(op, "operationId", json_string(id.data));
     json_object_set_new(op, "tags", json_pack("[s]", r->tag));

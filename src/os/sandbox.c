@@ -34,9 +34,22 @@ static enum lh_code limit_where_asked(__rlimit_resource_t resource, uint64_t val
     return value ? set_limit(resource, value, value, what, err) : LH_OK;
 }
 
+/* The sanitizers reserve terabytes of address space for their shadows: under them the limit cannot hold. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ADDRESS_SPACE_LIMITED false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ADDRESS_SPACE_LIMITED false
+#endif
+#endif
+#ifndef ADDRESS_SPACE_LIMITED
+#define ADDRESS_SPACE_LIMITED true
+#endif
+
 static enum lh_code set_limits(const struct os_sandbox *sandbox, struct lh_err *err) {
     LH_TRY(set_limit(RLIMIT_CORE, 0, 0, "core dumps", err));
-    LH_TRY(limit_where_asked(RLIMIT_AS, sandbox->address_space_bytes, "the address space", err));
+    if (ADDRESS_SPACE_LIMITED)
+        LH_TRY(limit_where_asked(RLIMIT_AS, sandbox->address_space_bytes, "the address space", err));
     LH_TRY(limit_where_asked(RLIMIT_FSIZE, sandbox->file_bytes, "the size of files", err));
     LH_TRY(limit_where_asked(RLIMIT_NOFILE, sandbox->open_files, "open files", err));
     LH_TRY(limit_where_asked(RLIMIT_STACK, sandbox->stack_bytes, "the stack", err));
