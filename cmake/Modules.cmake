@@ -39,8 +39,11 @@ function(lh_add_module module)
     target_link_libraries(lh_${name} ${scope} lh_flags ${lh_libraries_${name}})
 endfunction()
 
-# A test twin or the program itself: position independent, with the flags of the whole tree.
+# A test or the program itself: position independent, with the flags of the whole tree.
 function(lh_link_executable target)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_link_libraries(${target} PRIVATE lh_flags)
+    if(LH_SANITIZE AND NOT LH_FUZZ)
+        target_sources(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/sanitizer_options.c)
+    endif()
 endfunction()

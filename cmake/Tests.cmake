@@ -1,11 +1,6 @@
 # Unit tests, test twins and fuzz targets, all found by their names.
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)
 
-set(lh_test_environment
-    "ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1"
-    "UBSAN_OPTIONS=print_stacktrace=1"
-    "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
-
 add_library(lh_test_flags INTERFACE)
 target_link_libraries(lh_test_flags INTERFACE lh_flags)
 target_include_directories(lh_test_flags INTERFACE ${CMAKE_SOURCE_DIR}/tests)
@@ -39,7 +34,7 @@ foreach(module IN LISTS LH_MODULES)
         endif()
         add_test(NAME ${target} COMMAND ${target})
         set_tests_properties(${target} PROPERTIES
-            LABELS "unit;${name}" TIMEOUT 120 ENVIRONMENT "${lh_test_environment}")
+            LABELS "unit;${name}" TIMEOUT 120)
     endforeach()
 endforeach()
 
@@ -58,7 +53,7 @@ foreach(fuzzer IN LISTS fuzzers)
     else()
         add_executable(${target} ${fuzzer} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c)
         add_test(NAME ${target} COMMAND ${target} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${corpus})
-        set_tests_properties(${target} PROPERTIES LABELS fuzz TIMEOUT 120 ENVIRONMENT "${lh_test_environment}")
+        set_tests_properties(${target} PROPERTIES LABELS fuzz TIMEOUT 120)
     endif()
     target_link_libraries(${target} PRIVATE lh_test_flags ${all_modules})
     lh_link_executable(${target})
