@@ -31,6 +31,7 @@
     X(STRING, tls_key, "", "a PEM file", "Private key of the certificate; nobody else may be able to read the file")   \
     X(INT, io_threads, "2", "1..64", "Threads that move bytes on HTTP connections")                                    \
     X(INT, threads, "16", "1..512", "Threads that run request handlers")                                               \
+    X(INT, queue, "128", "0..100000", "Requests that may wait for such a thread; above it 503")                        \
     X(INT, max_connections, "1024", "8..65536", "Open connections at one time")                                        \
     X(INT, max_connections_per_client, "256", "1..65536", "Open connections of one client address")                    \
     X(SIZE, max_header_bytes, "32KB", "4KB..1MB", "Largest request head")                                              \
@@ -38,6 +39,8 @@
     X(SIZE, max_object_bytes, "5TB", "1KB..5TB", "Largest object that may be put through the storage routes")          \
     X(DURATION, head_timeout, "5s", "100ms..5m", "Time in which a request's head must have arrived")                   \
     X(DURATION, body_timeout, "30s", "1s..1h", "Longest pause while a body arrives or an answer is taken")             \
+    X(SIZE, min_body_rate_bytes, "1KB", "0B..1GB", "Bytes a second below which a body, after 10 s, is given up")       \
+    X(DURATION, request_timeout, "15m", "1s..1d", "Time limit of a whole request, uploads and downloads excepted")     \
     X(DURATION, idle_timeout, "60s", "1s..1h", "Time that an idle connection stays open")                              \
     X(DURATION, shutdown_timeout, "10s", "0s..5m", "Time that running requests get when the server stops")
 

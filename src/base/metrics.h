@@ -16,6 +16,9 @@
 #define LH_METRICS(X)                                                                                             \
     X(http_requests_total, COUNTER, "status", STATUS_CLASS, "HTTP requests answered, by class of status")         \
     X(http_request_seconds, HISTOGRAM, "", NONE, "Time from the request's head to the end of the answer")         \
+    X(http_in_flight, GAUGE, "", NONE, "HTTP requests begun and not ended")                                        \
+    X(http_received_bytes_total, COUNTER, "", NONE, "Bytes of request bodies")                                     \
+    X(http_sent_bytes_total, COUNTER, "", NONE, "Bytes of response bodies")                                        \
     X(http_connections, GAUGE, "", NONE, "Open HTTP connections")                                                 \
     X(http_refused_total, COUNTER, "reason", REFUSAL, "Requests refused before routing, by reason")               \
     X(queries_total, COUNTER, "outcome", OUTCOME, "SQL statements ended, by outcome")                             \

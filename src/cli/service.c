@@ -106,6 +106,9 @@ static enum lh_code start_gateway(struct service *s, const struct service_option
     options.tls_key = server->tls_key;
     options.io_threads = (unsigned)server->io_threads;
     options.handler_threads = (unsigned)server->threads;
+    options.queue_length = (unsigned)server->queue;
+    options.body_min_rate = server->min_body_rate_bytes;
+    options.request_timeout_ms = server->request_timeout_ms;
     options.max_connections = (unsigned)server->max_connections;
     options.max_connections_per_ip = (unsigned)server->max_connections_per_client;
     options.max_header_bytes = server->max_header_bytes;

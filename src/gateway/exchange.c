@@ -162,6 +162,7 @@ enum MHD_Result exchange_on_access(void *gateway, struct MHD_Connection *mhd, co
         rq = request_new(g, mhd, c);
         *state = rq;
         g->active++;
+        lh_metric_change(g->options.metrics, LH_METRIC_http_in_flight, 0, 1);
         watch_request(g->watch, c, rq);
     }
     if (!rq->begun)
@@ -210,10 +211,15 @@ void exchange_on_completed(void *gateway, struct MHD_Connection *mhd, void **sta
         log_access(rq, code, duration_ns);
         unsigned class = rq->answered && rq->status >= 100 ? (unsigned)rq->status / 100 - 1 : 4;
         lh_metric_add(g->options.metrics, LH_METRIC_http_requests_total, class, 1);
+        lh_metric_add(g->options.metrics, LH_METRIC_http_received_bytes_total, 0, rq->body_received);
+        lh_metric_add(g->options.metrics, LH_METRIC_http_sent_bytes_total, 0, rq->sent);
+        if (rq->match.route)
+            g->route_counts[rq->match.route - g->options.routes][class]++;
         lh_metric_observe_us(g->options.metrics, LH_METRIC_http_request_seconds, duration_ns / 1000);
         lh_span_set_int(&rq->span, "http.response.status_code", rq->status);
         lh_span_end(g->options.tracer, &rq->span);
     }
     g->active--;
+    lh_metric_change(g->options.metrics, LH_METRIC_http_in_flight, 0, -1);
     request_unref(rq);
 }

@@ -22,6 +22,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 
+#define GATEWAY_STATUS_CLASSES 5
 #define REQUEST_ID_SIZE 65
 #define BODY_RING_BYTES (256u * 1024)
 #define RESPONSE_RING_BYTES (256u * 1024)
@@ -121,6 +122,7 @@ struct gateway {
     bool loopback;
     _Atomic bool stopping;
     _Atomic unsigned active; /* requests begun and not finished */
+    _Atomic uint64_t (*route_counts)[GATEWAY_STATUS_CLASSES]; /* by row of the table and class of status */
 };
 
 /* exchange.c: libmicrohttpd's callbacks. */

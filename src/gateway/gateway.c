@@ -46,6 +46,19 @@ bool gateway_auth_required(const struct gateway *g) {
     return g->auth_required;
 }
 
+void gateway_write_route_metrics(const struct gateway *g, struct buf *out) {
+    buf_append_str(out, "# HELP lakehouse_http_route_requests_total HTTP requests answered, by route and class of status\n"
+                        "# TYPE lakehouse_http_route_requests_total counter\n");
+    for (size_t i = 0; i < g->options.route_count; i++)
+        for (unsigned class = 0; class < GATEWAY_STATUS_CLASSES; class++) {
+            uint64_t count = g->route_counts[i][class];
+            if (count > 0)
+                buf_printf(out, "lakehouse_http_route_requests_total{method=\"%s\",route=\"%s\",status=\"%uxx\"} %llu\n",
+                           http_method_name(g->options.routes[i].method), g->options.routes[i].path, class + 1,
+                           (unsigned long long)count);
+        }
+}
+
 /* ---- libmicrohttpd's callbacks that belong to no exchange ---- */
 
 /* The target as it came, before the library looks at it.  Kept with the connection: a head that turns out malformed never
@@ -195,6 +208,7 @@ static void free_gateway(struct gateway *g) {
     pool_free(g->pool);
     watch_free(g->watch);
     router_free(g->router);
+    lh_free(g->route_counts);
     lh_free(g->tls_cert);
     if (g->tls_key)
         memset(g->tls_key, 0, strlen(g->tls_key));
@@ -219,6 +233,7 @@ static enum lh_code start(struct gateway *g, struct listener *l, struct lh_err *
 enum lh_code gateway_start(const struct gateway_options *options, struct gateway **ret_gateway, struct lh_err *err) {
     struct gateway *g = lh_calloc(1, sizeof *g);
     g->options = *options;
+    g->route_counts = lh_calloc(options->route_count, sizeof *g->route_counts);
     g->router = router_new(options->routes, options->route_count);
     struct listener l = {.fd = -1};
     if (start(g, &l, err) != LH_OK) {

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct gateway;
 struct keys;
 struct lakehouse;
@@ -72,6 +73,8 @@ LH_CHECKED enum lh_code gateway_start(const struct gateway_options *options, str
 /* "http://127.0.0.1:43127"; with the port that was bound. */
 const char *gateway_url(const struct gateway *g);
 bool gateway_auth_required(const struct gateway *g);
+/* Requests by route and class of status, in Prometheus' text format, appended. */
+void gateway_write_route_metrics(const struct gateway *g, struct buf *out);
 /* Stop accepting, let running requests end for drain_ms, cancel the rest, and free everything.  NULL is fine. */
 void gateway_stop(struct gateway *g);
 

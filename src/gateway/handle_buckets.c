@@ -57,6 +57,7 @@ enum lh_code handle_bucket_add(struct request *rq, struct lh_err *err) {
     LH_TRY(lh_json_get_string_or(body, "", "backend", "local", &spec.backend, err));
     LH_TRY(lh_json_get_string(body, "", "root", &spec.root, err));
     LH_TRY(buckets_add(request_lakehouse(rq)->buckets, &spec, err));
+    lakehouse_buckets_changed(request_lakehouse(rq));
     struct bucket_info *infos;
     size_t count;
     buckets_list(request_lakehouse(rq)->buckets, request_arena(rq), &infos, &count);
@@ -70,6 +71,7 @@ enum lh_code handle_bucket_add(struct request *rq, struct lh_err *err) {
 
 enum lh_code handle_bucket_remove(struct request *rq, struct lh_err *err) {
     LH_TRY(buckets_remove(request_lakehouse(rq)->buckets, request_path_param(rq, "name"), err));
+    lakehouse_buckets_changed(request_lakehouse(rq));
     return response_bytes(rq, 204, NULL, NULL, 0, err);
 }
 

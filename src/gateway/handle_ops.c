@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/metrics.h"
 #include "catalog/catalog.h"
+#include "gateway/gateway.h"
 #include "gateway/openapi.h"
 #include "lakehouse/lakehouse.h"
 #include "os/clock.h"
@@ -52,6 +53,7 @@ enum lh_code handle_ready(struct request *rq, struct lh_err *err) {
 enum lh_code handle_metrics(struct request *rq, struct lh_err *err) {
     LH_AUTO(buf) struct buf text = BUF_INIT;
     lh_metrics_write(request_lakehouse(rq)->metrics, &text);
+    gateway_write_route_metrics(request_gateway(rq), &text);
     return response_bytes(rq, 200, "text/plain; version=0.0.4; charset=utf-8", buf_cstr(&text), text.len, err);
 }
 

@@ -57,7 +57,7 @@ static enum lh_code resolve(void *ctx, const char *const *names, size_t count, s
         }
         const char *near = catalog_snapshot_suggest(scope->snapshot, names[i]);
         if (near)
-            suggestions = suggestions ? arena_printf(arena, "%s, %s", suggestions, near) : arena_strdup(arena, near);
+            suggestions = arena_printf(arena, "%s \"%s\"", suggestions ? suggestions : "did you mean", near);
     }
     *ret_bindings = bindings;
     *ret_count = found;

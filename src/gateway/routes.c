@@ -7,6 +7,7 @@
 #define STORAGE "Storage"
 #define CATALOG "Catalog"
 #define QUERY "Query"
+#define INGEST "Ingest"
 #define ACCESS "Access"
 
 #define LIST_LIMIT {"limit", "integer", "items on a page", false}
@@ -90,6 +91,21 @@ const struct route gateway_routes[] = {
       BUCKET}},
     {HTTP_POST, "/query/explain", handle_query_explain, ACCESS_ADMIN, BODY_JSON, 0, QUERY,
      "Show the plan of a statement without running it", "QueryRequest", "ExplainAnswer", {BUCKET}},
+
+    {HTTP_POST, "/ingest/file", handle_ingest_file, ACCESS_ADMIN, BODY_UPLOAD, ROUTE_LONG, INGEST,
+     "Turn a file into a dataset: multipart with a part named file, or the bytes themselves with the fields in the query; "
+     "the same bytes again write nothing", "multipart/form-data", "IngestReport",
+     {{"name", "string", "the dataset; else made from the file's name", false},
+      {"mode", "string", "create (default), append or replace", false},
+      {"file_name", "string", "the file's name, where the body is the bytes themselves", false},
+      {"source_system", "string", "what the lineage says: upload (default), cli, inbox or demo", false},
+      {"format", "string", "csv, tsv, json, ndjson, parquet or text; else found by looking, as are the next four "
+       "(delimiter, quote, header, encoding)", false},
+      {"Idempotency-Key", "string", "the same key again gives the same answer and writes nothing", true},
+      {"X-Lakehouse-Bucket", "string", "where the dataset's files go", true}}},
+    {HTTP_GET, "/ingest/rejects/{name}", handle_ingest_rejects, ACCESS_ADMIN, BODY_NONE, 0, INGEST,
+     "The lines of a dataset's sources that could not be used, with number and reason", NULL, "RejectList",
+     {LIST_LIMIT, PAGE_TOKEN}},
 
     {HTTP_GET, "/access/keys", handle_key_list, ACCESS_ADMIN, BODY_NONE, 0, ACCESS, "List the API keys", NULL,
      "AccessKeyList", {{0}}},

@@ -21,5 +21,7 @@ route_handler handle_dataset_list, handle_dataset_get, handle_dataset_delete;
 route_handler handle_dataset_versions, handle_dataset_lineage;
 /* handle_query.c */
 route_handler handle_query_sql, handle_query_explain;
+/* handle_ingest.c */
+route_handler handle_ingest_file, handle_ingest_rejects;
 
 #endif
