@@ -1,6 +1,6 @@
-/* What the process wall costs: a warm query through the engine against the same query in this process, and the start of a
- * worker.  Prints one line a measurement.  Figures to hold: p50 overhead of SELECT 1 under 0.3 ms, a new
- * worker under 25 ms. */
+/* What the process wall costs: a warm query through the engine against the same query in this process, and the start
+ * of a worker.  Prints one line a measurement.  Figures to hold: p50 overhead of SELECT 1 under 0.3 ms, a new worker
+ * under 25 ms. */
 #include "base/alloc.h"
 #include "engine/engine.h"
 #include "engine/worker/duckdb_api.h"

@@ -1,10 +1,10 @@
 /* The engine, seen from the server: run SQL and file work in sandboxed worker processes.
  *
- * DuckDB never lives in this process.  An engine host (a zygote with libduckdb mapped) forks workers; each worker serves one
- * request at a time over a socket pair; results come back as encoded bytes that are handed on unread.  A worker that crashes, hangs
- * or hits a limit costs its own request a clear error (LH_CRASH, LH_LIMIT, LH_TIMEOUT) and is replaced; a dead host is
- * respawned.  The pool is bounded: what does not get a worker in time gets LH_BUSY.
- * Frames and states: src/engine/README.md.  All functions are thread-safe and block. */
+ * DuckDB never lives in this process.  An engine host (a zygote with libduckdb mapped) forks workers; each worker
+ * serves one request at a time over a socket pair; results come back as encoded bytes that are handed on unread.  A
+ * worker that crashes, hangs or hits a limit costs its own request a clear error (LH_CRASH, LH_LIMIT, LH_TIMEOUT) and
+ * is replaced; a dead host is respawned.  The pool is bounded: what does not get a worker in time gets LH_BUSY. Frames
+ * and states: src/engine/README.md.  All functions are thread-safe and block. */
 #ifndef LH_ENGINE_ENGINE_H
 #define LH_ENGINE_ENGINE_H
 
@@ -50,8 +50,8 @@ struct engine_config {
 };
 void engine_config_default(struct engine_config *ret_config);
 
-/* Starts the host and the first worker, so that a missing library or a kernel that refuses shows here and not at the first query.
- * `log` and `metrics` may be NULL and outlive the engine.  LH_UNAVAILABLE. */
+/* Starts the host and the first worker, so that a missing library or a kernel that refuses shows here and not at the
+ * first query. `log` and `metrics` may be NULL and outlive the engine.  LH_UNAVAILABLE. */
 LH_CHECKED enum lh_code engine_open(struct os *os, const struct engine_config *config, struct lh_log *log,
                                     struct lh_metrics *metrics, struct engine **ret_engine, struct lh_err *err);
 /* Every result must be closed and every task ended.  NULL is fine. */
@@ -61,8 +61,9 @@ void engine_close(struct engine *e);
  * after this returned only get workers that know the new one. */
 void engine_set_read_roots(struct engine *e, const char *const *roots, size_t count);
 
-/* What stands between a worker and this machine, for `lakehouse check`: {"duckdb": version, "library": path, "start_ms": n,
- * "duckdb_fence": b, "landlock_abi": n, "seccomp": b, "kernel": release, ...}.  A part that the kernel lacks is reported, never an error. */
+/* What stands between a worker and this machine, for `lakehouse check`: {"duckdb": version, "library": path,
+ * "start_ms": n, "duckdb_fence": b, "landlock_abi": n, "seccomp": b, "kernel": release, ...}.  A part that the kernel
+ * lacks is reported, never an error. */
 LH_CHECKED enum lh_code engine_probe(struct engine *e, json_t **ret_report, struct lh_err *err);
 
 struct engine_stats {
@@ -91,18 +92,18 @@ enum engine_format {
 const char *engine_format_name(enum engine_format format);
 bool engine_format_parse(const char *name, enum engine_format *ret_format);
 
-/* What a name in the SQL text stands for.  `definition` is the SELECT that reads it (policy and merge-on-read applied); two bindings
- * of the same name are the same view exactly when their definitions are byte-equal. */
+/* What a name in the SQL text stands for.  `definition` is the SELECT that reads it (policy and merge-on-read
+ * applied); two bindings of the same name are the same view exactly when their definitions are byte-equal. */
 struct engine_binding {
     const char *name; /* as it was asked for */
     const char *definition;
 };
 
-/* Resolve names against the caller's one snapshot.  Called at most a few times per statement, on the calling thread.  `names` are
- * words of the statement that may stand for a table, as written; most are not datasets and are left out of the answer: where one
- * is a table after all, DuckDB reports it with position and hint.  `names` NULL: the statement looks at the catalog
- * itself (SHOW TABLES, information_schema): answer every dataset.  `ret_suggestions` may be left alone, or be set to a text for the
- * hint where a name has near neighbours.  Everything lives in `arena`. */
+/* Resolve names against the caller's one snapshot.  Called at most a few times per statement, on the calling thread.
+ * `names` are words of the statement that may stand for a table, as written; most are not datasets and are left out of
+ * the answer: where one is a table after all, DuckDB reports it with position and hint.  `names` NULL: the statement
+ * looks at the catalog itself (SHOW TABLES, information_schema): answer every dataset.  `ret_suggestions` may be left
+ * alone, or be set to a text for the hint where a name has near neighbours.  Everything lives in `arena`. */
 typedef enum lh_code engine_resolve_fn(void *ctx, const char *const *names, size_t count, struct arena *arena,
                                        struct engine_binding **ret_bindings, size_t *ret_count,
                                        const char **ret_suggestions, struct lh_err *err);
@@ -115,25 +116,25 @@ struct engine_query {
     int64_t timeout_ms;         /* from now; > 0 */
     engine_resolve_fn *resolve; /* NULL: no name stands for a dataset */
     void *resolve_ctx;
-    /* Says which answers the resolver gives: two queries with the same epoch (not 0) have resolvers that answer every name
-     * alike, so a worker need not ask again for what it bound at that epoch.  The version of the snapshot is one.  0: always
-     * ask. */
+    /* Says which answers the resolver gives: two queries with the same epoch (not 0) have resolvers that answer every
+     * name alike, so a worker need not ask again for what it bound at that epoch.  The version of the snapshot is one.
+     * 0: always ask. */
     uint64_t epoch;
     int cancel_fd;          /* readable (or closed) when the client is gone; -1: none */
     const char *request_id; /* for logs; may be NULL */
 };
 
-/* Start a query on an `admin` worker.  On LH_OK the statement has been bound and started, the columns are known, and bytes can be read.
- * LH_SQL with err->position, caret text in the message and a hint; LH_FORBIDDEN for statements other than reading ones;
- * LH_BUSY; LH_TIMEOUT; LH_CANCELLED; LH_LIMIT; LH_CRASH. */
+/* Start a query on an `admin` worker.  On LH_OK the statement has been bound and started, the columns are known, and
+ * bytes can be read. LH_SQL with err->position, caret text in the message and a hint; LH_FORBIDDEN for statements
+ * other than reading ones; LH_BUSY; LH_TIMEOUT; LH_CANCELLED; LH_LIMIT; LH_CRASH. */
 LH_CHECKED enum lh_code engine_query_start(struct engine *e, const struct engine_query *query,
                                            struct engine_result **ret_result, struct lh_err *err);
 
 /* [{"name":"id","type":"BIGINT"}, ...], as long as the result. */
 const json_t *engine_result_columns(const struct engine_result *r);
 
-/* The next piece of the encoded result, valid until the next call; *ret_len 0 at the end.  An error here comes after bytes were
- * handed out: the stream must be cut, not completed. */
+/* The next piece of the encoded result, valid until the next call; *ret_len 0 at the end.  An error here comes after
+ * bytes were handed out: the stream must be cut, not completed. */
 LH_CHECKED enum lh_code engine_result_read(struct engine_result *r, const void **ret_data, size_t *ret_len,
                                            struct lh_err *err);
 
@@ -148,10 +149,10 @@ void engine_result_close(struct engine_result *r);
 
 /* ---- tasks ---- */
 
-/* A task is trusted work other than a client's query: one JSON request, one JSON answer, files by path inside the folders the
- * task was given.  `task` names a handler in engine/worker/tasks.h ("probe", ...).  With `untrusted_input` it runs in a fresh worker of
- * class `ingest` (that file read-only, `output_dir` writable, nothing else); with only `output_dir` in a fresh worker of class
- * `admin` that may write there; with neither in a pooled `admin` worker. */
+/* A task is trusted work other than a client's query: one JSON request, one JSON answer, files by path inside the
+ * folders the task was given.  `task` names a handler in engine/worker/tasks.h ("probe", ...).  With `untrusted_input`
+ * it runs in a fresh worker of class `ingest` (that file read-only, `output_dir` writable, nothing else); with only
+ * `output_dir` in a fresh worker of class `admin` that may write there; with neither in a pooled `admin` worker. */
 struct engine_task {
     const char *task;
     const json_t *request;

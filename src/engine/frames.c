@@ -129,6 +129,14 @@ static enum lh_code wait_for(struct frame_channel *c, short events, const struct
     }
 }
 
+static enum lh_code gone(struct lh_err *err, int errnum) {
+    if (errnum == 0)
+        return lh_fail(err, LH_UNAVAILABLE, "the other process is gone");
+    lh_ignore(lh_fail_errno(err, errnum, "the other process is gone"));
+    err->code = LH_UNAVAILABLE;
+    return err->code;
+}
+
 /* ---- sending ---- */
 
 static enum lh_code send_vectors(struct frame_channel *c, struct iovec *parts, size_t count, int pass_fd,
@@ -154,7 +162,7 @@ static enum lh_code send_vectors(struct frame_channel *c, struct iovec *parts, s
             continue;
         }
         if (sent < 0)
-            return lh_fail(err, LH_UNAVAILABLE, "the other process is gone (%s)", strerror((int)-sent));
+            return gone(err, (int)-sent);
         pass_fd = -1;
         size_t left = (size_t)sent;
         while (count > 0 && left >= parts->iov_len) {
@@ -254,8 +262,7 @@ static enum lh_code receive_some(struct frame_channel *c, const struct frame_wai
         if (got == -EAGAIN)
             continue;
         if (got <= 0)
-            return lh_fail(err, LH_UNAVAILABLE, "the other process is gone%s%s", got ? ": " : "",
-                           got ? strerror((int)-got) : "");
+            return gone(err, (int)-got);
         if (c->takes_fds)
             take_descriptor(c, &msg);
         c->in.len += (size_t)got;

@@ -2,10 +2,10 @@
  *
  *     u32 little-endian payload length | u8 type | payload
  *
- * over a stream socket pair.  Control frames carry one JSON object; FRAME_DATA carries raw result bytes.  The reader bounds every
- * length before it allocates, takes only the types it expects, and parses JSON under limits: whatever a hijacked
- * worker sends costs the server one LH_CORRUPT and the worker its life.  File descriptors travel by SCM_RIGHTS with
- * a frame's first byte, and only on a channel that asked for them; the kernel drops the others.
+ * over a stream socket pair.  Control frames carry one JSON object; FRAME_DATA carries raw result bytes.  The reader
+ * bounds every length before it allocates, takes only the types it expects, and parses JSON under limits: whatever a
+ * hijacked worker sends costs the server one LH_CORRUPT and the worker its life.  File descriptors travel by
+ * SCM_RIGHTS with a frame's first byte, and only on a channel that asked for them; the kernel drops the others.
  *
  * A channel is one thread's at a time; sending and receiving may be two threads'.  The table of frames with their
  * fields stands in README.md. */
@@ -76,8 +76,8 @@ struct frame {
     size_t len;
 };
 
-/* Read the frame at the front of `data`.  *ret_size 0: more bytes are needed (a length over its type's limit is refused as
- * soon as the header is there).  LH_CORRUPT otherwise.  Pure; this is what the fuzzer drives. */
+/* Read the frame at the front of `data`.  *ret_size 0: more bytes are needed (a length over its type's limit is
+ * refused as soon as the header is there).  LH_CORRUPT otherwise.  Pure; this is what the fuzzer drives. */
 LH_CHECKED enum lh_code frame_parse(const char *data, size_t len, uint64_t accepted, struct frame *ret_frame,
                                     size_t *ret_size, struct lh_err *err);
 /* The JSON object in a control frame, under the limits of this protocol.  LH_CORRUPT. */
@@ -104,8 +104,8 @@ struct frame_wait {
 };
 #define FRAME_WAIT_FOREVER ((struct frame_wait){INT64_MAX, -1})
 
-/* Send one frame, whole.  `pass_fd` -1: none.  LH_TIMEOUT and LH_CANCELLED as `wait` says (the channel is then of no more
- * use), LH_UNAVAILABLE when the other side is gone. */
+/* Send one frame, whole.  `pass_fd` -1: none.  LH_TIMEOUT and LH_CANCELLED as `wait` says (the channel is then of no
+ * more use), LH_UNAVAILABLE when the other side is gone. */
 LH_CHECKED enum lh_code frame_send(struct frame_channel *c, enum frame_type type, const void *data, size_t len,
                                    int pass_fd, const struct frame_wait *wait, struct lh_err *err);
 LH_CHECKED enum lh_code frame_send_json(struct frame_channel *c, enum frame_type type, const json_t *object,

@@ -33,8 +33,8 @@ struct worker_exit {
 void host_link_init(struct host_link *l, struct os *os, const char *executable);
 void host_link_deinit(struct host_link *l); /* ends the host, and with it every worker */
 
-/* Fork a worker with `spawn` (a profile) that talks through `socket_fd`, which stays the caller's.  *ret_pidfd is the caller's to
- * close.  LH_UNAVAILABLE where even a new host does not answer or has no DuckDB. */
+/* Fork a worker with `spawn` (a profile) that talks through `socket_fd`, which stays the caller's.  *ret_pidfd is the
+ * caller's to close.  LH_UNAVAILABLE where even a new host does not answer or has no DuckDB. */
 LH_CHECKED enum lh_code host_link_spawn(struct host_link *l, const json_t *spawn, int socket_fd, pid_t *ret_pid,
                                         int *ret_pidfd, struct lh_err *err);
 

@@ -412,7 +412,7 @@ enum lh_code pool_explain_end(struct engine *e, struct pool_worker *w, struct lh
     }
     if (end.signal != 0)
         lh_ignore(
-            lh_fail(err, LH_CRASH, "the query process crashed (signal %d, %s)", end.signal, strsignal(end.signal)));
+            lh_fail(err, LH_CRASH, "the query process crashed (signal %d, %s)", end.signal, sigdescr_np(end.signal)));
     else if (end.known)
         lh_ignore(lh_fail(err, LH_CRASH, "the query process ended unexpectedly (status %d)", end.status));
     else

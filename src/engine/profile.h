@@ -1,5 +1,6 @@
-/* What a worker process may do: written by the server, carried in the spawn frame, enforced by the worker on itself before it
- * sees the first byte of a request.  One shape for all classes; the classes differ in what the server puts in. */
+/* What a worker process may do: written by the server, carried in the spawn frame, enforced by the worker on itself
+ * before it sees the first byte of a request.  One shape for all classes; the classes differ in what the server puts
+ * in. */
 #ifndef LH_ENGINE_PROFILE_H
 #define LH_ENGINE_PROFILE_H
 

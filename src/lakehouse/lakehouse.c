@@ -130,7 +130,10 @@ static enum lh_code open_engine(struct lakehouse *lh, struct lh_err *err) {
     e.cancel_grace_ms = config->query.cancel_grace_ms;
     e.threads = (unsigned)config->query.threads;
     e.memory_bytes = config->query.memory_bytes;
+    e.address_space_bytes = config->query.address_space_bytes;
+    e.worker_idle_ms = config->query.worker_idle_ms;
     e.task_memory_bytes = config->ingest.memory_bytes;
+    e.task_address_space_bytes = config->ingest.address_space_bytes;
     e.spill_bytes = config->query.spill_bytes;
     return engine_open(lh->os, &e, lh->log, lh->metrics, &lh->engine, err);
 }

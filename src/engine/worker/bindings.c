@@ -65,8 +65,8 @@ static void drop_view(struct worker *w, const char *name) {
         w->retire = true;
 }
 
-/* Make the view for an answer, unless it stands already.  A definition that DuckDB refuses is remembered and only told when the
- * statement turns out to need it: the word may have been a column. */
+/* Make the view for an answer, unless it stands already.  A definition that DuckDB refuses is remembered and only told
+ * when the statement turns out to need it: the word may have been a column. */
 static void ensure_view(struct worker *w, const char *spelling, const struct answer *a) {
     LH_AUTO(mem) char *key = lower_case(spelling);
     void **place = name_table_at(&w->bindings.views, key);
@@ -167,8 +167,8 @@ static enum lh_code take_binding(struct bindings *b, const json_t *binding, stru
     return LH_OK;
 }
 
-/* Send the question, take the answer.  Names without a binding in it are not datasets.  The hint, where there is one, is put in
- * `err` without making it a failure. */
+/* Send the question, take the answer.  Names without a binding in it are not datasets.  The hint, where there is one,
+ * is put in `err` without making it a failure. */
 static enum lh_code ask(struct worker *w, json_t *question, struct lh_err *err) {
     struct bindings *b = &w->bindings;
     LH_AUTO(json) json_t *answer = NULL;
@@ -187,8 +187,7 @@ static enum lh_code ask(struct worker *w, json_t *question, struct lh_err *err) 
         ((struct answer *)*place)->stale = true;
     }
     LH_TRY(lh_json_get_array(answer, "", "bindings", &bindings, err));
-    json_array_foreach(bindings, i, one)
-        LH_TRY(take_binding(b, one, err));
+    json_array_foreach(bindings, i, one) LH_TRY(take_binding(b, one, err));
     json_array_foreach(json_object_get(question, "names"), i, one) {
         struct answer *a = answer_find(b, json_string_value(json_object_get(one, "name")));
         if (a->stale) {
@@ -202,7 +201,8 @@ static enum lh_code ask(struct worker *w, json_t *question, struct lh_err *err) 
     return LH_OK;
 }
 
-/* Until the views of the new epoch are in order none is in force, so that a failure on the way is made good next time. */
+/* Until the views of the new epoch are in order none is in force, so that a failure on the way is made good next
+ * time. */
 static void leave_epoch(struct bindings *b) {
     for (size_t i = 0; i < b->asked.capacity; i++) {
         if (b->asked.slots[i].name)

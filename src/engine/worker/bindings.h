@@ -1,10 +1,10 @@
 /* What the names in SQL text stand for in this session.
  *
- * A dataset is a view in the in-memory database, made when a statement first names it.  The server knows the definitions; the worker
- * asks for those it lacks (FRAME_NEED, FRAME_BIND) and remembers the answers, also "no dataset of that name", together with the
- * epoch they belong to.  Invariant: when a statement is bound, every view that exists has the definition of that
- * statement's epoch; views that have not been confirmed at it are gone.  So a statement can never read through a stale view,
- * whatever way it finds to name it. */
+ * A dataset is a view in the in-memory database, made when a statement first names it.  The server knows the
+ * definitions; the worker asks for those it lacks (FRAME_NEED, FRAME_BIND) and remembers the answers, also "no dataset
+ * of that name", together with the epoch they belong to.  Invariant: when a statement is bound, every view that exists
+ * has the definition of that statement's epoch; views that have not been confirmed at it are gone.  So a statement can
+ * never read through a stale view, whatever way it finds to name it. */
 #ifndef LH_ENGINE_WORKER_BINDINGS_H
 #define LH_ENGINE_WORKER_BINDINGS_H
 
@@ -24,13 +24,13 @@ struct bindings {
     bool all_asked;          /* the whole catalog was bound at this epoch */
 };
 
-/* Bring the session to `epoch` for the names of `scan`.  LH_SQL where two spellings of one SQL name are different datasets; what the
- * server's resolver says; LH_CANCELLED. */
+/* Bring the session to `epoch` for the names of `scan`.  LH_SQL where two spellings of one SQL name are different
+ * datasets; what the server's resolver says; LH_CANCELLED. */
 LH_CHECKED enum lh_code bindings_prepare(struct worker *w, const struct sql_scan *scan, uint64_t epoch,
                                          struct lh_err *err);
 
-/* DuckDB missed the table `name`.  True: it was a dataset after all and is bound now, prepare again.  False: `err` says in the hint
- * what it may have meant, or, where the dataset exists but cannot be read, is that error. */
+/* DuckDB missed the table `name`.  True: it was a dataset after all and is bound now, prepare again.  False: `err`
+ * says in the hint what it may have meant, or, where the dataset exists but cannot be read, is that error. */
 bool bindings_add_missing(struct worker *w, const char *name, struct lh_err *err);
 
 void bindings_release(struct bindings *b);

@@ -62,12 +62,12 @@ enum lh_code duckdb_api_open(struct duckdb_api *ret_api, struct lh_err *err) {
                                 "libduckdb.so");
     }
     /* POSIX lets an object pointer be read as a function's; ISO C does not, hence the detour through its bytes. */
-#define DUCKDB_LOAD(name)                                     \
-    do {                                                      \
-        void *symbol = dlsym(api.library, "duckdb_" #name);   \
-        if (!symbol)                                          \
-            return lacks(&api, "duckdb_" #name, err);         \
-        memcpy(&api.name, &symbol, sizeof symbol);            \
+#define DUCKDB_LOAD(name)                                   \
+    do {                                                    \
+        void *symbol = dlsym(api.library, "duckdb_" #name); \
+        if (!symbol)                                        \
+            return lacks(&api, "duckdb_" #name, err);       \
+        memcpy(&api.name, &symbol, sizeof symbol);          \
     } while (0);
     DUCKDB_FUNCTIONS(DUCKDB_LOAD)
 #undef DUCKDB_LOAD

@@ -1,9 +1,10 @@
 /* Result encoders: chunks of DuckDB rows in, bytes of one format out.
  *
- * The session makes one encoder a query and calls begin, chunk (any number), end, in that order, on one thread, then free at any
- * point.  An encoder appends bytes to `out->bytes`; the session sends them off whenever ENCODER_FLUSH_BYTES have come
- * together, between chunks.  An encoder that makes much more than that in one call (the end of a Parquet file, a wide
- * chunk) calls encoder_out_flush() on the way, so that memory stays constant however large the result is. */
+ * The session makes one encoder a query and calls begin, chunk (any number), end, in that order, on one thread, then
+ * free at any point.  An encoder appends bytes to `out->bytes`; the session sends them off whenever
+ * ENCODER_FLUSH_BYTES have come together, between chunks.  An encoder that makes much more than that in one call (the
+ * end of a Parquet file, a wide chunk) calls encoder_out_flush() on the way, so that memory stays constant however
+ * large the result is. */
 #ifndef LH_ENGINE_WORKER_ENCODER_H
 #define LH_ENGINE_WORKER_ENCODER_H
 
@@ -20,8 +21,8 @@
 
 struct encoder;
 
-/* Where encoded bytes go.  `flush` sends all of `bytes` and leaves it empty; it blocks while the client is slow and fails with
- * LH_CANCELLED when nobody wants the rest. */
+/* Where encoded bytes go.  `flush` sends all of `bytes` and leaves it empty; it blocks while the client is slow and
+ * fails with LH_CANCELLED when nobody wants the rest. */
 struct encoder_out {
     struct buf bytes;
     enum lh_code (*flush)(struct encoder_out *out, struct lh_err *err);
@@ -51,7 +52,7 @@ struct encoder_env {
     const struct duckdb_api *duckdb;
     duckdb_connection connection; /* busy with the result; for options only (Arrow), never for a statement */
     duckdb_database database;     /* an encoder that runs statements opens its own connection here */
-    const char *temp_dir;         /* absolute path of the worker's own folder: DuckDB may write here; files that an encoder
+    const char *temp_dir; /* absolute path of the worker's own folder: DuckDB may write here; files that an encoder
                                      makes are its own to remove */
     struct encoder_out *out;
 };

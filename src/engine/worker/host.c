@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 #define HOST_SOCKET 3
-#define STACK_BYTES ((size_t)16 * 1024 * 1024) /* DuckDB's parser and binder recurse; at 8 MB a 1,000-fold nesting passes */
+#define STACK_BYTES \
+    ((size_t)16 * 1024 * 1024) /* DuckDB's parser and binder recurse; at 8 MB a 1,000-fold nesting passes */
 
 struct host {
     struct os *os;

@@ -1,8 +1,9 @@
 /* The engine host: the process that forks workers.
  *
- * `lakehouse engine-host` is exec'd by the server with its end of a socket pair as descriptor 3.  It opens libduckdb once and then
- * serves spawn and reap requests on one thread, so that a fork is a ready DuckDB and copies no lock in an odd state.  It
- * ends when the server's end of the socket closes; its workers end with it.  Frames: src/engine/README.md. */
+ * `lakehouse engine-host` is exec'd by the server with its end of a socket pair as descriptor 3.  It opens libduckdb
+ * once and then serves spawn and reap requests on one thread, so that a fork is a ready DuckDB and copies no lock in
+ * an odd state.  It ends when the server's end of the socket closes; its workers end with it.  Frames:
+ * src/engine/README.md. */
 #ifndef LH_ENGINE_WORKER_HOST_H
 #define LH_ENGINE_WORKER_HOST_H
 

@@ -67,8 +67,8 @@ static enum lh_code type_of(const struct duckdb_api *db, const json_t *v, enum k
     if (inner == KIND_LIST && !sample)
         sample = json_array_get(v, 0);
     duckdb_logical_type child;
-    LH_TRY(type_of(db, sample, inner == KIND_LIST && !json_is_array(sample) ? KIND_NULL : inner, depth + 1, &child,
-                   err));
+    LH_TRY(
+        type_of(db, sample, inner == KIND_LIST && !json_is_array(sample) ? KIND_NULL : inner, depth + 1, &child, err));
     *ret_type = db->create_list_type(child);
     db->destroy_logical_type(&child);
     return LH_OK;
@@ -77,8 +77,8 @@ static enum lh_code type_of(const struct duckdb_api *db, const json_t *v, enum k
 static enum lh_code make_value(const struct duckdb_api *db, const json_t *v, enum kind as, unsigned depth,
                                duckdb_value *ret_value, struct lh_err *err);
 
-static enum lh_code make_list(const struct duckdb_api *db, const json_t *array, unsigned depth,
-                              duckdb_value *ret_value, struct lh_err *err) {
+static enum lh_code make_list(const struct duckdb_api *db, const json_t *array, unsigned depth, duckdb_value *ret_value,
+                              struct lh_err *err) {
     enum kind inner;
     duckdb_logical_type list_type, type;
     LH_TRY(type_of(db, array, KIND_LIST, depth, &list_type, err));
@@ -117,9 +117,7 @@ static enum lh_code make_value(const struct duckdb_api *db, const json_t *v, enu
                                      : db->create_int64(json_integer_value(v));
         return LH_OK;
     case KIND_REAL: *ret_value = db->create_double(json_real_value(v)); return LH_OK;
-    case KIND_TEXT:
-        *ret_value = db->create_varchar_length(json_string_value(v), json_string_length(v));
-        return LH_OK;
+    case KIND_TEXT: *ret_value = db->create_varchar_length(json_string_value(v), json_string_length(v)); return LH_OK;
     case KIND_LIST: return make_list(db, v, depth, ret_value, err);
     case KIND_NONE: break;
     }

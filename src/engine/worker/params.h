@@ -1,7 +1,8 @@
 /* A statement's parameters from JSON.
  *
- * null, booleans, numbers and strings become the DuckDB values of those kinds (integers BIGINT, reals DOUBLE); an array becomes a
- * LIST of its elements' common kind.  A JSON array fills $1, $2, ... or the question marks in order; an object fills $name. */
+ * null, booleans, numbers and strings become the DuckDB values of those kinds (integers BIGINT, reals DOUBLE); an
+ * array becomes a LIST of its elements' common kind.  A JSON array fills $1, $2, ... or the question marks in order;
+ * an object fills $name. */
 #ifndef LH_ENGINE_WORKER_PARAMS_H
 #define LH_ENGINE_WORKER_PARAMS_H
 

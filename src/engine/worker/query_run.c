@@ -1,9 +1,9 @@
 /* One query, from SQL text to encoded bytes.
  *
- * scan the text -> extract statements -> bind the names it uses -> prepare (a table that DuckDB misses is asked for and the
- * statement prepared again) -> check its kind -> fill parameters -> execute as a stream -> encode chunk by chunk.
- * START, DATA and END leave in one system call where the result is small; until the first bytes have left, any failure is
- * still a clean error and not a cut stream. */
+ * scan the text -> extract statements -> bind the names it uses -> prepare (a table that DuckDB misses is asked for
+ * and the statement prepared again) -> check its kind -> fill parameters -> execute as a stream -> encode chunk by
+ * chunk. START, DATA and END leave in one system call where the result is small; until the first bytes have left, any
+ * failure is still a clean error and not a cut stream. */
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "engine/worker/encoder.h"
@@ -80,8 +80,8 @@ static enum lh_code query_parse_request(struct query *q, const json_t *request, 
 /* ---- statements ---- */
 
 static bool is_reading_verb(const char *verb) {
-    static const char *const readers[] = {"select", "with",  "from",        "values",  "describe",     "desc", "summarize",
-                                          "show",   "table", "pivot",       "unpivot", "pivot_longer", "(",    "pivot_wider"};
+    static const char *const readers[] = {"select", "with",  "from",  "values",  "describe",     "desc", "summarize",
+                                          "show",   "table", "pivot", "unpivot", "pivot_longer", "(",    "pivot_wider"};
     for (size_t i = 0; i < LH_ARRAY_LEN(readers); i++) {
         if (strcmp(verb, readers[i]) == 0)
             return true;
@@ -97,8 +97,9 @@ static enum lh_code query_forbid(const struct query *q, struct lh_err *err) {
         *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
     lh_ignore(lh_fail(err, LH_FORBIDDEN, "%s%s is not allowed: statements can only read", verb,
                       q->scan.explains ? " in EXPLAIN" : ""));
-    return lh_err_hint(err, "SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT, UNPIVOT and EXPLAIN are; data "
-                            "is written with POST /ingest/file");
+    return lh_err_hint(err,
+                       "SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW, PIVOT, UNPIVOT and EXPLAIN are; data "
+                       "is written with POST /ingest/file");
 }
 
 static enum lh_code query_check_text(struct query *q, struct lh_err *err) {
@@ -127,18 +128,19 @@ static enum lh_code query_extract(struct query *q, struct lh_err *err) {
     return lh_err_hint(err, "send SQL, for example: SELECT 42 AS answer");
 }
 
-/* Prepare one statement; tables that only DuckDB finds are bound on the way.  Preparing uses a statement up, even when it
- * fails, so a new try begins with the text; the steps of a PIVOT get new names by that and can only begin at the first. */
+/* Prepare one statement; tables that only DuckDB finds are bound on the way.  Preparing uses a statement up, even when
+ * it fails, so a new try begins with the text; the steps of a PIVOT get new names by that and can only begin at the
+ * first. */
 static enum lh_code query_prepare(struct query *q, idx_t index, struct lh_err *err) {
     char missing[256], last[256] = "";
     for (unsigned tries = 0; tries < MISSING_MAX; tries++) {
-        if (q->duckdb->prepare_extracted_statement(q->worker->session.connection, q->statements, index,
-                                                   &q->prepared) == DuckDBSuccess)
+        if (q->duckdb->prepare_extracted_statement(q->worker->session.connection, q->statements, index, &q->prepared) ==
+            DuckDBSuccess)
             return LH_OK;
         const char *reason = q->duckdb->prepare_error(q->prepared);
         lh_ignore(sql_error_fill(err, reason, q->sql));
-        bool retry = index == 0 && sql_error_missing_table(reason, missing, sizeof missing) &&
-                     strcmp(missing, last) != 0;
+        bool retry =
+            index == 0 && sql_error_missing_table(reason, missing, sizeof missing) && strcmp(missing, last) != 0;
         q->duckdb->destroy_prepare(&q->prepared);
         q->prepared = NULL;
         if (!retry || !bindings_add_missing(q->worker, missing, err))
@@ -238,8 +240,7 @@ static enum lh_code query_flush(struct encoder_out *out, struct lh_err *err) {
         LH_TRY(query_send_start(q, err));
     for (size_t sent = 0; sent < out->bytes.len;) {
         size_t size = out->bytes.len - sent < FRAME_DATA_MAX ? out->bytes.len - sent : FRAME_DATA_MAX;
-        LH_TRY(frame_send(&q->worker->channel, FRAME_DATA, out->bytes.data + sent, size, -1, &FRAME_WAIT_FOREVER,
-                          err));
+        LH_TRY(frame_send(&q->worker->channel, FRAME_DATA, out->bytes.data + sent, size, -1, &FRAME_WAIT_FOREVER, err));
         sent += size;
     }
     /* One huge row must not make the worker keep its memory. */

@@ -1,7 +1,7 @@
 /* One DuckDB instance in this process, and the ways to run statements on it.
  *
- * A worker has one session for its whole life.  Everything here runs on the worker's main thread, which has the large stack that
- * DuckDB's parser and binder need; only session_interrupt() may be called from another thread. */
+ * A worker has one session for its whole life.  Everything here runs on the worker's main thread, which has the large
+ * stack that DuckDB's parser and binder need; only session_interrupt() may be called from another thread. */
 #ifndef LH_ENGINE_WORKER_SESSION_H
 #define LH_ENGINE_WORKER_SESSION_H
 
@@ -35,11 +35,10 @@ LH_CHECKED enum lh_code session_run(struct session *s, const char *sql, struct l
 LH_CHECKED enum lh_code session_query(struct session *s, const char *sql, duckdb_result *ret_result,
                                       struct lh_err *err);
 /* The first column of the first row as a number. */
-LH_CHECKED enum lh_code session_query_int64(struct session *s, const char *sql, int64_t *ret_value,
-                                            struct lh_err *err);
+LH_CHECKED enum lh_code session_query_int64(struct session *s, const char *sql, int64_t *ret_value, struct lh_err *err);
 
-/* DuckDB's error text (JSON or plain, possibly NULL) about a statement that we wrote, as `err`: what would be LH_SQL in a
- * client's statement is LH_DATA here, as the cause then lies in the file that was read.  Returns the code. */
+/* DuckDB's error text (JSON or plain, possibly NULL) about a statement that we wrote, as `err`: what would be LH_SQL
+ * in a client's statement is LH_DATA here, as the cause then lies in the file that was read.  Returns the code. */
 enum lh_code session_fail(struct lh_err *err, const char *duckdb_error);
 /* Does this session still answer?  false: end the worker. */
 bool session_alive(struct session *s);

@@ -39,8 +39,16 @@ static const struct {
 
 /* What readers say of a damaged file, whatever kind they give it. */
 static const char *const damage_words[] = {
-    "magic bytes", "too small to be a Parquet", "TProtocolException", "Invalid Parquet", "Failed to read Parquet",
-    "footer length", "corrupt", "Snappy decompression", "ZSTD Decompression", "decompression failure",
+    "magic bytes",
+    "too small to be a Parquet",
+    "TProtocolException",
+    "Invalid Parquet",
+    "Failed to read Parquet",
+    "footer length",
+    "corrupt",
+    "Snappy decompression",
+    "ZSTD Decompression",
+    "decompression failure",
 };
 
 static json_t *parse_error(const char *text) {

@@ -12,17 +12,17 @@
 
 /* The tables that list tables; a dataset must be bound before they show it. */
 static const char *const catalog_words[] = {
-    "show",           "information_schema", "pg_catalog",     "sqlite_master", "sqlite_schema",
-    "duckdb_tables",  "duckdb_views",       "duckdb_columns", "pg_tables",     "pg_views",
-    "pragma_show",    "pragma_table_info",  "show_tables",    "table_info",
+    "show",          "information_schema", "pg_catalog",     "sqlite_master", "sqlite_schema",
+    "duckdb_tables", "duckdb_views",       "duckdb_columns", "pg_tables",     "pg_views",
+    "pragma_show",   "pragma_table_info",  "show_tables",    "table_info",
 };
 
 /* Functions that a SELECT may call and that change what later statements of the same session do. */
 static const char *const stateful_functions[] = {
-    "enable_logging",  "disable_logging",         "set_log_level",     "enable_profiling",
-    "disable_profiling", "enable_profile",        "truncate_duckdb_logs", "write_log",
-    "enable_peg_parser", "disable_peg_parser",    "set_peg_parser",    "force_checkpoint",
-    "checkpoint",      "add_parquet_key",         "enable_verification", "disable_verification",
+    "enable_logging",      "disable_logging",      "set_log_level",        "enable_profiling",
+    "disable_profiling",   "enable_profile",       "truncate_duckdb_logs", "write_log",
+    "enable_peg_parser",   "disable_peg_parser",   "set_peg_parser",       "force_checkpoint",
+    "checkpoint",          "add_parquet_key",      "enable_verification",  "disable_verification",
     "enable_object_cache", "disable_object_cache",
 };
 

@@ -1,9 +1,9 @@
 /* Tasks: trusted work in a worker other than a client's query (engine_run_task).
  *
- * A task is a function from one JSON request to one JSON answer.  It runs on the worker's main thread with a DuckDB session of
- * its own profile: in a fresh `ingest` worker it can read `untrusted_input` and write `output_dir` and nothing else; in a
- * pooled `admin` worker it can read the bucket roots and write `session->temp_dir`.  What it leaves in the session's
- * database it must drop again unless the worker is fresh.
+ * A task is a function from one JSON request to one JSON answer.  It runs on the worker's main thread with a DuckDB
+ * session of its own profile: in a fresh `ingest` worker it can read `untrusted_input` and write `output_dir` and
+ * nothing else; in a pooled `admin` worker it can read the bucket roots and write `session->temp_dir`.  What it leaves
+ * in the session's database it must drop again unless the worker is fresh.
  *
  * To add one: write task_NAME.c with `task_fn task_NAME`, and add a line to TASKS. */
 #ifndef LH_ENGINE_WORKER_TASKS_H
@@ -23,8 +23,8 @@ struct task {
     void *worker;                /* of task_progress and task_cancelled */
 };
 
-/* LH_OK: *ret_answer is a new reference, handed to the caller of engine_run_task.  A failure's code, message, position and hint cross
- * the process as they are. */
+/* LH_OK: *ret_answer is a new reference, handed to the caller of engine_run_task.  A failure's code, message, position
+ * and hint cross the process as they are. */
 typedef enum lh_code task_fn(struct task *t, const json_t *request, json_t **ret_answer, struct lh_err *err);
 
 /* Tell the caller how far it is: fraction 0..1 (negative: not known), rows so far.  Sent at most every 100 ms. */

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A cancel may fall between two statements, where DuckDB forgets an interrupt: it is repeated until the request ends. */
+/* A cancel may fall between two statements, where DuckDB forgets an interrupt: it is repeated until the request
+ * ends. */
 #define INTERRUPT_AGAIN_MS 20
 
 /* ---- the reader ---- */

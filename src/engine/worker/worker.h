@@ -1,9 +1,10 @@
 /* A worker process from the inside.
  *
- * Two threads: the main one serves requests with DuckDB, one at a time; the reader takes frames off the socket, hands requests to
- * the main thread and turns a cancel into an interrupt.  The reader ends the process when the server is gone, so no
- * worker outlives whom it works for.  After each request the session is probed; one that does not answer, or that a statement
- * may have changed, is never used again: the next request is given back (FRAME_RETIRED) and the process ends. */
+ * Two threads: the main one serves requests with DuckDB, one at a time; the reader takes frames off the socket, hands
+ * requests to the main thread and turns a cancel into an interrupt.  The reader ends the process when the server is
+ * gone, so no worker outlives whom it works for.  After each request the session is probed; one that does not answer,
+ * or that a statement may have changed, is never used again: the next request is given back (FRAME_RETIRED) and the
+ * process ends. */
 #ifndef LH_ENGINE_WORKER_WORKER_H
 #define LH_ENGINE_WORKER_WORKER_H
 
@@ -47,8 +48,8 @@ struct worker {
     int64_t progress_sent_ns;
 };
 
-/* Become a worker: put up the fences, open DuckDB, say READY, serve until the server hangs up.  `spawn` is the payload of the spawn
- * frame; `host` is the parent's pid. */
+/* Become a worker: put up the fences, open DuckDB, say READY, serve until the server hangs up.  `spawn` is the payload
+ * of the spawn frame; `host` is the parent's pid. */
 LH_NORETURN void worker_main(struct os *os, const struct duckdb_api *duckdb, int socket_fd, const json_t *spawn,
                              pid_t host);
 
@@ -56,8 +57,8 @@ bool worker_cancelled(struct worker *w);
 /* The next frame of `type` for the running request (a new reference).  LH_CANCELLED. */
 LH_CHECKED enum lh_code worker_wait_frame(struct worker *w, enum frame_type type, json_t **ret_body,
                                           struct lh_err *err);
-/* Call it right before the request's last frame is sent: the server may answer that with the next request.  After it no cancel
- * reaches this one, and a late answer to its question is dropped. */
+/* Call it right before the request's last frame is sent: the server may answer that with the next request.  After it
+ * no cancel reaches this one, and a late answer to its question is dropped. */
 void worker_end_request(struct worker *w);
 /* Milliseconds since the running request arrived. */
 double worker_elapsed_ms(const struct worker *w);

@@ -1,8 +1,8 @@
 /* Frames: what is read is what was sent, and nothing else gets through. */
+#include "base/arena.h"
 #include "engine/frames.h"
 #include "engine/profile.h"
 #include "engine/wire_error.h"
-#include "base/arena.h"
 #include "os/clock.h"
 #include "os/os.h"
 #include "os/socket.h"
@@ -131,8 +131,12 @@ static void errors_survive_the_crossing(void **state) {
 static void profiles_survive_the_crossing(void **state) {
     (void)state;
     const char *paths[] = {"/a b", "/c"};
-    struct worker_profile sent = {.worker_class = WORKER_INGEST, .read_paths = paths, .read_count = 2,
-                                  .output_dir = "/out", .memory_limit_bytes = UINT64_C(1) << 40, .threads = 3};
+    struct worker_profile sent = {.worker_class = WORKER_INGEST,
+                                  .read_paths = paths,
+                                  .read_count = 2,
+                                  .output_dir = "/out",
+                                  .memory_limit_bytes = UINT64_C(1) << 40,
+                                  .threads = 3};
     struct worker_profile got;
     struct lh_err err = LH_ERR_INIT;
     struct arena *arena = arena_new();
@@ -147,8 +151,8 @@ static void profiles_survive_the_crossing(void **state) {
     assert_int_equal(got.threads, 3);
     static const struct {
         const char *key, *value;
-    } bad[] = {{"class", "\"root\""}, {"read", "[\"relative\"]"}, {"read", "[1]"}, {"temp_dir", "\"x\""},
-               {"threads", "-1"}, {"threads", "4294967296"}, {"cpu_seconds", "\"1\""}};
+    } bad[] = {{"class", "\"root\""}, {"read", "[\"relative\"]"}, {"read", "[1]"},         {"temp_dir", "\"x\""},
+               {"threads", "-1"},     {"threads", "4294967296"},  {"cpu_seconds", "\"1\""}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         json_t *copy = json_copy(object);
         json_object_set_new(copy, bad[i].key, json_loads(bad[i].value, JSON_DECODE_ANY, NULL));

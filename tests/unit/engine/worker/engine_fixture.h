@@ -1,5 +1,5 @@
-/* A running engine for tests: real host, real workers, real DuckDB.  The test program plays the host itself: the engine execs
- * /proc/self/exe, which is this test. */
+/* A running engine for tests: real host, real workers, real DuckDB.  The test program plays the host itself: the
+ * engine execs /proc/self/exe, which is this test. */
 #ifndef LH_TESTS_UNIT_ENGINE_FIXTURE_H
 #define LH_TESTS_UNIT_ENGINE_FIXTURE_H
 

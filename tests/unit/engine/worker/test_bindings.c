@@ -169,9 +169,12 @@ static void explains_what_cannot_be_bound(void **state) {
 int main(int argc, char **argv) {
     ENGINE_TEST_MAIN(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_names_wherever_they_stand), cmocka_unit_test(lists_all_datasets),
-        cmocka_unit_test(asks_only_when_it_must),          cmocka_unit_test(never_reads_stale),
-        cmocka_unit_test(spelling_decides),                cmocka_unit_test(explains_what_cannot_be_bound),
+        cmocka_unit_test(finds_names_wherever_they_stand),
+        cmocka_unit_test(lists_all_datasets),
+        cmocka_unit_test(asks_only_when_it_must),
+        cmocka_unit_test(never_reads_stale),
+        cmocka_unit_test(spelling_decides),
+        cmocka_unit_test(explains_what_cannot_be_bound),
     };
     return cmocka_run_group_tests(tests, open_engine, close_engine);
 }

@@ -91,7 +91,7 @@ static void kill_workers_later(void *arg) {
     os_sleep_ms(fx.os, 200);
     size_t count = find_processes(host, "lakehouse: admin worker", pids, 8);
     for (size_t i = 0; i < count; i++)
-        kill(pids[i], SIGSEGV);
+        kill(pids[i], SIGABRT);
 }
 
 static void a_crash_costs_its_own_request(void **state) {
@@ -103,7 +103,7 @@ static void a_crash_costs_its_own_request(void **state) {
     assert_int_equal(os_thread_start(&killer, "killer", 0, kill_workers_later, &host, &err), LH_OK);
     assert_sql_fails(&fx, "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b", LH_CRASH, &err);
     os_thread_join(&killer);
-    assert_non_null(strstr(err.message, "signal 11"));
+    assert_non_null(strstr(err.message, "signal 6"));
     os_sleep_ms(fx.os, 100); /* the spare was hit as well; let it be gone */
     for (int i = 0; i < 3; i++)
         assert_works();
@@ -117,7 +117,9 @@ static void a_crash_inside_duckdb_is_told(void **state) {
     (void)state;
     struct lh_err err = LH_ERR_INIT;
     assert_sql_fails(&fx, "SELECT json_structure(repeat('[', 5000000) || repeat(']', 5000000))", LH_CRASH, &err);
-    assert_non_null(strstr(err.message, "crashed"));
+#if !defined(__SANITIZE_ADDRESS__) /* which turns the signal into an exit status */
+    assert_non_null(strstr(err.message, "crashed (signal"));
+#endif
     assert_works();
 }
 
@@ -267,8 +269,8 @@ static void a_spoilt_session_is_not_used_again(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
         struct lh_err err = LH_ERR_INIT;
-        struct engine_query query =
-            query_of("SELECT * FROM query('SELECT * FROM enable_logging(storage=''file'', storage_path=''/nowhere'')')");
+        struct engine_query query = query_of(
+            "SELECT * FROM query('SELECT * FROM enable_logging(storage=''file'', storage_path=''/nowhere'')')");
         lh_ignore(run_query(&fx, &query, NULL, NULL, &err));
         assert_works();
         assert_works();
