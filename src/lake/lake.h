@@ -45,7 +45,7 @@ struct lake_commit {
      * inside the commit, so that of two equal uploads at one time one is kept. */
     bool deduplicate;
     /* Name, bucket, columns, files and lineage of what is new.  Description, owner, tags and the like count only where the
-     * dataset is created.  It is only read. */
+     * dataset is created.  Lineage without a time gets the commit's.  It is only read. */
     const struct manifest *draft;
 };
 

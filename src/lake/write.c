@@ -62,6 +62,14 @@ enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added
 
 /* ---- the transaction ---- */
 
+/* Of sources without a time of their own. */
+static void stamp_lineage(struct manifest *m, int64_t time_us) {
+    for (size_t i = 0; i < m->lineage_count; i++) {
+        if (m->lineage[i].at_us == 0)
+            m->lineage[i].at_us = time_us;
+    }
+}
+
 static void add_files(struct manifest *m, const struct manifest *draft) {
     for (size_t i = 0; i < draft->file_count; i++) {
         struct manifest_file *f = manifest_add_file(m);
@@ -153,6 +161,7 @@ static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snap
         m = manifest_edit(draft);
         m->id = NULL;
         m->created_us = 0;
+        stamp_lineage(m, catalog_txn_time(txn));
         catalog_txn_put(txn, LH_STEAL(m));
         return LH_OK;
     }
@@ -167,6 +176,7 @@ static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snap
     } else {
         LH_TRY(replace_all(m, draft, err));
     }
+    stamp_lineage(m, catalog_txn_time(txn));
     catalog_txn_put(txn, LH_STEAL(m));
     return LH_OK;
 }

@@ -1,0 +1,59 @@
+/* Operations on the catalog that people ask for by HTTP or on the command line: JSON in, JSON out.
+ *
+ * Each parses its request strictly (an unknown field is LH_INVALID with a suggestion), does slow work (footers) before it commits, and
+ * commits once.  *ret_answer is a new reference.  All functions block and are thread-safe. */
+#ifndef LH_LAKE_CATALOG_OPS_H
+#define LH_LAKE_CATALOG_OPS_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+struct buckets;
+struct catalog;
+struct engine;
+
+struct catalog_ops {
+    struct catalog *catalog;
+    struct buckets *buckets;
+    struct engine *engine;
+};
+
+/* Who asks. */
+struct catalog_caller {
+    const char *actor;
+    const char *idempotency_key; /* or NULL */
+    int cancel_fd;               /* readable when the client has gone; -1: none */
+};
+
+/* Make a dataset of Parquet objects that stand in a bucket already; nothing is copied.
+ *     {"name", "keys": ["..."], "bucket"?, and any field of a metadata patch}
+ *     -> {"name", "id", "version", "created": true, "row_count", "size_bytes", "file_count", "columns": [{name, type}]}
+ * LH_EXISTS, LH_NOT_FOUND (an object, a bucket), LH_DATA (no Parquet file), LH_CONFLICT (columns of two files do not fit), LH_INVALID. */
+LH_CHECKED enum lh_code catalog_ops_register(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                             const json_t *request, json_t **ret_answer, struct lh_err *err);
+
+/* Change what people say about a dataset.  Absent: unchanged; null: cleared.  The fields are listed in metadata_patch.h.
+ *     -> the manifest, as GET answers it
+ * LH_NOT_FOUND, LH_INVALID. */
+LH_CHECKED enum lh_code catalog_ops_patch(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                          const char *dataset, const json_t *request, json_t **ret_answer,
+                                          struct lh_err *err);
+
+/* Read the footers of a dataset's files again and set row counts, sizes and columns right; notes and flags of columns stay.
+ *     -> {"dataset", "version", "changed", "row_count_before", "row_count", "column_count"}
+ * LH_NOT_FOUND, LH_CORRUPT (an object is gone), LH_DATA (no Parquet file any more), LH_CONFLICT (it kept changing meanwhile). */
+LH_CHECKED enum lh_code catalog_ops_resync(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                           const char *dataset, json_t **ret_answer, struct lh_err *err);
+
+/* Resync every dataset that has files but no rows or no columns in its manifest.
+ *     -> {"checked", "resynced": [answers of resync], "failed": [{"dataset", "code", "error"}]} */
+LH_CHECKED enum lh_code catalog_ops_resync_missing(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                                   json_t **ret_answer, struct lh_err *err);
+
+/* Give every object reference the name of a bucket there is: none becomes the primary one, another case or white space around it goes.
+ * What names no bucket even so is left and counted.  A second run changes nothing.
+ *     -> {"datasets", "files", "changed_datasets", "changed_files", "unresolved_files", "unresolved_buckets": [...], "version"} */
+LH_CHECKED enum lh_code catalog_ops_migrate_buckets(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                                    json_t **ret_answer, struct lh_err *err);
+
+#endif

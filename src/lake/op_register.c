@@ -1,0 +1,143 @@
+/* Register objects that stand in a bucket as a dataset, and change its metadata. */
+#include "base/arena.h"
+#include "catalog/catalog.h"
+#include "lake/catalog_ops.h"
+#include "lake/footer.h"
+#include "lake/lake.h"
+#include "lake/metadata_patch.h"
+#include "store/buckets.h"
+#include "store/object_store.h"
+
+#include <string.h>
+
+#define KEYS_MAX 10000
+
+/* ---- register ---- */
+
+static enum lh_code check_fields(const json_t *request, struct lh_err *err) {
+    const char *fields[32] = {"name", "keys", "bucket"};
+    size_t count = 3;
+    for (size_t i = 0; metadata_patch_fields[i]; i++)
+        fields[count++] = metadata_patch_fields[i];
+    return lh_json_only_keys(request, "", fields, err);
+}
+
+static enum lh_code add_object(const struct catalog_ops *ops, const struct catalog_caller *caller, struct manifest *m,
+                               const char *key, struct lh_err *err) {
+    LH_TRY(object_key_check(key, strlen(key), err));
+    if (object_key_is_reserved(key))
+        return lh_fail(err, LH_INVALID, "\"%s\" is one of the lake's own objects", key);
+    for (size_t i = 0; i < m->file_count; i++) {
+        if (strcmp(m->files[i].key, key) == 0)
+            return lh_fail(err, LH_INVALID, "keys names \"%s\" twice", key);
+    }
+    struct manifest_file file = {.bucket = m->bucket, .key = arena_strdup(m->arena, key), .role = FILE_BASE};
+    LH_TRY(footer_read(ops->engine, ops->buckets, caller->cancel_fd, m, &file, err));
+    *manifest_add_file(m) = file;
+    *manifest_add_lineage(m) = (struct manifest_lineage){.source_system = "register",
+                                                         .source_name = file.key,
+                                                         .source_bytes = file.size_bytes,
+                                                         .actor = arena_strdup(m->arena, caller->actor),
+                                                         .row_count = file.row_count};
+    return LH_OK;
+}
+
+static enum lh_code draft_from_request(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                       const json_t *request, struct manifest **ret_draft, struct lh_err *err) {
+    const char *name;
+    const char *bucket_name_given;
+    json_t *keys;
+    LH_TRY(check_fields(request, err));
+    LH_TRY(lh_json_get_string(request, "", "name", &name, err));
+    LH_TRY(manifest_name_check(name, err));
+    LH_TRY(lh_json_get_string_or(request, "", "bucket", NULL, &bucket_name_given, err));
+    LH_TRY(lh_json_get_array(request, "", "keys", &keys, err));
+    if (json_array_size(keys) == 0 || json_array_size(keys) > KEYS_MAX)
+        return lh_fail(err, LH_INVALID, "keys must name 1 to %d objects", KEYS_MAX);
+    LH_AUTO(bucket) struct bucket *bucket = NULL;
+    LH_TRY(buckets_resolve(ops->buckets, bucket_name_given, &bucket, err));
+    LH_AUTO(manifest) struct manifest *draft = manifest_new(name);
+    draft->bucket = arena_strdup(draft->arena, bucket_name(bucket));
+    for (size_t i = 0; i < json_array_size(keys); i++) {
+        const char *key = json_string_value(json_array_get(keys, i));
+        if (!key)
+            return lh_fail(err, LH_INVALID, "keys[%zu] must be a string", i);
+        LH_TRY(add_object(ops, caller, draft, key, err));
+    }
+    LH_TRY(metadata_patch_apply(draft, request, caller->actor, err));
+    *ret_draft = LH_STEAL(draft);
+    return LH_OK;
+}
+
+static enum lh_code refuse_taken_name(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                      const json_t *request, struct lh_err *err) {
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(ops->catalog);
+    const char *name = json_string_value(json_object_get(request, "name"));
+    const struct manifest *taken = name && !caller->idempotency_key ? catalog_snapshot_find(s, name) : NULL;
+    return taken ? lh_fail(err, LH_EXISTS, "a dataset \"%s\" already exists", taken->name) : LH_OK;
+}
+
+enum lh_code catalog_ops_register(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                  const json_t *request, json_t **ret_answer, struct lh_err *err) {
+    LH_TRY(refuse_taken_name(ops, caller, request, err)); /* before footers are read; the commit judges again */
+    LH_AUTO(manifest) struct manifest *draft = NULL;
+    LH_TRY(draft_from_request(ops, caller, request, &draft, err));
+    struct lake_commit commit = {.mode = LAKE_CREATE,
+                                 .operation = "register",
+                                 .actor = caller->actor,
+                                 .idempotency_key = caller->idempotency_key,
+                                 .draft = draft};
+    struct lake_committed done;
+    LH_TRY(lake_commit_files(ops->catalog, &commit, &done, err));
+    manifest_sum_files(draft);
+    json_t *columns = json_array();
+    for (size_t i = 0; i < draft->column_count; i++)
+        json_array_append_new(columns, json_pack("{s:s, s:s}", "name", draft->columns[i].name, "type",
+                                                 draft->columns[i].type));
+    *ret_answer = json_pack("{s:s, s:s, s:I, s:b, s:b, s:I, s:I, s:I, s:o}", "name", draft->name, "id", done.dataset_id,
+                            "version", (json_int_t)done.commit.version, "created", done.created, "replayed",
+                            done.commit.replayed, "row_count", (json_int_t)draft->row_count, "size_bytes",
+                            (json_int_t)draft->size_bytes, "file_count", (json_int_t)draft->file_count, "columns",
+                            columns);
+    return LH_OK;
+}
+
+/* ---- patch ---- */
+
+struct patch {
+    const char *dataset;
+    const json_t *request;
+    const char *actor;
+};
+
+static enum lh_code patch_txn(struct catalog_txn *txn, const struct catalog_snapshot *base, void *ctx,
+                              struct lh_err *err) {
+    const struct patch *p = ctx;
+    const struct manifest *old;
+    LH_TRY(catalog_snapshot_require(base, p->dataset, &old, err));
+    LH_AUTO(manifest) struct manifest *m = manifest_edit(old);
+    LH_TRY(metadata_patch_apply(m, p->request, p->actor, err));
+    LH_AUTO(json) json_t *before = manifest_to_json(old);
+    LH_AUTO(json) json_t *after = manifest_to_json(m);
+    if (!json_equal(before, after))
+        catalog_txn_put(txn, LH_STEAL(m));
+    return LH_OK;
+}
+
+enum lh_code catalog_ops_patch(const struct catalog_ops *ops, const struct catalog_caller *caller, const char *dataset,
+                               const json_t *request, json_t **ret_answer, struct lh_err *err) {
+    LH_TRY(lh_json_only_keys(request, "", metadata_patch_fields, err));
+    struct patch patch = {dataset, request, caller->actor};
+    struct catalog_change change = {.operation = "patch",
+                                    .actor = caller->actor,
+                                    .idempotency_key = caller->idempotency_key,
+                                    .fn = patch_txn,
+                                    .ctx = &patch};
+    struct catalog_commit done;
+    LH_TRY(catalog_commit(ops->catalog, &change, &done, err));
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(ops->catalog);
+    const struct manifest *m;
+    LH_TRY(catalog_snapshot_require(s, dataset, &m, err));
+    *ret_answer = manifest_to_json(m);
+    return LH_OK;
+}
