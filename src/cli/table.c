@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -62,7 +63,21 @@ static struct cell cell_of_text(const char *text, size_t len) {
     return cell;
 }
 
+/* The shortest of three precisions that reads back as the same number. */
+static struct cell cell_of_real(double value) {
+    char text[32];
+    int len = 0;
+    for (int digits = 15; digits <= 17; digits++) {
+        len = snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return cell_of_text(text, (size_t)len);
+}
+
 static struct cell cell_of_value(const json_t *value) {
+    if (json_is_real(value))
+        return cell_of_real(json_real_value(value));
     if (json_is_string(value))
         return cell_of_text(json_string_value(value), json_string_length(value));
     if (!value || json_is_null(value)) {

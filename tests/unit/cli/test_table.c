@@ -53,6 +53,14 @@ static const struct row rows[] = {
      "first  | a\n"
      "second | bbbbbbbb\n"
      "third  | 3\n"},
+    {"numbers as short as they can be", "[{\"name\":\"v\",\"type\":\"DOUBLE\"}]", "[[74.76],[0.1],[1e300]]", 0, false,
+     "+--------+\n"
+     "|      v |\n"
+     "+--------+\n"
+     "|  74.76 |\n"
+     "|    0.1 |\n"
+     "| 1e+300 |\n"
+     "+--------+\n"},
     {"nested values as JSON", "[{\"name\":\"l\",\"type\":\"INTEGER[]\"}]", "[[[1,2]],[true]]", 0, false,
      "+-------+\n"
      "| l     |\n"
