@@ -11,7 +11,7 @@
 #include "engine/engine.h"
 #include "gateway/accept.h"
 #include "gateway/bucket_choice.h"
-#include "lake/read_plan.h"
+#include "lake/lake.h"
 #include "lakehouse/lakehouse.h"
 
 #include <inttypes.h>
@@ -27,43 +27,6 @@ static const char *const media_types[] = {
     [ENGINE_ARROW] = "application/vnd.apache.arrow.stream",
     [ENGINE_PARQUET] = "application/vnd.apache.parquet",
 };
-
-/* What a statement's names are looked up in: one snapshot for the whole of it. */
-struct scope {
-    struct lakehouse *lakehouse;
-    struct catalog_snapshot *snapshot;
-    const char *bucket; /* only datasets of this bucket; NULL: of any */
-};
-
-static const struct manifest *find_dataset(const struct scope *scope, const char *name) {
-    const struct manifest *m = catalog_snapshot_find(scope->snapshot, name);
-    return m && (!scope->bucket || strcmp(m->bucket, scope->bucket) == 0) ? m : NULL;
-}
-
-static enum lh_code resolve(void *ctx, const char *const *names, size_t count, struct arena *arena,
-                            struct engine_binding **ret_bindings, size_t *ret_count, const char **ret_suggestions,
-                            struct lh_err *err) {
-    const struct scope *scope = ctx;
-    struct engine_binding *bindings = arena_alloc(arena, (count + 1) * sizeof *bindings);
-    size_t found = 0;
-    const char *suggestions = NULL;
-    for (size_t i = 0; i < count; i++) {
-        const struct manifest *m = find_dataset(scope, names[i]);
-        if (m) {
-            bindings[found].name = names[i];
-            LH_TRY(lake_read_plan(scope->lakehouse->buckets, m, arena, &bindings[found].definition, err));
-            found++;
-            continue;
-        }
-        const char *near = catalog_snapshot_suggest(scope->snapshot, names[i]);
-        if (near)
-            suggestions = arena_printf(arena, "%s \"%s\"", suggestions ? suggestions : "did you mean", near);
-    }
-    *ret_bindings = bindings;
-    *ret_count = found;
-    *ret_suggestions = suggestions;
-    return LH_OK;
-}
 
 /* ---- the request ---- */
 
@@ -98,7 +61,7 @@ static enum lh_code parse_limits(const json_t *body, const struct lh_config_quer
     return LH_OK;
 }
 
-static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct scope *scope, struct lh_err *err) {
+static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct lake_resolver *scope, struct lh_err *err) {
     static const char *const fields[] = {"sql", "params", "limit", "timeout_ms", "as_of", NULL};
     struct lakehouse *lh = request_lakehouse(rq);
     json_t *body;
@@ -115,20 +78,20 @@ static enum lh_code parse_query(struct request *rq, struct engine_query *q, stru
         return lh_fail(err, LH_INVALID, "params must be an array (for ? and $1) or an object (for $name)");
     LH_TRY(parse_limits(body, &lh->config->query, q, err));
     LH_TRY(bucket_choice(rq, &scope->bucket, err));
-    scope->lakehouse = lh;
+    scope->buckets = lh->buckets;
     LH_TRY(parse_as_of(lh->catalog, json_object_get(body, "as_of"), &scope->snapshot, err));
-    q->resolve = resolve;
+    q->resolve = lake_resolve;
     q->resolve_ctx = scope;
     q->cancel_fd = request_cancel_fd(rq);
     q->request_id = request_id(rq);
     return LH_OK;
 }
 
-static void scope_auto_release(struct scope *scope) {
+static void scope_auto_release(struct lake_resolver *scope) {
     catalog_snapshot_unref(scope->snapshot);
 }
 
-static void add_version(struct request *rq, const struct scope *scope) {
+static void add_version(struct request *rq, const struct lake_resolver *scope) {
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, catalog_snapshot_version(scope->snapshot));
     response_header(rq, "X-Lakehouse-Catalog-Version", text);
@@ -154,7 +117,7 @@ static const char *content_type(enum engine_format format) {
 
 enum lh_code handle_query_sql(struct request *rq, struct lh_err *err) {
     struct engine_query q = {0};
-    LH_AUTO(scope) struct scope scope = {0};
+    LH_AUTO(scope) struct lake_resolver scope = {0};
     LH_TRY(choose_format(rq, &q.format, err));
     LH_TRY(parse_query(rq, &q, &scope, err));
     LH_AUTO(engine_result) struct engine_result *result = NULL;
@@ -190,7 +153,7 @@ static enum lh_code read_result(struct engine_result *result, struct buf *out, s
 enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
     static const char explain[] = "EXPLAIN ";
     struct engine_query q = {.format = ENGINE_JSON};
-    LH_AUTO(scope) struct scope scope = {0};
+    LH_AUTO(scope) struct lake_resolver scope = {0};
     LH_TRY(parse_query(rq, &q, &scope, err));
     q.sql = arena_printf(request_arena(rq), "%s%s", explain, q.sql);
     LH_AUTO(engine_result) struct engine_result *result = NULL;
