@@ -283,7 +283,6 @@ static enum lh_code publish(struct run *r, struct lh_err *err) {
         .job_id = r->job_id,
         .report = r->report,
     };
-    os_ulid(r->in->services.os, &r->in->ulids, c.dataset_id);
     enum lh_code code = store_and_commit(r, &c, err);
     bool unused = code == LH_OK ? c.deduplicated : code != LH_UNKNOWN_OUTCOME;
     if (unused) {
@@ -295,10 +294,7 @@ static enum lh_code publish(struct run *r, struct lh_err *err) {
     r->report->created = c.created;
     r->report->deduplicated = c.deduplicated;
     r->report->bucket = arena_strdup(r->arena, c.bucket);
-    catalog_snapshot_unref(r->snapshot);
-    r->snapshot = catalog_snapshot(r->in->services.catalog);
-    const struct manifest *m = catalog_snapshot_find(r->snapshot, r->report->dataset);
-    r->report->dataset_id = arena_strdup(r->arena, m && m->id ? m->id : c.dataset_id);
+    r->report->dataset_id = arena_strdup(r->arena, c.dataset_id);
     return LH_OK;
 }
 
