@@ -96,6 +96,11 @@ enum lh_code os_fdatasync(struct os *os, int fd, const char *name, struct lh_err
     return result < 0 ? lh_fail_errno(err, -result, "cannot flush \"%s\" to disk", name) : LH_OK;
 }
 
+enum lh_code os_sync_fs(struct os *os, int fd, const char *name, struct lh_err *err) {
+    int result = os->syncfs(os->self, fd);
+    return result < 0 ? lh_fail_errno(err, -result, "cannot flush the file system of \"%s\" to disk", name) : LH_OK;
+}
+
 enum lh_code os_fsync_dir(struct os *os, int dir, const char *path, uint64_t resolve, struct lh_err *err) {
     int fd = -1;
     LH_TRY(os_open(os, dir, path, O_RDONLY | O_DIRECTORY, 0, resolve, &fd, err));

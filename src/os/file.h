@@ -50,6 +50,9 @@ LH_CHECKED enum lh_code os_read_some(struct os *os, int fd, void *data, size_t l
 
 LH_CHECKED enum lh_code os_fsync(struct os *os, int fd, const char *name, struct lh_err *err);
 LH_CHECKED enum lh_code os_fdatasync(struct os *os, int fd, const char *name, struct lh_err *err);
+/* Everything on the file system of `fd`, whoever wrote it: for a program that takes over what another one left unsynced when it
+ * died.  Final like fsync. */
+LH_CHECKED enum lh_code os_sync_fs(struct os *os, int fd, const char *name, struct lh_err *err);
 /* Open the folder `path` (relative to `dir`), fsync it, close it. */
 LH_CHECKED enum lh_code os_fsync_dir(struct os *os, int dir, const char *path, uint64_t resolve, struct lh_err *err);
 

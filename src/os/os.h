@@ -33,6 +33,7 @@ struct os {
     ssize_t (*pwrite)(void *self, int fd, const void *data, size_t len, off_t offset);
     int (*fsync)(void *self, int fd);
     int (*fdatasync)(void *self, int fd);
+    int (*syncfs)(void *self, int fd); /* everything of the file system that holds `fd` */
     int (*ftruncate)(void *self, int fd, off_t len);
     int (*set_mtime)(void *self, int fd, int64_t mtime_us); /* futimens(2), access time too */
     int (*fstat)(void *self, int fd, struct stat *ret_stat);

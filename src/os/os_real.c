@@ -79,6 +79,11 @@ static int real_fdatasync(void *self, int fd) {
     return RETRY(fdatasync(fd));
 }
 
+static int real_syncfs(void *self, int fd) {
+    (void)self;
+    return RETRY(syncfs(fd));
+}
+
 static int real_ftruncate(void *self, int fd, off_t len) {
     (void)self;
     return RETRY(ftruncate(fd, len));
@@ -225,6 +230,7 @@ static struct os real_table = {
     .pwrite = real_pwrite,
     .fsync = real_fsync,
     .fdatasync = real_fdatasync,
+    .syncfs = real_syncfs,
     .ftruncate = real_ftruncate,
     .set_mtime = real_set_mtime,
     .fstat = real_fstat,

@@ -131,6 +131,8 @@ enum lh_code log_recover(struct append_log *log, append_log_fn *fn, void *ctx, s
     LH_TRY(os_open(log->os, AT_FDCWD, log->folder, O_RDONLY | O_DIRECTORY, 0, 0, &log->folder_fd, err));
     if (log->os->flock(log->os->self, log->folder_fd, LOCK_EX | LOCK_NB) < 0)
         return lh_fail(err, LH_LOCKED, "the log folder \"%s\" is in use", log->folder);
+    /* A process that was killed before its fdatasync leaves records that can be read and may yet be lost. */
+    LH_TRY(os_sync_fs(log->os, log->folder_fd, log->folder, err));
     char **names = NULL;
     size_t count = 0;
     LH_TRY(os_list_dir(log->os, log->folder_fd, ".", 0, &names, &count, err));

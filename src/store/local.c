@@ -280,7 +280,7 @@ static enum lh_code open_root(struct local_store *s, struct lh_err *err) {
     LH_TRY(os_fstat(s->os, s->root_fd, s->root, &st, err));
     s->root_device = st.device;
     s->root_inode = st.inode;
-    return LH_OK;
+    return os_sync_fs(s->os, s->root_fd, s->root, err);
 }
 
 enum lh_code object_store_open_local(struct os *os, const char *root, struct object_store **ret_store,

@@ -10,6 +10,8 @@
  *       known to be durable are fsynced.  Hence S2.  A folder counts as durable only while its inode is pinned by an
  *       open descriptor in `pinned` (so that its number cannot come back for another folder): another thread or process
  *       may have made the folder a moment ago and not fsynced it yet.
+ *       A process that is killed between a rename or an unlink and its fsync leaves a change that everyone sees and the
+ *       disk does not have; opening the store therefore syncs the file system before anybody builds on what stands there.
  *   L3  A folder fsync that fails is final: `broken` is set and no put or delete is accepted again (S8).  The keys whose
  *       rename had happened are kept in `unknown` and cannot be read.  A failed fsync of a temporary file costs only
  *       that put: nothing refers to the file.

@@ -38,6 +38,7 @@ SLOT(ssize_t, pread, (void *self, int fd, void *data, size_t len, off_t offset),
 SLOT(ssize_t, pwrite, (void *self, int fd, const void *data, size_t len, off_t offset), fd, data, cut(f, len), offset)
 SLOT(int, fsync, (void *self, int fd), fd)
 SLOT(int, fdatasync, (void *self, int fd), fd)
+SLOT(int, syncfs, (void *self, int fd), fd)
 SLOT(int, ftruncate, (void *self, int fd, off_t len), fd, len)
 SLOT(int, set_mtime, (void *self, int fd, int64_t mtime_us), fd, mtime_us)
 SLOT(int, fstat, (void *self, int fd, struct stat *ret_stat), fd, ret_stat)

@@ -111,6 +111,7 @@ static void fail_each_step(int os_errno, bool and_after) {
         s.real = *os_real();
         s.real.fsync = no_sync;
         s.real.fdatasync = no_sync;
+        s.real.syncfs = no_sync;
         os_faulty_init(&s.os, &s.real);
         start(&s, dir);
         uint64_t before = os_faulty_calls(&s.os, OS_CALL_ANY);
