@@ -22,8 +22,8 @@
 /* Locked, at the head, the response ready: may the rest of the request be read first?  Where it may not, the answer goes
  * out at once and libmicrohttpd ends the connection after it. */
 static enum MHD_Result answer_at_head(struct request *rq) {
-    bool body_comes = rq->verdict.has_body && !rq->verdict.expects_continue &&
-                      rq->verdict.body_length <= (int64_t)DRAIN_MAX_BYTES;
+    bool body_comes =
+        rq->verdict.has_body && !rq->verdict.expects_continue && rq->verdict.body_length <= (int64_t)DRAIN_MAX_BYTES;
     if (rq->close || (rq->verdict.has_body && !body_comes))
         return response_hand_over(rq);
     rq->past_head = true;
@@ -185,8 +185,7 @@ static void log_access(struct request *rq, enum MHD_RequestTerminationCode code,
     lh_log_event(rq->log, level, "request", LOG_STR("request_id", rq->id),
                  LOG_STR("method", http_method_name(rq->method)), LOG_STR("path", rq->url.path ? rq->url.path : ""),
                  LOG_INT("status", rq->answered ? rq->status : 0), LOG_UINT("received", rq->body_received),
-                 LOG_UINT("sent", rq->sent), LOG_DOUBLE("ms", (double)duration_ns / 1e6),
-                 LOG_STR("peer", rq->peer),
+                 LOG_UINT("sent", rq->sent), LOG_DOUBLE("ms", (double)duration_ns / 1e6), LOG_STR("peer", rq->peer),
                  LOG_STR("principal", rq->principal.id[0] ? rq->principal.id : NULL),
                  LOG_STR("route", rq->match.route ? rq->match.route->path : NULL),
                  LOG_STR("ended", code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? NULL : "early"));

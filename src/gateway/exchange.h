@@ -87,14 +87,14 @@ struct request {
     pthread_mutex_t lock;
     pthread_cond_t wake; /* the handler waits here for body bytes, room, or an end */
     int refs;
-    bool begun;           /* the head was judged */
+    bool begun; /* the head was judged */
     bool suspended;
-    bool answered;        /* the response was given to libmicrohttpd */
-    bool ready;           /* the response may be given to it */
-    bool want_body;       /* the handler asked for the body */
-    bool past_head;       /* libmicrohttpd went on to the body */
+    bool answered;  /* the response was given to libmicrohttpd */
+    bool ready;     /* the response may be given to it */
+    bool want_body; /* the handler asked for the body */
+    bool past_head; /* libmicrohttpd went on to the body */
     bool body_ended;
-    bool discard;         /* nobody reads the rest of the body */
+    bool discard;           /* nobody reads the rest of the body */
     enum lh_code body_code; /* why the body stopped early */
     uint64_t body_received;
     int64_t body_wait_ns; /* time spent waiting for the client to send */
@@ -103,7 +103,7 @@ struct request {
     bool finished;        /* libmicrohttpd is done with it */
     bool stream_ended;
     bool stream_failed;
-    int cancel_fd;        /* eventfd, -1 until asked for */
+    int cancel_fd; /* eventfd, -1 until asked for */
     enum response_kind kind;
     struct ring body;
     struct ring out;
@@ -121,7 +121,7 @@ struct gateway {
     bool auth_required;
     bool loopback;
     _Atomic bool stopping;
-    _Atomic unsigned active; /* requests begun and not finished */
+    _Atomic unsigned active;                                  /* requests begun and not finished */
     _Atomic uint64_t (*route_counts)[GATEWAY_STATUS_CLASSES]; /* by row of the table and class of status */
 };
 
@@ -134,7 +134,7 @@ void exchange_run(void *request); /* on a handler thread */
 
 /* response.c */
 enum MHD_Result response_hand_over(struct request *rq); /* on the connection's thread, locked */
-void response_abort(struct request *rq); /* the handler failed after the response had begun */
+void response_abort(struct request *rq);                /* the handler failed after the response had begun */
 
 /* problem.c */
 void response_problem(struct request *rq, const struct lh_err *err);
@@ -142,7 +142,7 @@ void response_problem(struct request *rq, const struct lh_err *err);
 /* request.c */
 struct request *request_new(struct gateway *g, struct MHD_Connection *mhd, struct connection *c);
 void request_unref(struct request *rq);
-void request_resume(struct request *rq); /* locked: wakes the connection's thread where it sleeps */
+void request_resume(struct request *rq);               /* locked: wakes the connection's thread where it sleeps */
 void request_cancel(struct request *rq, bool expired); /* the client left, or time is up */
 
 /* head.c: everything between a complete head and the handler.  head_admit tells who is calling and whether they may. */
@@ -152,10 +152,10 @@ LH_CHECKED enum lh_code head_judge(struct request *rq, const char *method, const
 /* watch.c */
 LH_CHECKED enum lh_code watch_new(struct gateway *g, struct watch **ret_watch, struct lh_err *err);
 void watch_free(struct watch *w);
-void watch_connection(struct watch *w, struct connection *c);   /* accepted */
-void watch_disconnect(struct watch *w, struct connection *c);   /* about to be closed */
+void watch_connection(struct watch *w, struct connection *c); /* accepted */
+void watch_disconnect(struct watch *w, struct connection *c); /* about to be closed */
 void watch_request(struct watch *w, struct connection *c, struct request *rq);
-void watch_hangup(struct watch *w, struct connection *c);       /* its handler runs: notice the client leaving */
+void watch_hangup(struct watch *w, struct connection *c); /* its handler runs: notice the client leaving */
 void watch_request_end(struct watch *w, struct connection *c);
 void watch_cancel_all(struct watch *w);
 

@@ -47,13 +47,15 @@ bool gateway_auth_required(const struct gateway *g) {
 }
 
 void gateway_write_route_metrics(const struct gateway *g, struct buf *out) {
-    buf_append_str(out, "# HELP lakehouse_http_route_requests_total HTTP requests answered, by route and class of status\n"
-                        "# TYPE lakehouse_http_route_requests_total counter\n");
+    buf_append_str(out,
+                   "# HELP lakehouse_http_route_requests_total HTTP requests answered, by route and class of status\n"
+                   "# TYPE lakehouse_http_route_requests_total counter\n");
     for (size_t i = 0; i < g->options.route_count; i++)
-        for (unsigned class = 0; class < GATEWAY_STATUS_CLASSES; class++) {
+        for (unsigned class = 0; class < GATEWAY_STATUS_CLASSES; class ++) {
             uint64_t count = g->route_counts[i][class];
             if (count > 0)
-                buf_printf(out, "lakehouse_http_route_requests_total{method=\"%s\",route=\"%s\",status=\"%uxx\"} %llu\n",
+                buf_printf(out,
+                           "lakehouse_http_route_requests_total{method=\"%s\",route=\"%s\",status=\"%uxx\"} %llu\n",
                            http_method_name(g->options.routes[i].method), g->options.routes[i].path, class + 1,
                            (unsigned long long)count);
         }
@@ -187,20 +189,19 @@ static enum lh_code start_daemon(struct gateway *g, const struct listener *l, st
         items[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, g->tls_key};
     }
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    g->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, exchange_on_access, g,                                                  //
-        MHD_OPTION_EXTERNAL_LOGGER, on_library_message, g,                                            //
-        MHD_OPTION_LISTEN_SOCKET, l->fd,                                                              //
-        MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed, g,                                        //
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, g,                                               //
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, g,                                                    //
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, g,                                                //
-        MHD_OPTION_STRICT_FOR_CLIENT, 1,                                                              //
-        MHD_OPTION_CONNECTION_LIMIT, o->max_connections,                                              //
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->max_connections_per_ip,                                //
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((o->idle_timeout_ms + 999) / 1000),                 //
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->max_header_bytes + (size_t)64 * 1024,                  //
-        MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+    g->daemon = MHD_start_daemon(flags, 0, NULL, NULL, exchange_on_access, g,                                  //
+                                 MHD_OPTION_EXTERNAL_LOGGER, on_library_message, g,                            //
+                                 MHD_OPTION_LISTEN_SOCKET, l->fd,                                              //
+                                 MHD_OPTION_NOTIFY_COMPLETED, exchange_on_completed, g,                        //
+                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, g,                               //
+                                 MHD_OPTION_URI_LOG_CALLBACK, on_target, g,                                    //
+                                 MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, g,                                //
+                                 MHD_OPTION_STRICT_FOR_CLIENT, 1,                                              //
+                                 MHD_OPTION_CONNECTION_LIMIT, o->max_connections,                              //
+                                 MHD_OPTION_PER_IP_CONNECTION_LIMIT, o->max_connections_per_ip,                //
+                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)((o->idle_timeout_ms + 999) / 1000), //
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->max_header_bytes + (size_t)64 * 1024,  //
+                                 MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     return g->daemon ? LH_OK : lh_fail(err, LH_INTERNAL, "the HTTP library did not start (see the log at level debug)");
 }
 

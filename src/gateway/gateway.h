@@ -31,36 +31,36 @@ enum gateway_auth {
 
 struct gateway_options {
     struct os *os;
-    struct lh_log *log;         /* may be NULL, as may the next two */
+    struct lh_log *log; /* may be NULL, as may the next two */
     struct lh_metrics *metrics;
     struct lh_tracer *tracer;
-    struct keys *keys;          /* NULL only where auth is off */
+    struct keys *keys;           /* NULL only where auth is off */
     struct lakehouse *lakehouse; /* handed to the handlers */
     const struct route *routes;
     size_t route_count;
 
-    const char *host;           /* an address or a name; IPv6 without brackets */
-    uint16_t port;              /* 0: any free one */
-    const char *unix_path;      /* a private Unix socket instead of host and port; NULL: none */
+    const char *host;      /* an address or a name; IPv6 without brackets */
+    uint16_t port;         /* 0: any free one */
+    const char *unix_path; /* a private Unix socket instead of host and port; NULL: none */
     bool insecure;
     enum gateway_auth auth;
     const char *tls_cert, *tls_key; /* PEM files, both or neither */
 
     unsigned io_threads;
     unsigned handler_threads;
-    unsigned queue_length;       /* requests that wait for a handler thread; above it 503 */
+    unsigned queue_length; /* requests that wait for a handler thread; above it 503 */
     unsigned max_connections;
     unsigned max_connections_per_ip;
     size_t max_header_bytes;
     uint64_t max_json_bytes;
     uint64_t max_upload_bytes;
-    int64_t head_timeout_ms;     /* from accept, or the first byte of a further request, to its complete head */
-    int64_t idle_timeout_ms;     /* between requests */
-    int64_t body_grace_ms;       /* after this much waiting for the body ... */
-    uint64_t body_min_rate;      /* ... fewer bytes a second than this cut the connection */
-    int64_t write_stall_ms;      /* a client that takes nothing for so long is cut off */
-    int64_t request_timeout_ms;  /* whole request, except routes marked long */
-    int64_t drain_ms;            /* at stop: how long running requests may take to end */
+    int64_t head_timeout_ms;    /* from accept, or the first byte of a further request, to its complete head */
+    int64_t idle_timeout_ms;    /* between requests */
+    int64_t body_grace_ms;      /* after this much waiting for the body ... */
+    uint64_t body_min_rate;     /* ... fewer bytes a second than this cut the connection */
+    int64_t write_stall_ms;     /* a client that takes nothing for so long is cut off */
+    int64_t request_timeout_ms; /* whole request, except routes marked long */
+    int64_t drain_ms;           /* at stop: how long running requests may take to end */
 };
 
 /* Every number at its default; the pointers are the caller's to fill. */

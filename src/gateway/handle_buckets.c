@@ -12,9 +12,9 @@
 #include <string.h>
 
 static json_t *bucket_json(const struct bucket_info *info) {
-    json_t *json = json_pack("{s:s, s:s, s:b, s:b, s:b, s:b}", "name", info->name, "backend", info->backend,
-                             "reachable", info->reachable, "primary", info->primary, "rescue", info->rescue,
-                             "configured", info->configured);
+    json_t *json =
+        json_pack("{s:s, s:s, s:b, s:b, s:b, s:b}", "name", info->name, "backend", info->backend, "reachable",
+                  info->reachable, "primary", info->primary, "rescue", info->rescue, "configured", info->configured);
     if (info->root)
         json_object_set_new(json, "root", json_string(info->root));
     if (info->reason)
@@ -80,8 +80,8 @@ enum lh_code handle_bucket_remove(struct request *rq, struct lh_err *err) {
 static json_t *entry_json(const struct error_entry *e) {
     char time[LH_TIME_SIZE];
     lh_time_format(e->time_us, time);
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s}", "time", time, "bucket", e->bucket, "operation",
-                             e->operation, "code", e->code, "message", e->message);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s}", "time", time, "bucket", e->bucket, "operation", e->operation,
+                             "code", e->code, "message", e->message);
     if (e->key[0])
         json_object_set_new(json, "key", json_string(e->key));
     if (e->request_id[0])
@@ -111,8 +111,8 @@ enum lh_code handle_error_list(struct request *rq, struct lh_err *err) {
 enum lh_code handle_error_flush(struct request *rq, struct lh_err *err) {
     struct append_log_flushed flushed;
     LH_TRY(error_journal_flush(request_lakehouse(rq)->errors, &flushed, err));
-    LH_AUTO(json) json_t *answer = json_pack("{s:I, s:I}", "batches", (json_int_t)flushed.batches, "records",
-                                             (json_int_t)flushed.records);
+    LH_AUTO(json) json_t *answer =
+        json_pack("{s:I, s:I}", "batches", (json_int_t)flushed.batches, "records", (json_int_t)flushed.records);
     return response_json(rq, 200, answer, err);
 }
 

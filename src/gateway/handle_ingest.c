@@ -35,8 +35,8 @@ static const char *const field_names[FIELD_COUNT] = {"name",   "mode",      "buc
 
 struct upload {
     struct request *rq;
-    struct ingest_spool *spool; /* NULL until the file part begins */
-    const char *part_name; /* the file part's own name, or NULL */
+    struct ingest_spool *spool;      /* NULL until the file part begins */
+    const char *part_name;           /* the file part's own name, or NULL */
     const char *fields[FIELD_COUNT]; /* NULL: not given */
     /* The part being read: */
     enum field current; /* FIELD_COUNT: the file */
@@ -79,7 +79,8 @@ static enum lh_code part_data(void *ctx, const void *data, size_t len, struct lh
     if (u->current == FIELD_COUNT)
         return ingest_spool_write(u->spool, data, len, err);
     if (u->text.len + len > FIELD_MAX)
-        return lh_fail(err, LH_TOO_LARGE, "the field \"%s\" is longer than %d bytes", field_names[u->current], FIELD_MAX);
+        return lh_fail(err, LH_TOO_LARGE, "the field \"%s\" is longer than %d bytes", field_names[u->current],
+                       FIELD_MAX);
     buf_append(&u->text, data, len);
     return LH_OK;
 }

@@ -41,7 +41,8 @@ static enum lh_code resolve(struct request *rq, bool write, struct bucket **ret_
 }
 
 /* Failures of the storage itself go to the error journal; a refusal is the client's own affair. */
-static enum lh_code journal(struct request *rq, const struct bucket *bucket, const char *operation, struct lh_err *err) {
+static enum lh_code journal(struct request *rq, const struct bucket *bucket, const char *operation,
+                            struct lh_err *err) {
     if (lh_code_http_status(err->code) >= 500) {
         struct lh_err unused = LH_ERR_INIT;
         lh_ignore(error_journal_record(request_lakehouse(rq)->errors, bucket_name(bucket), operation,
@@ -92,8 +93,9 @@ static enum lh_code check_put(struct request *rq, struct object_store *store, co
     if (code != LH_OK && code != LH_NOT_FOUND)
         return code;
     if (match && (!exists || !etag_list_matches(match, info.etag, true)))
-        return lh_fail(err, LH_PRECONDITION, exists ? "the object's ETag is \"%s\", which If-Match does not name"
-                                                    : "If-Match was given, but there is no object%s",
+        return lh_fail(err, LH_PRECONDITION,
+                       exists ? "the object's ETag is \"%s\", which If-Match does not name"
+                              : "If-Match was given, but there is no object%s",
                        exists ? info.etag : "");
     if (none_match && exists && etag_list_matches(none_match, info.etag, false))
         return lh_fail(err, LH_PRECONDITION, "the object is there already, with ETag \"%s\"", info.etag);

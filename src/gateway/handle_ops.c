@@ -19,8 +19,8 @@ enum lh_code handle_health(struct request *rq, struct lh_err *err) {
     const struct lakehouse *lh = request_lakehouse(rq);
     char text[128];
     double uptime_s = (double)(os_monotonic_ns(lh->os) - lh->started_ns) / 1e9;
-    int len = snprintf(text, sizeof text, "{\"status\":\"ok\",\"version\":\"" LH_VERSION "\",\"uptime_s\":%.3f}\n",
-                       uptime_s);
+    int len =
+        snprintf(text, sizeof text, "{\"status\":\"ok\",\"version\":\"" LH_VERSION "\",\"uptime_s\":%.3f}\n", uptime_s);
     response_header(rq, "Cache-Control", "no-store");
     return response_bytes(rq, 200, "application/json", text, (size_t)len, err);
 }

@@ -61,7 +61,8 @@ static enum lh_code parse_limits(const json_t *body, const struct lh_config_quer
     return LH_OK;
 }
 
-static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct lake_resolver *scope, struct lh_err *err) {
+static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct lake_resolver *scope,
+                                struct lh_err *err) {
     static const char *const fields[] = {"sql", "params", "limit", "timeout_ms", "as_of", NULL};
     struct lakehouse *lh = request_lakehouse(rq);
     json_t *body;
@@ -69,8 +70,8 @@ static enum lh_code parse_query(struct request *rq, struct engine_query *q, stru
     LH_TRY(lh_json_only_keys(body, "", fields, err));
     LH_TRY(lh_json_get_string(body, "", "sql", &q->sql, err));
     if (strlen(q->sql) > lh->config->query.max_sql_bytes)
-        return lh_fail(err, LH_TOO_LARGE, "the SQL text has %zu bytes; query.max_sql_bytes is %" PRIu64,
-                       strlen(q->sql), lh->config->query.max_sql_bytes);
+        return lh_fail(err, LH_TOO_LARGE, "the SQL text has %zu bytes; query.max_sql_bytes is %" PRIu64, strlen(q->sql),
+                       lh->config->query.max_sql_bytes);
     q->params = json_object_get(body, "params");
     if (json_is_null(q->params))
         q->params = NULL;
@@ -173,8 +174,7 @@ enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
         const char *part = json_string_value(json_array_get(row, 1));
         buf_append_str(&plan, part ? part : "");
     }
-    LH_AUTO(json) json_t *answer =
-        json_pack("{s:s, s:I}", "plan", buf_cstr(&plan), "catalog_version",
-                  (json_int_t)catalog_snapshot_version(scope.snapshot));
+    LH_AUTO(json) json_t *answer = json_pack("{s:s, s:I}", "plan", buf_cstr(&plan), "catalog_version",
+                                             (json_int_t)catalog_snapshot_version(scope.snapshot));
     return response_json(rq, 200, answer, err);
 }

@@ -67,8 +67,8 @@ static enum lh_code check_loopback(struct request *rq, struct lh_err *err) {
     const char *host = guard_header(&rq->head, "Host");
     char name[256];
     if (host && (!guard_host_name(host, name, sizeof name) || !guard_host_is_loopback(name))) {
-        lh_fail(err, LH_FORBIDDEN, "this server answers on loopback without keys, and \"%.100s\" is not a loopback name",
-                host);
+        lh_fail(err, LH_FORBIDDEN,
+                "this server answers on loopback without keys, and \"%.100s\" is not a loopback name", host);
         return lh_err_hint(err, "use 127.0.0.1, [::1] or localhost, or switch authentication on (auth.enabled)");
     }
     const char *origin = guard_header(&rq->head, "Origin");
@@ -116,15 +116,9 @@ static enum lh_code authorize(const struct request *rq, struct lh_err *err) {
 static enum lh_code check_body(struct request *rq, struct lh_err *err) {
     const struct gateway_options *o = &rq->gateway->options;
     switch (rq->match.route->body) {
-    case BODY_NONE:
-        rq->body_limit = 0;
-        break;
-    case BODY_JSON:
-        rq->body_limit = o->max_json_bytes;
-        break;
-    case BODY_UPLOAD:
-        rq->body_limit = o->max_upload_bytes;
-        break;
+    case BODY_NONE: rq->body_limit = 0; break;
+    case BODY_JSON: rq->body_limit = o->max_json_bytes; break;
+    case BODY_UPLOAD: rq->body_limit = o->max_upload_bytes; break;
     }
     if (!rq->verdict.has_body)
         return LH_OK;
@@ -133,9 +127,10 @@ static enum lh_code check_body(struct request *rq, struct lh_err *err) {
     if (rq->verdict.body_length > 0 && (uint64_t)rq->verdict.body_length > rq->body_limit) {
         lh_fail(err, LH_TOO_LARGE, "the body of %lld bytes is larger than the %llu bytes that this route takes",
                 (long long)rq->verdict.body_length, (unsigned long long)rq->body_limit);
-        return lh_err_hint(err, "%s", rq->match.route->body == BODY_JSON
-                                           ? "raise server.max_body_bytes, or split the request"
-                                           : "raise server.max_object_bytes or ingest.max_upload_bytes");
+        return lh_err_hint(err, "%s",
+                           rq->match.route->body == BODY_JSON
+                               ? "raise server.max_body_bytes, or split the request"
+                               : "raise server.max_object_bytes or ingest.max_upload_bytes");
     }
     return LH_OK;
 }

@@ -51,7 +51,8 @@ static enum lh_code bind_address(const struct addrinfo *a, const char *host, uin
         close(fd);
         if (failed == EADDRINUSE) {
             lh_fail(err, LH_LOCKED, "%s port %u is in use by another program", host, (unsigned)port);
-            return lh_err_hint(err, "stop that program, or choose another port (--http ADDRESS:PORT; port 0 picks one)");
+            return lh_err_hint(err,
+                               "stop that program, or choose another port (--http ADDRESS:PORT; port 0 picks one)");
         }
         return lh_fail_errno(err, failed, "listening on %s port %u", host, (unsigned)port);
     }

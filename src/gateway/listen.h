@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct listener {
-    int fd;        /* non-blocking, close-on-exec */
+    int fd; /* non-blocking, close-on-exec */
     bool ipv6;
     bool loopback;
     uint16_t port; /* the one that was bound */
@@ -17,8 +17,7 @@ struct listener {
 
 /* `host` is a numeric address, "localhost" or a name that resolves; IPv6 without brackets.  LH_USAGE where it does not
  * resolve, LH_LOCKED where the address is in use, LH_IO. */
-LH_CHECKED enum lh_code listen_open(const char *host, uint16_t port, struct listener *ret_listener,
-                                    struct lh_err *err);
+LH_CHECKED enum lh_code listen_open(const char *host, uint16_t port, struct listener *ret_listener, struct lh_err *err);
 
 /* A Unix socket at `path` that only this user may connect to (mode 0600); counts as loopback, with host "localhost" and port 0.
  * LH_USAGE where the path is too long for a socket. */

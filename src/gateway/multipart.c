@@ -250,15 +250,9 @@ enum lh_code multipart_feed(struct multipart *m, const void *data, size_t len, s
     while (more) {
         switch (m->state) {
         case IN_PREAMBLE:
-        case IN_BODY:
-            LH_TRY(step_body(m, &more, err));
-            break;
-        case AFTER_DELIMITER:
-            LH_TRY(step_delimiter(m, &more, err));
-            break;
-        case IN_HEAD:
-            LH_TRY(step_head(m, &more, err));
-            break;
+        case IN_BODY: LH_TRY(step_body(m, &more, err)); break;
+        case AFTER_DELIMITER: LH_TRY(step_delimiter(m, &more, err)); break;
+        case IN_HEAD: LH_TRY(step_head(m, &more, err)); break;
         case AT_END:
             buf_reset(&m->pending);
             more = false;

@@ -15,8 +15,9 @@
 struct multipart;
 
 struct multipart_part {
-    const char *name;         /* valid UTF-8 */
-    const char *filename;     /* NULL where the part is no file; never a path: what stands before the last / or \ is dropped */
+    const char *name; /* valid UTF-8 */
+    const char
+        *filename; /* NULL where the part is no file; never a path: what stands before the last / or \ is dropped */
     const char *content_type; /* NULL where not said */
 };
 

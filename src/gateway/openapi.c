@@ -31,9 +31,9 @@ static json_t *parameters(const struct route *r) {
         LH_AUTO(buf) struct buf name = BUF_INIT;
         const char *start = at + 1 + rest;
         buf_append(&name, start, strcspn(start, "}"));
-        json_array_append_new(list, parameter(name.data, "path", "string",
-                                              rest ? "the rest of the path, slashes included" : "percent-encoded",
-                                              true));
+        json_array_append_new(list,
+                              parameter(name.data, "path", "string",
+                                        rest ? "the rest of the path, slashes included" : "percent-encoded", true));
     }
     for (const struct route_param *p = r->params; p < r->params + ROUTE_PARAMS_MAX && p->name; p++)
         json_array_append_new(list,
@@ -76,8 +76,9 @@ static json_t *operation(const struct route *r) {
     json_object_set_new(op, "summary", json_string(r->summary));
     json_object_set_new(op, "parameters", parameters(r));
     if (r->request_schema)
-        json_object_set_new(op, "requestBody", json_pack("{s:b, s:o}", "required", r->body == BODY_JSON, "content",
-                                                         content(r->request_schema)));
+        json_object_set_new(
+            op, "requestBody",
+            json_pack("{s:b, s:o}", "required", r->body == BODY_JSON, "content", content(r->request_schema)));
     json_object_set_new(op, "responses", responses(r));
     if (r->access == ACCESS_PUBLIC)
         json_object_set_new(op, "security", json_array());
@@ -179,17 +180,10 @@ void openapi_markdown(const struct route *routes, size_t count, struct buf *out)
 static void append_html(struct buf *out, const char *text) {
     for (; *text; text++)
         switch (*text) {
-        case '<':
-            buf_append_str(out, "&lt;");
-            break;
-        case '>':
-            buf_append_str(out, "&gt;");
-            break;
-        case '&':
-            buf_append_str(out, "&amp;");
-            break;
-        default:
-            buf_append_char(out, *text);
+        case '<': buf_append_str(out, "&lt;"); break;
+        case '>': buf_append_str(out, "&gt;"); break;
+        case '&': buf_append_str(out, "&amp;"); break;
+        default: buf_append_char(out, *text);
         }
 }
 

@@ -181,9 +181,10 @@ enum lh_code request_check(struct request *rq, struct lh_err *err) {
 static enum lh_code body_over_limit(const struct request *rq, struct lh_err *err) {
     lh_fail(err, LH_TOO_LARGE, "the body is larger than the %llu bytes that this route takes",
             (unsigned long long)rq->body_limit);
-    return lh_err_hint(err, "%s", rq->match.route->body == BODY_JSON
-                                       ? "raise server.max_body_bytes, or split the request"
-                                       : "raise server.max_object_bytes or ingest.max_upload_bytes, or split the upload");
+    return lh_err_hint(err, "%s",
+                       rq->match.route->body == BODY_JSON
+                           ? "raise server.max_body_bytes, or split the request"
+                           : "raise server.max_object_bytes or ingest.max_upload_bytes, or split the upload");
 }
 
 static enum lh_code body_read_locked(struct request *rq, void *data, size_t cap, size_t *ret_len, struct lh_err *err) {

@@ -181,10 +181,8 @@ static struct MHD_Response *make_response(struct request *rq) {
             rq->file_fd = -1; /* closed with the response */
         return r;
     }
-    case RESPONSE_STREAM:
-        return make_stream(rq);
-    case RESPONSE_NONE:
-        break;
+    case RESPONSE_STREAM: return make_stream(rq);
+    case RESPONSE_NONE: break;
     }
     return NULL;
 }

@@ -14,8 +14,8 @@ struct ring {
 
 void ring_init(struct ring *r, size_t cap);
 void ring_deinit(struct ring *r);
-size_t ring_put(struct ring *r, const void *data, size_t len);  /* how many bytes fitted */
-size_t ring_take(struct ring *r, void *ret_data, size_t cap);   /* how many bytes there were */
+size_t ring_put(struct ring *r, const void *data, size_t len); /* how many bytes fitted */
+size_t ring_take(struct ring *r, void *ret_data, size_t cap);  /* how many bytes there were */
 
 static inline size_t ring_space(const struct ring *r) {
     return r->cap - r->len;

@@ -49,8 +49,8 @@ struct route {
     enum route_access access;
     enum route_body body;
     unsigned flags;
-    const char *tag;      /* the heading it stands under in the documents */
-    const char *summary;  /* one sentence, no full stop */
+    const char *tag;             /* the heading it stands under in the documents */
+    const char *summary;         /* one sentence, no full stop */
     const char *request_schema;  /* name in schemas.c, or NULL */
     const char *response_schema; /* name in schemas.c, a media type, or NULL for an empty answer */
     struct route_param params[ROUTE_PARAMS_MAX];

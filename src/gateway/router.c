@@ -27,10 +27,10 @@ bool http_method_parse(const char *text, enum http_method *ret_method) {
 
 /* One place in the tree of templates.  Siblings are few, so they are a list. */
 struct node {
-    char *literal;             /* this segment's text; NULL in a parameter's node */
-    struct node *first_child;  /* literals */
+    char *literal;            /* this segment's text; NULL in a parameter's node */
+    struct node *first_child; /* literals */
     struct node *next;
-    struct node *param;        /* {name} */
+    struct node *param;                          /* {name} */
     const struct route *rest[HTTP_METHOD_COUNT]; /* {*name} from here on */
     const struct route *routes[HTTP_METHOD_COUNT];
 };

@@ -3,6 +3,9 @@
 
 #include "base/attr.h"
 
+/* A row is read as a row. */
+/* clang-format off */
+
 #define OPS "Operations"
 #define STORAGE "Storage"
 #define CATALOG "Catalog"
@@ -14,10 +17,12 @@
 #define PAGE_TOKEN {"page_token", "string", "next_page_token of the page before", false}
 #define IF_MATCH {"If-Match", "string", "only where the object's ETag is one of these", true}
 #define IF_NONE_MATCH_GET {"If-None-Match", "string", "304 where the object's ETag is one of these", true}
-#define IF_NONE_MATCH_PUT {"If-None-Match", "string", "`*`: only where there is no object yet, atomically; else 412", true}
+#define IF_NONE_MATCH_PUT {"If-None-Match", "string", "`*`: only where there is no object yet, atomically; else 412", \
+                           true}
 #define RANGE {"Range", "string", "one range of bytes: bytes=0-99, bytes=100-, bytes=-50", true}
 #define IF_RANGE {"If-Range", "string", "the range only where this is the ETag, else the whole", true}
-#define BUCKET {"X-Lakehouse-Bucket", "string", "only datasets of this bucket; 404 with the valid names where there is none such", true}
+#define BUCKET {"X-Lakehouse-Bucket", "string", \
+                "only datasets of this bucket; 404 with the valid names where there is none such", true}
 #define IDEMPOTENCY {"Idempotency-Key", "string", "the same key again gives the same answer and writes nothing", true}
 #define PREFIX {"prefix", "string", "keys that start with this", false}
 
@@ -26,10 +31,10 @@ const struct route gateway_routes[] = {
      "Is the process alive", NULL, "Health", {{0}}},
     {HTTP_GET, "/ready", handle_ready, ACCESS_PUBLIC, BODY_NONE, ROUTE_PROBE, OPS,
      "Do all parts work; 503 names the one that does not", NULL, "Ready", {{0}}},
-    {HTTP_GET, "/metrics", handle_metrics, ACCESS_ANY, BODY_NONE, ROUTE_PROBE, OPS, "Metrics in Prometheus' text format",
-     NULL, "text/plain", {{0}}},
-    {HTTP_GET, "/openapi.json", handle_openapi, ACCESS_PUBLIC, BODY_NONE, 0, OPS, "This interface, described for programs",
-     NULL, "application/json", {{0}}},
+    {HTTP_GET, "/metrics", handle_metrics, ACCESS_ANY, BODY_NONE, ROUTE_PROBE, OPS,
+     "Metrics in Prometheus' text format", NULL, "text/plain", {{0}}},
+    {HTTP_GET, "/openapi.json", handle_openapi, ACCESS_PUBLIC, BODY_NONE, 0, OPS,
+     "This interface, described for programs", NULL, "application/json", {{0}}},
     {HTTP_GET, "/", handle_landing, ACCESS_PUBLIC, BODY_NONE, 0, OPS, "A page that lists the routes and the next steps",
      NULL, "text/html", {{0}}},
 
@@ -75,10 +80,24 @@ const struct route gateway_routes[] = {
      "List the datasets, by name, with their columns", NULL, "DatasetList", {LIST_LIMIT, PAGE_TOKEN, BUCKET}},
     {HTTP_GET, "/catalog/datasets/by-name/{name}", handle_dataset_get, ACCESS_ANY, BODY_NONE, 0, CATALOG,
      "All that is known of a dataset", NULL, "Dataset", {BUCKET}},
+    {HTTP_POST, "/catalog/datasets", handle_dataset_register, ACCESS_ADMIN, BODY_JSON, 0, CATALOG,
+     "Make a dataset of Parquet objects that stand in a bucket already; nothing is copied", "RegisterRequest",
+     "Registered", {{"X-Lakehouse-Bucket", "string", "the bucket of the objects", true}, IDEMPOTENCY}},
+    {HTTP_PATCH, "/catalog/datasets/by-name/{name}/metadata", handle_dataset_patch, ACCESS_ADMIN, BODY_JSON, 0, CATALOG,
+     "Change what people say about a dataset; a field that is absent stays, null clears it", "MetadataPatch", "Dataset",
+     {BUCKET, IDEMPOTENCY}},
     {HTTP_DELETE, "/catalog/datasets/by-name/{name}", handle_dataset_delete, ACCESS_ADMIN, BODY_NONE, 0, CATALOG,
      "Take a dataset out of the catalog; its files stay for time travel", NULL, "DatasetChange", {BUCKET, IDEMPOTENCY}},
     {HTTP_GET, "/catalog/datasets/{name}/versions", handle_dataset_versions, ACCESS_ANY, BODY_NONE, 0, CATALOG,
      "What changed in a dataset, newest first", NULL, "VersionList", {LIST_LIMIT, PAGE_TOKEN}},
+    {HTTP_POST, "/catalog/datasets/{name}/resync", handle_dataset_resync, ACCESS_ADMIN, BODY_JSON, 0, CATALOG,
+     "Set a dataset's row count, sizes and columns right from the footers of its files", NULL, "Resync",
+     {BUCKET, IDEMPOTENCY}},
+    {HTTP_POST, "/catalog/resync-missing", handle_resync_missing, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, CATALOG,
+     "Resync every dataset that has files but no rows or no columns in the catalog", NULL, "ResyncMissing", {{0}}},
+    {HTTP_POST, "/catalog/migrate-buckets", handle_migrate_buckets, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, CATALOG,
+     "Give every object reference the name of a bucket there is; a second run changes nothing", NULL, "MigrateBuckets",
+     {IDEMPOTENCY}},
     {HTTP_GET, "/catalog/lineage/{name}", handle_dataset_lineage, ACCESS_ANY, BODY_NONE, 0, CATALOG,
      "Where a dataset's rows came from", NULL, "Lineage", {BUCKET}},
 
@@ -93,8 +112,8 @@ const struct route gateway_routes[] = {
      "Show the plan of a statement without running it", "QueryRequest", "ExplainAnswer", {BUCKET}},
 
     {HTTP_POST, "/ingest/file", handle_ingest_file, ACCESS_ADMIN, BODY_UPLOAD, ROUTE_LONG, INGEST,
-     "Turn a file into a dataset: multipart with a part named file, or the bytes themselves with the fields in the query; "
-     "the same bytes again write nothing", "multipart/form-data", "IngestReport",
+     "Turn a file into a dataset: multipart with a part named file, or the bytes themselves with the fields in the "
+     "query; the same bytes again write nothing", "multipart/form-data", "IngestReport",
      {{"name", "string", "the dataset; else made from the file's name", false},
       {"mode", "string", "create (default), append or replace", false},
       {"file_name", "string", "the file's name, where the body is the bytes themselves", false},
@@ -114,4 +133,5 @@ const struct route gateway_routes[] = {
     {HTTP_DELETE, "/access/keys/{id}", handle_key_revoke, ACCESS_ADMIN, BODY_NONE, 0, ACCESS,
      "Revoke an API key; every server heeds it within a second", NULL, NULL, {{0}}},
 };
+/* clang-format on */
 const size_t gateway_route_count = LH_ARRAY_LEN(gateway_routes);

@@ -19,6 +19,9 @@ route_handler handle_key_list, handle_key_create, handle_key_revoke;
 /* handle_catalog.c */
 route_handler handle_dataset_list, handle_dataset_get, handle_dataset_delete;
 route_handler handle_dataset_versions, handle_dataset_lineage;
+/* handle_catalog_ops.c */
+route_handler handle_dataset_register, handle_dataset_patch, handle_dataset_resync;
+route_handler handle_resync_missing, handle_migrate_buckets;
 /* handle_query.c */
 route_handler handle_query_sql, handle_query_explain;
 /* handle_ingest.c */

@@ -54,6 +54,26 @@ const struct schema gateway_schemas[] = {
      "freshness_sla_s integer, primary_key string[], row_count integer, size_bytes integer, columns Column[], "
      "files DatasetFile[], lineage Source[], embedding_model string?, embedding_refresh_policy string?, "
      "embedding_schedule string?, embedding_refreshed_at time?"},
+    {"ColumnPatch", "description is text or null; flags maps a kind to confirmed, dismissed or detected",
+     "description string?, flags string{}?"},
+    {"MetadataPatch",
+     "The fields are described in src/lake/metadata_patch.h; columns maps a name to what is said of it",
+     "description string?, owner string?, sensitivity string?, tags string[]?, freshness_sla_s integer?, "
+     "primary_key string[]?, embedding_model string?, embedding_refresh_policy string?, embedding_schedule string?, "
+     "columns ColumnPatch{}?"},
+    {"RegisterRequest", "Objects that become a dataset; any field of MetadataPatch may stand beside them",
+     "name string, keys string[], bucket string?"},
+    {"Registered", "The new dataset",
+     "name string, id string, version integer, created boolean, replayed boolean, row_count integer, size_bytes integer, "
+     "file_count integer, columns QueryColumn[]"},
+    {"Resync", "What was set right",
+     "dataset string, version integer, changed boolean, row_count_before integer, row_count integer, "
+     "column_count integer"},
+    {"ResyncFailure", "A dataset that could not be", "dataset string, code string, error string"},
+    {"ResyncMissing", "All that were", "checked integer, resynced Resync[], failed ResyncFailure[]"},
+    {"MigrateBuckets", "What was changed, and what names no bucket even so",
+     "datasets integer, files integer, changed_datasets integer, changed_files integer, unresolved_files integer, "
+     "unresolved_buckets string[], version integer"},
     {"DatasetChange", "The commit that was made", "dataset string, version integer, replayed boolean"},
     {"Version", "One commit that touched the dataset",
      "version integer, at time, operation string, actor string, row_count integer, size_bytes integer, "

@@ -23,10 +23,10 @@ struct url_param {
 };
 
 struct url {
-    const char *path;                         /* decoded, for messages and logs */
-    const char *segments[URL_SEGMENTS_MAX];   /* decoded */
-    size_t segment_count;                     /* 0 for "/" */
-    struct url_param params[URL_PARAMS_MAX];  /* decoded; '+' in a value is a space */
+    const char *path;                        /* decoded, for messages and logs */
+    const char *segments[URL_SEGMENTS_MAX];  /* decoded */
+    size_t segment_count;                    /* 0 for "/" */
+    struct url_param params[URL_PARAMS_MAX]; /* decoded; '+' in a value is a space */
     size_t param_count;
 };
 

@@ -293,8 +293,8 @@ static enum lh_code refuse(struct keys *k, const char *peer, int64_t now_ns, str
                             "create --role ROLE`");
 }
 
-enum lh_code keys_authenticate(struct keys *k, const char *presented, const char *peer,
-                               struct principal *ret_principal, struct lh_err *err) {
+enum lh_code keys_authenticate(struct keys *k, const char *presented, const char *peer, struct principal *ret_principal,
+                               struct lh_err *err) {
     int64_t now_ns = os_monotonic_ns(k->os);
     if (throttle_exceeded(k->failures, peer, now_ns)) {
         lh_fail(err, LH_RATE, "too many wrong keys came from %s", peer);

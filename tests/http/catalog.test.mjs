@@ -208,3 +208,46 @@ test('a reader that stops holds back its query, not the memory of the server', a
     outgoing.end(JSON.stringify({ sql: "SELECT repeat('x', 1000) FROM range(10000000)" }));
   });
 });
+
+test('objects that are there already become a dataset; what people say about it stays', async () => {
+  const parquet = await fetch(`${server.url}/query/sql`, {
+    method: 'POST',
+    headers: { ...json, accept: 'application/vnd.apache.parquet' },
+    body: JSON.stringify({ sql: "SELECT i AS id, 'x' || i AS mail FROM range(10) t(i)" }),
+  });
+  const stored = await fetch(`${server.url}/storage/objects/mine/a.parquet`, { method: 'PUT', body: await parquet.arrayBuffer() });
+  assert.equal(stored.status, 201);
+  const send = async (method, route, body) => {
+    const reply = await fetch(server.url + route, { method, headers: json, body: body && JSON.stringify(body) });
+    return { status: reply.status, ...(await reply.json()) };
+  };
+  const made = await send('POST', '/catalog/datasets', { name: 'mine', keys: ['mine/a.parquet'], owner: 'me' });
+  assert.equal(made.status, 201, made.detail);
+  assert.equal(made.row_count, 10);
+  assert.equal((await query(server, 'SELECT sum(id) FROM mine')).rows[0][0].toString(), '45');
+  assert.equal((await send('POST', '/catalog/datasets', { name: 'mine', keys: ['mine/a.parquet'] })).status, 409);
+  assert.equal((await send('POST', '/catalog/datasets', { name: 'm2', keys: ['mine/none.parquet'] })).status, 404);
+
+  const patched = await send('PATCH', '/catalog/datasets/by-name/mine/metadata', {
+    description: 'ten rows', tags: ['a', 'b'], sensitivity: 'internal',
+    columns: { mail: { description: 'not really', flags: { email: 'dismissed' } } },
+  });
+  assert.equal(patched.status, 200, patched.detail);
+  assert.equal(patched.owner, 'me');
+  assert.equal(patched.columns[1].flags[0].dismissed, true);
+  const odd = await send('PATCH', '/catalog/datasets/by-name/mine/metadata', { sensitivity: 'secretish' });
+  assert.equal(odd.status, 400);
+  assert.match(odd.detail, /sensitivity/);
+  const typo = await send('PATCH', '/catalog/datasets/by-name/mine/metadata', { descripton: 'x' });
+  assert.match(typo.detail + typo.hint, /description/);
+
+  const resynced = await send('POST', '/catalog/datasets/mine/resync');
+  assert.equal(resynced.status, 200, resynced.detail);
+  assert.equal(resynced.changed, false);
+  const missing = await send('POST', '/catalog/resync-missing');
+  assert.deepEqual([missing.status, missing.failed], [200, []]);
+  const migrated = await send('POST', '/catalog/migrate-buckets');
+  assert.equal(migrated.status, 200);
+  assert.equal(migrated.changed_files, 0);
+  assert.equal((await get('/catalog/datasets/by-name/mine')).description, 'ten rows');
+});

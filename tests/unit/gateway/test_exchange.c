@@ -103,7 +103,12 @@ static enum lh_code parameters(struct request *rq, struct lh_err *err) {
     return response_bytes(rq, 200, "text/plain", text, (size_t)len, err);
 }
 
-#define TEST_ROUTE(m, p, h, b, f) {HTTP_##m, p, h, ACCESS_PUBLIC, b, f, "test", "test", NULL, NULL, {{0}}}
+#define TEST_ROUTE(m, p, h, b, f)                                          \
+    {                                                                      \
+        HTTP_##m, p, h, ACCESS_PUBLIC, b, f, "test", "test", NULL, NULL, { \
+            { 0 }                                                          \
+        }                                                                  \
+    }
 static const struct route routes[] = {
     TEST_ROUTE(GET, "/inline", inline_ok, BODY_NONE, ROUTE_INLINE),
     TEST_ROUTE(POST, "/echo", echo, BODY_UPLOAD, 0),
@@ -167,15 +172,17 @@ static const struct simple_case simple_cases[] = {
     {"refused before 100", "POST /refuse HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n" LAST, 409, NULL},
     {"refused without reading the body", "POST /refuse HTTP/1.1\r\nContent-Length: 5\r\n" LAST "hello", 409, NULL},
     {"body where none belongs", "GET /inline HTTP/1.1\r\nContent-Length: 5\r\n" LAST "hello", 400, "takes no body"},
-    {"declared too large", "POST /small HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n" LAST, 413, "max_body_bytes"},
+    {"declared too large", "POST /small HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n" LAST, 413,
+     "max_body_bytes"},
     {"bad number", "GET /stream?bytes=-1 HTTP/1.1\r\n" LAST, 400, "whole number"},
     {"rebound name", "GET /inline HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 403, "loopback name"},
     {"foreign page", "POST /count HTTP/1.1\r\nOrigin: http://evil.example\r\nContent-Length: 0\r\n" LAST, 403,
      "may not change anything"},
     {"own page", "POST /count HTTP/1.1\r\nOrigin: http://localhost\r\nContent-Length: 0\r\n" LAST, 200, NULL},
     {"two lengths", "POST /count HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n" LAST "a", 400, "2 times"},
-    {"length and chunks", "POST /count HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n" LAST
-                          "0\r\n\r\n", 400, "must not stand together"},
+    {"length and chunks",
+     "POST /count HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n" LAST "0\r\n\r\n", 400,
+     "must not stand together"},
     {"odd encoding", "POST /count HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n" LAST, 400, "chunked"},
     {"chunks on 1.0", "POST /count HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" LAST "0\r\n\r\n", 400, "HTTP/1.1"},
     {"two hosts", "GET /inline HTTP/1.1\r\nHost: a\r\n" LAST, 400, "Host is given 2 times"},

@@ -48,9 +48,9 @@ static void test_entity_tags(void **state) {
         const char *list;
         bool strong, matches;
     } cases[] = {
-        {"*", true, true},          {"\"abc\"", true, true},        {"\"x\", \"abc\"", true, true},
-        {"W/\"abc\"", true, false}, {"W/\"abc\"", false, true},     {"\"ab\"", false, false},
-        {"abc", false, false},      {"\"abc", false, false},        {"", false, false},
+        {"*", true, true},          {"\"abc\"", true, true},         {"\"x\", \"abc\"", true, true},
+        {"W/\"abc\"", true, false}, {"W/\"abc\"", false, true},      {"\"ab\"", false, false},
+        {"abc", false, false},      {"\"abc", false, false},         {"", false, false},
         {"\"x\"", false, false},    {"\"abcd\",\"b\"", true, false}, {"* , \"abc\"", true, false},
     };
     for (size_t i = 0; i < LH_ARRAY_LEN(cases); i++)

@@ -150,7 +150,8 @@ static void test_a_damaged_key_stops_them_all(void **state) {
     struct principal p;
     struct lh_err err = LH_ERR_INIT;
     make(f->keys, ROLE_ADMIN, key, &info);
-    assert_int_equal(object_put(f->store, "_access/keys/zzzzzzzzzzzz.json", "{", 1, OBJECT_PUT_REPLACE, NULL, &err), LH_OK);
+    assert_int_equal(object_put(f->store, "_access/keys/zzzzzzzzzzzz.json", "{", 1, OBJECT_PUT_REPLACE, NULL, &err),
+                     LH_OK);
     assert_int_equal(keys_authenticate(f->keys, key, "1.1.1.1", &p, &err), LH_CORRUPT);
     assert_non_null(strstr(err.message, "_access/keys/zzzzzzzzzzzz.json"));
 }
