@@ -77,7 +77,7 @@ static bool single_quoted(const char *sample, size_t len, const struct csv_diale
 
 static enum lh_code choose_dialect(const char *sample, size_t len, const struct csv_sniff_options *options,
                                    struct trial *ret_trial, struct lh_err *err) {
-    static const char candidates[] = {',', ';', '\t', '|', '^', '~'};
+    static const char candidates[] = {'\t', ';', '|', ',', '^', '~'}; /* of equals the first; commas occur in prose */
     int quote = options->quote == CSV_LOOK ? '"' : options->quote;
     struct trial best = {.score = -1};
     struct lh_err too_wide = LH_ERR_INIT;

@@ -141,6 +141,43 @@ static void test_create(void **state) {
     assert_string_equal(m->columns[1].flags[0].kind, "email");
 }
 
+/* The patterns as RE2 in the worker, on values as people write them.  No column's name says anything. */
+static void test_pii_by_values(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *values[6], *kind; /* NULL: no flag */
+    } columns[] = {
+        {{"ann@example.com", "b.o'b@x.co", "C_D+tag@mail.example.org", "x@y.de", "e-f@g-h.io"}, "email"},
+        {{"(555) 123-4567", "555-123-4567", "+1 555 123 4567", "+49 (0)30 901820", "555.123.4567 x12"}, "phone"},
+        {{"900-12-3456", "123-45-6789", "901-11-1111", "902-22-2222", "903-33-3333"}, "ssn"},
+        {{"12 Main Street", "4711 Oak Ave, Apt 3", "1 Sunset Blvd", "77B Mill Road", "Hauptstra\xC3\x9F" "e 5"}, "address"},
+        {{"J45.909", "E11.9", "M54.5", "F32.1", "S72.001A"}, "medical"},
+        {{"2024-1001", "2024-1002", "2024-1003", "2024-1004", "2024-1005"}, NULL},      /* order numbers */
+        {{"A5551234567", "A5551234568", "A5551234569", "A1", "A2"}, NULL},               /* part numbers */
+        {{"192.168.0.1", "10.0.0.12", "172.16.254.1", "8.8.8.8", "1.1.1.1"}, NULL},      /* IP addresses */
+        {{"2024-03-01 09:12", "2024-03-01 09:15", "x", "y", "z"}, NULL},
+        {{"9780306406157", "9783161484100", "x9", "x8", "x7"}, NULL},                    /* ISBN */
+        {{"12 months", "3 weeks, 2 days", "5 ways to win", "2 drives", "1 court case"}, NULL},
+        {{"see ann@example.com", "none", "call back", "left voicemail", "sent mail"}, NULL},
+        {{"v1.2.3", "v1.10.0", "v2.0.0", "B12", "C3PO"}, NULL},
+    };
+    LH_AUTO(buf) struct buf csv = BUF_INIT;
+    for (size_t c = 0; c < LH_ARRAY_LEN(columns); c++)
+        buf_printf(&csv, "%sf%c", c ? "," : "", (char)('a' + c));
+    for (size_t r = 0; r < 5; r++)
+        for (size_t c = 0; c < LH_ARRAY_LEN(columns); c++)
+            buf_printf(&csv, "%s\"%s\"", c ? "," : "\n", columns[c].values[r]);
+    struct ingest_report r;
+    send_ok(f, "p.csv", buf_cstr(&csv), NULL, INGEST_CREATE, &r);
+    assert_int_equal(r.column_count, LH_ARRAY_LEN(columns));
+    for (size_t c = 0; c < LH_ARRAY_LEN(columns); c++) {
+        const char *kind = r.columns[c].flag_count ? r.columns[c].flags[0].kind : NULL;
+        if ((kind == NULL) != (columns[c].kind == NULL) || (kind && strcmp(kind, columns[c].kind) != 0))
+            fail_msg("%s ...: %s (%s)", columns[c].values[0], kind ? kind : "no flag",
+                     kind ? r.columns[c].flags[0].reason : "");
+    }
+}
+
 static void test_same_bytes(void **state) {
     struct fixture *f = *state;
     const char *text = "a,b\n1,2\n";
@@ -262,6 +299,7 @@ int main(int argc, char **argv) {
         return engine_host_main(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_create, open_lake, close_lake),
+        cmocka_unit_test_setup_teardown(test_pii_by_values, open_lake, close_lake),
         cmocka_unit_test_setup_teardown(test_same_bytes, open_lake, close_lake),
         cmocka_unit_test_setup_teardown(test_append_and_replace, open_lake, close_lake),
         cmocka_unit_test_setup_teardown(test_refusals_leave_nothing, open_lake, close_lake),

@@ -1,0 +1,51 @@
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "ingest/ingest_internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_from_file_name(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"candidates.csv", "candidates"},
+        {"Call Log (2024-03).CSV.gz", "call_log_2024_03"},
+        {"C:\\exports\\Kunden.csv", "kunden"},
+        {"../../etc/passwd", "passwd"},
+        {"time.sheets.v2.parquet", "time_sheets_v2"},
+        {"---.csv", "data"},
+        {".csv", "csv"},
+        {"\xC3\x9C" "bersicht.txt", "bersicht"},
+        {"", "data"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        LH_AUTO(buf) struct buf name = BUF_INIT;
+        ingest_dataset_name(rows[i][0], &name);
+        assert_string_equal(buf_cstr(&name), rows[i][1]);
+    }
+}
+
+static void test_key_prefix(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"calls", "datasets/calls/"},
+        {"a.b-c_D", "datasets/a.b-c_D/"},
+        {"..", "datasets/%2E./"},
+        {"a/b c", "datasets/a%2Fb%20c/"},
+        {"\xC3\xA9", "datasets/%C3%A9/"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        LH_AUTO(buf) struct buf prefix = BUF_INIT;
+        ingest_key_prefix(rows[i][0], &prefix);
+        assert_string_equal(buf_cstr(&prefix), rows[i][1]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_from_file_name), cmocka_unit_test(test_key_prefix)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
