@@ -159,9 +159,14 @@ static ssize_t read_stream(void *self, uint64_t position, char *data, size_t cap
     return result;
 }
 
-static struct MHD_Response *make_stream(struct request *rq) {
-    bool complete = rq->stream_ended && !rq->stream_failed && rq->stream_length < 0;
-    if (complete && !rq->head_only && rq->out.start == 0) {
+/* Locked.  Is all of the stream there, so that it can be sent like bytes? */
+static bool stream_is_whole(const struct request *rq) {
+    return rq->kind == RESPONSE_STREAM && rq->stream_ended && !rq->stream_failed && rq->stream_length < 0 &&
+           !rq->head_only && rq->out.start == 0;
+}
+
+static struct MHD_Response *make_stream(struct request *rq, bool whole) {
+    if (whole) {
         rq->sent = rq->out.len;
         return MHD_create_response_from_buffer(rq->out.len, rq->out.data, MHD_RESPMEM_PERSISTENT);
     }
@@ -169,7 +174,7 @@ static struct MHD_Response *make_stream(struct request *rq) {
     return MHD_create_response_from_callback(length, 64 * 1024, read_stream, rq, NULL);
 }
 
-static struct MHD_Response *make_response(struct request *rq) {
+static struct MHD_Response *make_response(struct request *rq, bool whole) {
     switch (rq->kind) {
     case RESPONSE_BYTES:
         rq->sent = rq->head_only ? 0 : rq->data_len;
@@ -181,14 +186,14 @@ static struct MHD_Response *make_response(struct request *rq) {
             rq->file_fd = -1; /* closed with the response */
         return r;
     }
-    case RESPONSE_STREAM: return make_stream(rq);
+    case RESPONSE_STREAM: return make_stream(rq, whole);
     case RESPONSE_NONE: break;
     }
     return NULL;
 }
 
-enum MHD_Result response_hand_over(struct request *rq) {
-    struct MHD_Response *r = make_response(rq);
+static enum MHD_Result queue(struct request *rq, bool whole) {
+    struct MHD_Response *r = make_response(rq, whole);
     if (!r)
         return MHD_NO;
     for (const struct response_header *h = rq->headers; h; h = h->next)
@@ -197,8 +202,18 @@ enum MHD_Result response_hand_over(struct request *rq) {
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
     if (rq->close || rq->gateway->stopping)
         MHD_add_response_header(r, "Connection", "close");
-    rq->answered = true;
     enum MHD_Result result = MHD_queue_response(rq->mhd, (unsigned)rq->status, r);
     MHD_destroy_response(r);
+    return result;
+}
+
+/* The library holds a lock of the response while it calls read_stream, which takes ours; so ours is let go while the
+ * library works on the response. */
+enum MHD_Result response_hand_over(struct request *rq) {
+    bool whole = stream_is_whole(rq);
+    rq->answered = true;
+    pthread_mutex_unlock(&rq->lock);
+    enum MHD_Result result = queue(rq, whole);
+    pthread_mutex_lock(&rq->lock);
     return result;
 }
