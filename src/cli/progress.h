@@ -17,6 +17,8 @@ struct progress {
 void progress_start(struct progress *p, const struct cli *cli, const char *label);
 /* `done` of `total` bytes; total 0: not known. */
 void progress_bytes(struct progress *p, uint64_t done, uint64_t total);
+/* `done` of `total` things. */
+void progress_count(struct progress *p, uint64_t done, uint64_t total, const char *things);
 /* Wipe the line, so that other output may follow. */
 void progress_end(struct progress *p);
 
