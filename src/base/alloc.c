@@ -89,6 +89,22 @@ void *lh_try_realloc(void *ptr, size_t size) {
     return realloc(ptr, size ? size : 1);
 }
 
+static void *allocate_aligned(size_t alignment, size_t size) {
+    size_t whole = (size + alignment - 1) / alignment * alignment; /* what aligned_alloc asks for */
+    return size <= ABSURD_SIZE ? aligned_alloc(alignment, whole ? whole : alignment) : NULL;
+}
+
+void *lh_malloc_aligned(size_t alignment, size_t size) {
+    void *ptr = allocate_aligned(alignment, size);
+    if (!ptr)
+        die_without_memory(size);
+    return ptr;
+}
+
+void *lh_try_malloc_aligned(size_t alignment, size_t size) {
+    return fault_due() ? NULL : allocate_aligned(alignment, size);
+}
+
 void lh_free(void *ptr) {
     free(ptr);
 }

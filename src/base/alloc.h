@@ -24,6 +24,10 @@ void *lh_try_malloc(size_t size) __attribute__((malloc));
 /* As realloc: on failure NULL, and `ptr` is still the caller's. */
 void *lh_try_realloc(void *ptr, size_t size);
 
+/* Aligned to `alignment` (a power of two, at least 16); for the arrays that vector instructions read. */
+void *lh_malloc_aligned(size_t alignment, size_t size) __attribute__((malloc, returns_nonnull));
+void *lh_try_malloc_aligned(size_t alignment, size_t size) __attribute__((malloc));
+
 #ifdef LH_FAULTS
 /* Tests: the `n`th lh_try_ call of this thread from now on fails, once; 0 disarms. */
 void lh_alloc_fail_nth(long n);

@@ -10,7 +10,7 @@
  *  1. Integer and bit kernels give the same number at every level, on every input in range.  Float kernels differ from
  *     level to level only by the order of summation.
  *  2. Any length, any alignment; nothing is read outside [p, p + length).  Length 0 gives 0.
- *  3. Denormals are honoured (no flush to zero); NaN and infinity are the caller's to refuse (vec_check_finite).
+ *  3. Denormals are honoured (the BF16 instruction of dot_bf16_pair alone takes them as zero); NaN and infinity are the caller's to refuse (vec_check_finite).
  *  4. A table is constant; calling is thread-safe.
  *
  * Rejected: AVX512-FP16 arithmetic (sums of products lose rank in 11 bits; f16 is widened to f32 instead, which costs
@@ -57,7 +57,7 @@ struct vec_kernels {
     float (*l2_f16)(const float *q, const uint16_t *row, size_t d);
     float (*dot_bf16)(const float *q, const uint16_t *row, size_t d);
     float (*l2_bf16)(const float *q, const uint16_t *row, size_t d);
-    float (*dot_bf16_pair)(const uint16_t *a, const uint16_t *b, size_t d); /* both sides bf16: one instruction has it */
+    float (*dot_bf16_pair)(const uint16_t *a, const uint16_t *b, size_t d); /* both sides bf16: one instruction */
 
     /* Bytes.  Exact for d <= VEC_MAX_DIM: the largest sums are 2^30, 2^32 - 2^25 and 2^31 - 2^23. */
     int32_t (*dot_i8)(const int8_t *a, const int8_t *b, size_t d);
@@ -86,8 +86,14 @@ struct vec_kernels {
     uint32_t (*fastscan_b1)(const struct vec_block_query *q, const uint8_t *codes, const float *factors,
                             float threshold, float ret_est[VEC_BLOCK_ROWS], float ret_low[VEC_BLOCK_ROWS]);
 
+    /* <code, y> of a 1-bit row that stands for +-1/2 a dimension; d is a multiple of 64. */
+    float (*dot_b1f32)(const uint8_t *row, const float *y, size_t d);
+
     /* In place, unnormalised Walsh-Hadamard transform of n (a power of two) floats. */
     void (*fht)(float *x, size_t n);
+    void (*multiply)(float *x, const float *by, size_t d); /* x[i] *= by[i] */
+    void (*walk)(float *x, size_t half);                   /* x[i], x[half + i] become their sum and difference */
+    void (*f32_from_u8)(const uint8_t *x, size_t d, float offset, float *ret); /* ret[i] = x[i] + offset */
     /* ret[i] = the integer nearest x[i] * scale + offset, cut to [0, max].  Half-way cases go to even. */
     void (*quantize_u8)(const float *x, size_t d, float scale, float offset, uint8_t max, uint8_t *ret);
     /* Bit i of ret is x[i] >= 0; d is a multiple of 64. */

@@ -180,6 +180,33 @@ static void fht(float *x, size_t n) {
             }
 }
 
+static float dot_b1f32(const uint8_t *row, const float *y, size_t d) {
+    float lanes[LANES] = {0};
+    for (size_t i = 0; i < d; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lanes[j] += (row[i / 8] >> j) & 1 ? y[i + j] : -y[i + j];
+    return sum_lanes(lanes) / 2;
+}
+
+static void multiply(float *x, const float *by, size_t d) {
+    for (size_t i = 0; i < d; i++)
+        x[i] *= by[i];
+}
+
+static void walk(float *x, size_t half) {
+    for (size_t i = 0; i < half; i++) {
+        float a = x[i];
+        float b = x[half + i];
+        x[i] = a + b;
+        x[half + i] = a - b;
+    }
+}
+
+static void f32_from_u8(const uint8_t *x, size_t d, float offset, float *ret) {
+    for (size_t i = 0; i < d; i++)
+        ret[i] = (float)x[i] + offset;
+}
+
 static void quantize_u8(const float *x, size_t d, float scale, float offset, uint8_t max, uint8_t *ret) {
     for (size_t i = 0; i < d; i++) {
         float value = fmaf(x[i], scale, offset);
@@ -248,6 +275,10 @@ const struct vec_kernels vec_kernels_portable = {
     .hamming = vec_portable_hamming,
     .fastscan_b1 = fastscan_b1,
     .fht = fht,
+    .dot_b1f32 = dot_b1f32,
+    .multiply = multiply,
+    .walk = walk,
+    .f32_from_u8 = f32_from_u8,
     .quantize_u8 = quantize_u8,
     .signs = signs,
     .f16_from_f32 = vec_portable_f16_from_f32,

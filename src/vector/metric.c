@@ -9,7 +9,8 @@ enum lh_code vec_check_shape(const struct vec_rows *rows, struct lh_err *err) {
     if (rows->d < 1 || rows->d > VEC_MAX_DIM)
         return lh_fail(err, LH_INVALID, "a vector has %u dimensions; 1 to %u are possible", rows->d, VEC_MAX_DIM);
     if (rows->n >= VEC_NO_ID)
-        return lh_fail(err, LH_INVALID, "%zu vectors are more than the %u that one index holds", rows->n, VEC_NO_ID - 1);
+        return lh_fail(err, LH_INVALID, "%zu vectors are more than the %u that one index holds", rows->n,
+                       VEC_NO_ID - 1);
     return LH_OK;
 }
 

@@ -61,14 +61,17 @@ void vec_rabitq_free(struct vec_rabitq *rq);
 
 uint32_t vec_rabitq_padded(const struct vec_rabitq *rq); /* D */
 size_t vec_rabitq_code_bytes(const struct vec_rabitq *rq);
-size_t vec_rabitq_block_bytes(const struct vec_rabitq *rq); /* of 32 one-bit rows with their factors; a multiple of 64 */
+size_t vec_rabitq_block_bytes(
+    const struct vec_rabitq *rq); /* of 32 one-bit rows with their factors; a multiple of 64 */
 
 /* ret[D] = P x for x[d]; for VEC_COSINE of x / |x|.  `ret` may not be `x`. */
 void vec_rabitq_rotate(const struct vec_rabitq *rq, const float *x, float *ret);
 
+#define VEC_RABITQ_SCRATCH 3 /* times D floats of scratch for vec_rabitq_encode */
+
 /* Encode one rotated row against a rotated centroid (NULL: the origin).  A row that equals its centroid gets rescale and
  * error 0: its estimate is exact. */
-void vec_rabitq_encode(const struct vec_rabitq *rq, const float *rotated, const float *rotated_centroid,
+void vec_rabitq_encode(const struct vec_rabitq *rq, const float *rotated, const float *rotated_centroid, float *scratch,
                        uint8_t *ret_code, struct vec_rabitq_factors *ret_factors);
 
 /* Encode rows [0, rows->n) in the input's order against one centroid, on `threads` threads (0: one a processor).
@@ -93,8 +96,8 @@ void vec_rabitq_query_centre(const struct vec_rabitq_query *q, const float *rota
                              struct vec_rabitq_centre *ret_centre);
 
 /* Estimated distances.  `_ids` takes any rows of an array of codes (a graph's neighbours) and hides their cache misses. */
-float vec_rabitq_estimate(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre,
-                          const uint8_t *code, const struct vec_rabitq_factors *factors);
+float vec_rabitq_estimate(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre, const uint8_t *code,
+                          const struct vec_rabitq_factors *factors);
 void vec_rabitq_estimate_ids(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre,
                              const uint8_t *codes, const struct vec_rabitq_factors *factors, const uint32_t *ids,
                              size_t n, float *ret_dist);

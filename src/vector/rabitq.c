@@ -1,0 +1,402 @@
+#include "vector/rabitq.h"
+
+#include "base/alloc.h"
+#include "vector/parallel.h"
+#include "vector/rotation.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define FACTOR_FLOATS (3 * VEC_BLOCK_ROWS)
+
+/* The step, in standard deviations, of the best uniform quantizer of a Gaussian (J. Max, 1960). */
+static const float best_step[] = {[4] = 0.3352f, [8] = 0.0308f};
+
+struct vec_rabitq {
+    struct vec_rabitq_config config;
+    struct vec_rotation *rotation;
+    const struct vec_kernels *kernels;
+    uint32_t padded;
+    size_t code_bytes;
+    float mid; /* (2^B - 1) / 2 */
+};
+
+struct vec_rabitq_query {
+    const struct vec_rabitq *rq;
+    float *rotated;
+    int8_t *bytes; /* rotated / step, to the nearest */
+    float step, sum;
+    float square;
+    uint8_t *lut; /* one-bit codes only */
+    float *lut_sums;
+    float lut_step, lut_bias;
+};
+
+enum lh_code vec_rabitq_new(const struct vec_rabitq_config *config, struct vec_rabitq **ret_rq, struct lh_err *err) {
+    if (config->d < 1 || config->d > VEC_MAX_DIM)
+        return lh_fail(err, LH_INVALID, "a vector has %u dimensions; 1 to %u are possible", config->d, VEC_MAX_DIM);
+    if (config->bits != 1 && config->bits != 4 && config->bits != 8)
+        return lh_fail(err, LH_INVALID, "codes of %u bits a dimension; 1, 4 and 8 are possible", config->bits);
+    if (!vec_metric_name(config->metric))
+        return lh_fail(err, LH_INVALID, "metric number %d is none", (int)config->metric);
+    struct vec_rabitq *rq = lh_malloc(sizeof *rq);
+    *rq = (struct vec_rabitq){.config = *config, .kernels = vec_kernels()};
+    rq->rotation = vec_rotation_new(config->d, config->seed);
+    rq->padded = vec_rotation_padded(rq->rotation);
+    rq->code_bytes = (size_t)rq->padded * config->bits / 8;
+    rq->mid = (float)((1u << config->bits) - 1) / 2;
+    *ret_rq = rq;
+    return LH_OK;
+}
+
+void vec_rabitq_free(struct vec_rabitq *rq) {
+    if (!rq)
+        return;
+    vec_rotation_free(rq->rotation);
+    lh_free(rq);
+}
+
+uint32_t vec_rabitq_padded(const struct vec_rabitq *rq) {
+    return rq->padded;
+}
+
+size_t vec_rabitq_code_bytes(const struct vec_rabitq *rq) {
+    return rq->code_bytes;
+}
+
+size_t vec_rabitq_block_bytes(const struct vec_rabitq *rq) {
+    return (size_t)VEC_BLOCK_ROWS * rq->padded / 8 + FACTOR_FLOATS * sizeof(float);
+}
+
+void vec_rabitq_rotate(const struct vec_rabitq *rq, const float *x, float *ret) {
+    float scale = 1;
+    if (rq->config.metric == VEC_COSINE) {
+        float square = rq->kernels->dot_f32(x, x, rq->config.d);
+        scale = square > 0 ? 1 / sqrtf(square) : 0;
+    }
+    vec_rotation_apply(rq->rotation, x, scale, ret);
+}
+
+/* ---- encoding ---- */
+
+/* Bytes of two dimensions each; kernels.h tells which two. */
+static void pack_nibbles(const uint8_t *values, size_t d, uint8_t *ret) {
+    for (size_t i = 0; i < d;) {
+        size_t half = d - i >= 128 ? 64 : 32;
+        for (size_t j = 0; j < half; j += 8) {
+            uint64_t low, high;
+            memcpy(&low, values + i + j, 8);
+            memcpy(&high, values + i + half + j, 8);
+            low |= high << 4; /* no nibble reaches into its neighbour */
+            memcpy(ret + j, &low, 8);
+        }
+        ret += half;
+        i += 2 * half;
+    }
+}
+
+/* What the factors need of the code x: its square, and its products with the residual and the centroid. */
+struct products {
+    float xx, xr, xc;
+};
+
+static struct products encode_bits(const struct vec_rabitq *rq, const float *residual, const float *centroid,
+                                   uint8_t *ret_code) {
+    const struct vec_kernels *k = rq->kernels;
+    k->signs(residual, rq->padded, ret_code);
+    return (struct products){
+        .xx = (float)rq->padded / 4,
+        .xr = k->dot_b1f32(ret_code, residual, rq->padded),
+        .xc = centroid ? k->dot_b1f32(ret_code, centroid, rq->padded) : 0,
+    };
+}
+
+static struct products encode_levels(const struct vec_rabitq *rq, const float *residual, float length,
+                                     const float *centroid, float *scratch, uint8_t *ret_code) {
+    const struct vec_kernels *k = rq->kernels;
+    size_t d = rq->padded;
+    float *x = scratch;
+    uint8_t *values = (uint8_t *)(scratch + d);
+    float deviation = length / sqrtf((float)d);
+    float scale = deviation > 0 ? 1 / (deviation * best_step[rq->config.bits]) : 0;
+    if (!isfinite(scale)) /* a length among the denormals: all levels are the middle one's */
+        scale = 0;
+    k->quantize_u8(residual, d, scale, rq->mid, (uint8_t)(2 * rq->mid), values);
+    k->f32_from_u8(values, d, -rq->mid, x);
+    if (rq->config.bits == 4)
+        pack_nibbles(values, d, ret_code);
+    else
+        memcpy(ret_code, values, d);
+    return (struct products){
+        .xx = k->dot_f32(x, x, d),
+        .xr = k->dot_f32(x, residual, d),
+        .xc = centroid ? k->dot_f32(x, centroid, d) : 0,
+    };
+}
+
+void vec_rabitq_encode(const struct vec_rabitq *rq, const float *rotated, const float *rotated_centroid, float *scratch,
+                       uint8_t *ret_code, struct vec_rabitq_factors *ret_factors) {
+    const struct vec_kernels *k = rq->kernels;
+    size_t d = rq->padded;
+    const float *residual = rotated;
+    if (rotated_centroid) {
+        for (size_t i = 0; i < d; i++)
+            scratch[i] = rotated[i] - rotated_centroid[i];
+        residual = scratch;
+    }
+    float rr = k->dot_f32(residual, residual, d);
+    float rc = rotated_centroid ? k->dot_f32(residual, rotated_centroid, d) : 0;
+    struct products p = rq->config.bits == 1
+                            ? encode_bits(rq, residual, rotated_centroid, ret_code)
+                            : encode_levels(rq, residual, sqrtf(rr), rotated_centroid, scratch + d, ret_code);
+    float f = p.xr > 0 ? rr / p.xr : 0;
+    float cosine = p.xr > 0 ? p.xr / sqrtf(p.xx * rr) : 1;
+    float off = 1 / (cosine * cosine) - 1;
+    float error = off > 0 ? sqrtf(rr * off / (float)(d - 1)) : 0;
+    if (!isfinite(f) || !isfinite(error)) { /* so short that its square is lost: it is its centroid */
+        f = 0;
+        error = 0;
+    }
+    bool l2 = rq->config.metric == VEC_L2;
+    *ret_factors = (struct vec_rabitq_factors){
+        .add = l2 ? rr + 2 * f * p.xc : f * p.xc - rc,
+        .rescale = l2 ? -2 * f : -f,
+        .error = l2 ? 2 * error : error,
+    };
+}
+
+struct encode_job {
+    const struct vec_rabitq *rq;
+    const struct vec_rows *rows;
+    const float *centroid;
+    uint8_t *codes;
+    struct vec_rabitq_factors *factors;
+};
+
+static void encode_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
+    (void)worker;
+    struct encode_job *job = ctx;
+    size_t d = job->rq->padded;
+    float *rotated = lh_malloc_aligned(64, (1 + VEC_RABITQ_SCRATCH) * d * sizeof *rotated);
+    for (size_t i = begin; i < end; i++) {
+        vec_rabitq_rotate(job->rq, vec_row(job->rows, i), rotated);
+        vec_rabitq_encode(job->rq, rotated, job->centroid, rotated + d, job->codes + i * job->rq->code_bytes,
+                          &job->factors[i]);
+    }
+    lh_free(rotated);
+}
+
+enum lh_code vec_rabitq_encode_rows(const struct vec_rabitq *rq, const struct vec_rows *rows,
+                                    const float *rotated_centroid, unsigned threads, uint8_t *ret_codes,
+                                    struct vec_rabitq_factors *ret_factors, struct lh_err *err) {
+    LH_TRY(vec_check_shape(rows, err));
+    if (rows->d != rq->config.d)
+        return lh_fail(err, LH_INVALID, "vectors of %u dimensions for a quantizer of %u", rows->d, rq->config.d);
+    struct encode_job job = {rq, rows, rotated_centroid, ret_codes, ret_factors};
+    vec_parallel_for(threads, rows->n, 1024, encode_piece, &job);
+    return LH_OK;
+}
+
+/* ---- blocks ---- */
+
+static float *block_factors(const struct vec_rabitq *rq, uint8_t *block) {
+    return (float *)(void *)(block + (size_t)VEC_BLOCK_ROWS * rq->padded / 8);
+}
+
+void vec_rabitq_block_clear(const struct vec_rabitq *rq, uint8_t *block, unsigned slot) {
+    float *factors = block_factors(rq, block);
+    factors[slot] = INFINITY;
+    factors[VEC_BLOCK_ROWS + slot] = 0;
+    factors[2 * VEC_BLOCK_ROWS + slot] = 0;
+}
+
+void vec_rabitq_block_put(const struct vec_rabitq *rq, uint8_t *block, unsigned slot, const uint8_t *code,
+                          const struct vec_rabitq_factors *factors) {
+    unsigned shift = slot < 16 ? 0 : 4;
+    uint8_t keep = (uint8_t)(0xF0 >> shift);
+    uint8_t *at = block + slot % 16;
+    for (size_t byte = 0; byte < rq->padded / 8; byte++, at += 32) { /* a byte holds two groups of four */
+        at[0] = (uint8_t)((at[0] & keep) | (code[byte] & 15) << shift);
+        at[16] = (uint8_t)((at[16] & keep) | (code[byte] >> 4) << shift);
+    }
+    float *to = block_factors(rq, block);
+    to[slot] = factors->add;
+    to[VEC_BLOCK_ROWS + slot] = factors->rescale;
+    to[2 * VEC_BLOCK_ROWS + slot] = factors->error;
+}
+
+/* ---- queries ---- */
+
+struct vec_rabitq_query *vec_rabitq_query_new(const struct vec_rabitq *rq) {
+    struct vec_rabitq_query *q = lh_malloc(sizeof *q);
+    *q = (struct vec_rabitq_query){.rq = rq};
+    q->rotated = lh_malloc_aligned(64, rq->padded * sizeof *q->rotated);
+    q->bytes = lh_malloc_aligned(64, rq->padded);
+    if (rq->config.bits == 1) {
+        q->lut = lh_malloc_aligned(64, (size_t)rq->padded * 4);
+        q->lut_sums = lh_malloc_aligned(64, (size_t)rq->padded * 4 * sizeof *q->lut_sums);
+    }
+    return q;
+}
+
+void vec_rabitq_query_free(struct vec_rabitq_query *q) {
+    if (!q)
+        return;
+    lh_free(q->rotated);
+    lh_free(q->bytes);
+    lh_free(q->lut);
+    lh_free(q->lut_sums);
+    lh_free(q);
+}
+
+/* Signed bytes by way of unsigned ones about 128: the top bit turns over. */
+static void quantize_signed(struct vec_rabitq_query *q) {
+    size_t d = q->rq->padded;
+    float largest = 0;
+    q->sum = 0;
+    for (size_t i = 0; i < d; i++) {
+        float magnitude = fabsf(q->rotated[i]);
+        largest = magnitude > largest ? magnitude : largest;
+        q->sum += q->rotated[i];
+    }
+    q->step = largest / 127;
+    float scale = q->step > 0 ? 1 / q->step : 0;
+    if (!isfinite(scale))
+        scale = q->step = 0;
+    uint8_t *unsigned_bytes = (uint8_t *)q->bytes;
+    q->rq->kernels->quantize_u8(q->rotated, d, scale, 128, 255, unsigned_bytes);
+    for (size_t i = 0; i < d; i += 8) {
+        uint64_t word;
+        memcpy(&word, unsigned_bytes + i, sizeof word);
+        word ^= 0x8080808080808080u;
+        memcpy(unsigned_bytes + i, &word, sizeof word);
+    }
+}
+
+/* For each four dimensions the 16 sums of their subsets, above the smallest of them; all to one scale, which is as fine
+ * as a byte allows and as keeps a row's sum within 16 bits. */
+static void make_tables(struct vec_rabitq_query *q) {
+    size_t groups = q->rq->padded / 4;
+    float widest = 0;
+    float magnitudes = 0;
+    for (size_t g = 0; g < groups; g++) {
+        const float *y = q->rotated + 4 * g;
+        float *sums = q->lut_sums + 16 * g;
+        float lowest = 0;
+        float width = 0;
+        for (int j = 0; j < 4; j++) {
+            lowest += y[j] < 0 ? y[j] : 0;
+            width += fabsf(y[j]);
+        }
+        sums[0] = -lowest;
+        for (int j = 0; j < 4; j++)
+            for (int m = 0; m < 1 << j; m++)
+                sums[(1 << j) + m] = sums[m] + y[j];
+        widest = width > widest ? width : widest;
+        magnitudes += width;
+    }
+    size_t limit = 65535 / groups;
+    uint8_t top = (uint8_t)(limit > 255 ? 255 : limit);
+    q->lut_step = widest / top;
+    q->lut_bias = -magnitudes / 2;
+    float scale = q->lut_step > 0 ? 1 / q->lut_step : 0;
+    if (!isfinite(scale))
+        scale = q->lut_step = 0;
+    q->rq->kernels->quantize_u8(q->lut_sums, 16 * groups, scale, 0, top, q->lut);
+}
+
+void vec_rabitq_query_set(struct vec_rabitq_query *q, const float *x) {
+    vec_rabitq_rotate(q->rq, x, q->rotated);
+    q->square = q->rq->kernels->dot_f32(q->rotated, q->rotated, q->rq->padded);
+    quantize_signed(q);
+    if (q->lut)
+        make_tables(q);
+}
+
+const float *vec_rabitq_query_rotated(const struct vec_rabitq_query *q) {
+    return q->rotated;
+}
+
+void vec_rabitq_query_centre(const struct vec_rabitq_query *q, const float *rotated_centroid,
+                             struct vec_rabitq_centre *ret_centre) {
+    const struct vec_kernels *k = q->rq->kernels;
+    size_t d = q->rq->padded;
+    float square = rotated_centroid ? k->l2_f32(q->rotated, rotated_centroid, d) : q->square;
+    ret_centre->norm = sqrtf(square);
+    if (q->rq->config.metric == VEC_L2)
+        ret_centre->add = square;
+    else
+        ret_centre->add = (q->rq->config.metric == VEC_COSINE ? 1.0f : 0.0f) -
+                          (rotated_centroid ? k->dot_f32(q->rotated, rotated_centroid, d) : 0);
+}
+
+/* <x, y> = <u, y> - mid * sum(y), with y in signed bytes. */
+static float estimate_from(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre, int32_t product,
+                           const struct vec_rabitq_factors *factors) {
+    float xy = q->step * (float)product - q->rq->mid * q->sum;
+    return centre->add + factors->add + factors->rescale * xy;
+}
+
+float vec_rabitq_estimate(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre, const uint8_t *code,
+                          const struct vec_rabitq_factors *factors) {
+    const struct vec_kernels *k = q->rq->kernels;
+    size_t d = q->rq->padded;
+    int32_t product = q->rq->config.bits == 1   ? k->dot_b1i8(code, q->bytes, d)
+                      : q->rq->config.bits == 4 ? k->dot_u4i8(code, q->bytes, d)
+                                                : k->dot_u8i8(code, q->bytes, d);
+    return estimate_from(q, centre, product, factors);
+}
+
+#define AHEAD 8 /* rows whose lines are asked for before they are needed */
+
+void vec_rabitq_estimate_ids(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre,
+                             const uint8_t *codes, const struct vec_rabitq_factors *factors, const uint32_t *ids,
+                             size_t n, float *ret_dist) {
+    const struct vec_kernels *k = q->rq->kernels;
+    size_t d = q->rq->padded, bytes = q->rq->code_bytes;
+    uint32_t bits = q->rq->config.bits;
+    for (size_t i = 0; i < n && i < AHEAD; i++) {
+        for (size_t line = 0; line < bytes; line += 64)
+            __builtin_prefetch(codes + ids[i] * bytes + line);
+        __builtin_prefetch(&factors[ids[i]]);
+    }
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        for (size_t j = i + AHEAD; j < i + AHEAD + 4 && j < n; j++) {
+            for (size_t line = 0; line < bytes; line += 64)
+                __builtin_prefetch(codes + ids[j] * bytes + line);
+            __builtin_prefetch(&factors[ids[j]]);
+        }
+        const uint8_t *const rows[4] = {codes + ids[i] * bytes, codes + ids[i + 1] * bytes, codes + ids[i + 2] * bytes,
+                                        codes + ids[i + 3] * bytes};
+        int32_t products[4];
+        if (bits == 1)
+            k->dot_b1i8_x4(rows, q->bytes, d, products);
+        else if (bits == 4)
+            k->dot_u4i8_x4(rows, q->bytes, d, products);
+        else
+            k->dot_u8i8_x4(rows, q->bytes, d, products);
+        for (size_t r = 0; r < 4; r++)
+            ret_dist[i + r] = estimate_from(q, centre, products[r], &factors[ids[i + r]]);
+    }
+    for (; i < n; i++)
+        ret_dist[i] = vec_rabitq_estimate(q, centre, codes + ids[i] * bytes, &factors[ids[i]]);
+}
+
+/* The tables' rounding (uniform within half a step, one for each group) is a second error, independent of the code's.
+ * It is folded into the query's norm by the ratio of the two: error / |rescale| = sqrt(1 - s^2) / 2 * sqrt(D / (D - 1))
+ * with s near 0.798, hence 0.3. */
+void vec_rabitq_block_query(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre, float epsilon,
+                            struct vec_block_query *ret_block) {
+    size_t groups = q->rq->padded / 4;
+    float rounding = q->lut_step * sqrtf((float)groups / 12) / 0.3f;
+    *ret_block = (struct vec_block_query){
+        .lut = q->lut,
+        .groups = groups,
+        .scale = q->lut_step,
+        .bias = q->lut_bias,
+        .add = centre->add,
+        .error = epsilon * sqrtf(centre->norm * centre->norm + rounding * rounding),
+    };
+}
