@@ -83,6 +83,8 @@ static enum lh_code parse_query(struct request *rq, struct engine_query *q, stru
     LH_TRY(parse_as_of(lh->catalog, json_object_get(body, "as_of"), &scope->snapshot, err));
     q->resolve = lake_resolve;
     q->resolve_ctx = scope;
+    /* One version answers every name alike, unless the client narrows the answers to a bucket. */
+    q->epoch = scope->bucket ? 0 : catalog_snapshot_version(scope->snapshot);
     q->cancel_fd = request_cancel_fd(rq);
     q->request_id = request_id(rq);
     return LH_OK;
