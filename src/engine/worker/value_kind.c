@@ -307,6 +307,9 @@ static enum value_kind decide_text(const struct column_facts *c, struct buf *why
                             "kept as written");
     else if (comma_open(c))
         buf_append_str(why, "numbers such as 1,234 may be one thousand or one and a bit; kept as written");
+    else if (c->breaker[0] == '0' && strspn(c->breaker, "0123456789") == strlen(c->breaker) && c->breaker[1])
+        buf_printf(why, "line %llu holds \"%s\": as a number it would lose its zero", (unsigned long long)c->breaker_line,
+                   c->breaker);
     else if (c->breaker_line && (c->kinds_seen & narrow) && c->values > 1)
         buf_printf(why, "values of different kinds: line %llu holds \"%s\"", (unsigned long long)c->breaker_line,
                    c->breaker);
