@@ -71,26 +71,47 @@ static void suspend(struct request *rq) {
     MHD_suspend_connection(rq->mhd);
 }
 
-static enum MHD_Result start_handler(struct request *rq) {
-    struct gateway *g = rq->gateway;
-    watch_hangup(g->watch, rq->connection);
-    pthread_mutex_lock(&rq->lock);
+/* Locked.  The handler starts, or the queue is full. */
+static bool launch(struct request *rq) {
+    rq->collecting = false;
     rq->refs++;
-    bool taken = pool_push(g->pool, rq);
+    bool taken = pool_push(rq->gateway->pool, rq, (rq->match.route->flags & ROUTE_LONG) != 0);
     if (!taken)
         rq->refs--;
-    else if (rq->verdict.has_body)
+    return taken;
+}
+
+static enum MHD_Result refuse_busy(struct request *rq) {
+    const struct gateway_options *o = &rq->gateway->options;
+    struct lh_err err = LH_ERR_INIT;
+    lh_fail(&err, LH_BUSY, "all %u request threads are busy and %u requests wait", o->handler_threads, o->queue_length);
+    lh_err_hint(&err, "try again in a second, or raise server.threads or server.queue");
+    if (!rq->past_head)
+        return answer_error(rq, &err);
+    response_problem(rq, &err);
+    pthread_mutex_lock(&rq->lock);
+    rq->busy = false;
+    enum MHD_Result result = rq->body_ended ? response_hand_over(rq) : MHD_YES;
+    pthread_mutex_unlock(&rq->lock);
+    return result;
+}
+
+/* A JSON body is collected before its handler starts, as far as the ring holds it, so that slow senders cost no threads.
+ * The handler of an upload starts at once, since it may refuse before the body is sent. */
+static enum MHD_Result start_handler(struct request *rq) {
+    watch_hangup(rq->gateway->watch, rq->connection);
+    pthread_mutex_lock(&rq->lock);
+    bool has_body = rq->verdict.has_body;
+    bool taken = true;
+    rq->collecting = has_body && rq->match.route->body == BODY_JSON;
+    if (!rq->collecting)
+        taken = launch(rq);
+    if (taken && has_body && !rq->collecting)
         suspend(rq); /* the handler decides whether the body is read */
-    else
+    else if (taken)
         rq->past_head = true;
     pthread_mutex_unlock(&rq->lock);
-    if (taken)
-        return MHD_YES;
-    struct lh_err err = LH_ERR_INIT;
-    lh_fail(&err, LH_BUSY, "all %u request threads are busy and %u requests wait", g->options.handler_threads,
-            g->options.queue_length);
-    lh_err_hint(&err, "try again in a second, or raise server.threads or server.queue");
-    return answer_error(rq, &err);
+    return taken ? MHD_YES : refuse_busy(rq);
 }
 
 static enum MHD_Result begin(struct request *rq, const char *method, const char *version) {
@@ -116,7 +137,8 @@ static enum MHD_Result take_body(struct request *rq, const char *upload, size_t 
         return rq->body_received > DRAIN_MAX_BYTES + rq->body_limit ? MHD_NO : MHD_YES;
     }
     if (rq->body_received + len > rq->body_limit) {
-        rq->body_code = LH_TOO_LARGE;
+        rq->body_code =
+            LH_TOO_LARGE; /* the handler is told when it reads; one that is not started yet is, at the end */
         rq->discard = true;
         *upload_size = 0;
         pthread_cond_broadcast(&rq->wake);
@@ -125,9 +147,14 @@ static enum MHD_Result take_body(struct request *rq, const char *upload, size_t 
     size_t taken = ring_put(&rq->body, upload, len);
     rq->body_received += taken;
     *upload_size = len - taken;
-    if (taken < len)
-        suspend(rq);
     pthread_cond_broadcast(&rq->wake);
+    if (taken == len)
+        return MHD_YES;
+    rq->busy = rq->collecting && !launch(rq);
+    if (rq->busy)
+        *upload_size = 0; /* what follows is dropped, then comes the refusal */
+    else
+        suspend(rq);
     return MHD_YES;
 }
 
@@ -146,6 +173,9 @@ static enum MHD_Result proceed(struct request *rq) {
         rq->body_ended = true;
         pthread_cond_broadcast(&rq->wake);
     }
+    rq->busy = rq->collecting && !launch(rq);
+    if (rq->busy)
+        return MHD_YES;
     if (rq->ready)
         return response_hand_over(rq);
     suspend(rq);
@@ -173,8 +203,9 @@ enum MHD_Result exchange_on_access(void *gateway, struct MHD_Connection *mhd, co
         result = MHD_YES;
     else if (!rq->gone)
         result = *upload_size > 0 ? take_body(rq, upload, upload_size) : proceed(rq);
+    bool busy = rq->busy;
     pthread_mutex_unlock(&rq->lock);
-    return result;
+    return busy ? refuse_busy(rq) : result;
 }
 
 static void log_access(struct request *rq, enum MHD_RequestTerminationCode code, int64_t duration_ns) {

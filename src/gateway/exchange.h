@@ -89,10 +89,12 @@ struct request {
     int refs;
     bool begun; /* the head was judged */
     bool suspended;
-    bool answered;  /* the response was given to libmicrohttpd */
-    bool ready;     /* the response may be given to it */
-    bool want_body; /* the handler asked for the body */
-    bool past_head; /* libmicrohttpd went on to the body */
+    bool answered;   /* the response was given to libmicrohttpd */
+    bool ready;      /* the response may be given to it */
+    bool want_body;  /* the handler asked for the body */
+    bool collecting; /* the body comes in before the handler starts */
+    bool busy;       /* the queue was full */
+    bool past_head;  /* libmicrohttpd went on to the body */
     bool body_ended;
     bool discard;           /* nobody reads the rest of the body */
     enum lh_code body_code; /* why the body stopped early */

@@ -4,36 +4,59 @@
 
 #include <pthread.h>
 
+/* Items of one kind, oldest first. */
+struct lane {
+    void **items;
+    unsigned start, len;
+    unsigned running, max_running;
+};
+
+enum { LANE_SHORT, LANE_LONG, LANES };
+
 struct pool {
     pthread_mutex_t lock;
     pthread_cond_t work, idle;
     void (*run)(void *item);
-    void **queue;
-    unsigned cap, start, len;
-    unsigned running;
+    struct lane lanes[LANES];
+    unsigned cap; /* of each lane, and of what waits or runs in all */
+    unsigned held;
     bool stopping;
     pthread_t *threads;
     unsigned thread_count;
 };
 
+/* The lane that a thread should serve now, NULL where nothing may run. */
+static struct lane *next_lane(struct pool *p) {
+    for (unsigned i = 0; i < LANES; i++)
+        if (p->lanes[i].len > 0 && p->lanes[i].running < p->lanes[i].max_running)
+            return &p->lanes[i];
+    return NULL;
+}
+
 static void *pool_main(void *arg) {
     struct pool *p = arg;
     pthread_mutex_lock(&p->lock);
     for (;;) {
-        while (p->len == 0 && !p->stopping)
-            pthread_cond_wait(&p->work, &p->lock);
-        if (p->len == 0)
+        struct lane *lane = next_lane(p);
+        if (!lane && p->stopping && p->held == 0)
             break;
-        void *item = p->queue[p->start];
-        p->start = (p->start + 1) % p->cap;
-        p->len--;
-        p->running++;
+        if (!lane) {
+            pthread_cond_wait(&p->work, &p->lock);
+            continue;
+        }
+        void *item = lane->items[lane->start];
+        lane->start = (lane->start + 1) % p->cap;
+        lane->len--;
+        lane->running++;
         pthread_mutex_unlock(&p->lock);
         p->run(item);
         pthread_mutex_lock(&p->lock);
-        p->running--;
-        if (p->running == 0 && p->len == 0)
+        lane->running--;
+        p->held--;
+        if (p->held == 0) {
             pthread_cond_broadcast(&p->idle);
+            pthread_cond_broadcast(&p->work); /* they wait for this where the pool is stopping */
+        }
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -47,7 +70,10 @@ enum lh_code pool_new(unsigned threads, unsigned queue, void (*run)(void *item),
     pthread_cond_init(&p->idle, NULL);
     p->run = run;
     p->cap = queue + threads; /* an item that a thread is about to take does not count as waiting */
-    p->queue = lh_calloc(p->cap, sizeof *p->queue);
+    for (unsigned i = 0; i < LANES; i++) {
+        p->lanes[i].items = lh_calloc(p->cap, sizeof *p->lanes[i].items);
+        p->lanes[i].max_running = i == LANE_LONG && threads > 1 ? threads - (threads + 3) / 4 : threads;
+    }
     p->threads = lh_calloc(threads, sizeof *p->threads);
     for (; p->thread_count < threads; p->thread_count++) {
         int failed = pthread_create(&p->threads[p->thread_count], NULL, pool_main, p);
@@ -60,12 +86,14 @@ enum lh_code pool_new(unsigned threads, unsigned queue, void (*run)(void *item),
     return LH_OK;
 }
 
-bool pool_push(struct pool *p, void *item) {
+bool pool_push(struct pool *p, void *item, bool is_long) {
     pthread_mutex_lock(&p->lock);
-    bool room = p->len < p->cap && p->len + p->running < p->cap;
+    struct lane *lane = &p->lanes[is_long ? LANE_LONG : LANE_SHORT];
+    bool room = p->held < p->cap;
     if (room) {
-        p->queue[(p->start + p->len) % p->cap] = item;
-        p->len++;
+        lane->items[(lane->start + lane->len) % p->cap] = item;
+        lane->len++;
+        p->held++;
         pthread_cond_signal(&p->work);
     }
     pthread_mutex_unlock(&p->lock);
@@ -74,7 +102,7 @@ bool pool_push(struct pool *p, void *item) {
 
 void pool_wait_idle(struct pool *p) {
     pthread_mutex_lock(&p->lock);
-    while (p->running > 0 || p->len > 0)
+    while (p->held > 0)
         pthread_cond_wait(&p->idle, &p->lock);
     pthread_mutex_unlock(&p->lock);
 }
@@ -91,7 +119,8 @@ void pool_free(struct pool *p) {
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->work);
     pthread_cond_destroy(&p->idle);
-    lh_free(p->queue);
+    for (unsigned i = 0; i < LANES; i++)
+        lh_free(p->lanes[i].items);
     lh_free(p->threads);
     lh_free(p);
 }

@@ -1,4 +1,5 @@
-/* The handlers' threads: a fixed number of them behind a bounded queue.  What does not fit is the caller's to refuse. */
+/* The handlers' threads: a fixed number of them behind a bounded queue.  What does not fit is the caller's to refuse.
+ * Long items (uploads, downloads) never hold all of the threads: a quarter is kept for the short ones. */
 #ifndef LH_GATEWAY_POOL_H
 #define LH_GATEWAY_POOL_H
 
@@ -9,11 +10,11 @@
 
 struct pool;
 
-/* Each item is passed to `run` on one of `threads` threads, in order of arrival; at most `queue` wait. */
+/* Each item is passed to `run` on one of `threads` threads, in order of arrival among its kind; at most `queue` wait. */
 LH_CHECKED enum lh_code pool_new(unsigned threads, unsigned queue, void (*run)(void *item), struct pool **ret_pool,
                                  struct lh_err *err);
-bool pool_push(struct pool *p, void *item); /* false: the queue is full */
-void pool_wait_idle(struct pool *p);        /* until nothing is queued or running */
-void pool_free(struct pool *p);             /* runs what is queued, then joins the threads; NULL is fine */
+bool pool_push(struct pool *p, void *item, bool is_long); /* false: the queue is full */
+void pool_wait_idle(struct pool *p);                      /* until nothing is queued or running */
+void pool_free(struct pool *p); /* runs what is queued, then joins the threads; NULL is fine */
 
 #endif

@@ -316,6 +316,75 @@ static void test_full_queue_is_503(void **state) {
     gateway_stop(g);
 }
 
+static void test_slow_senders_of_json_hold_no_thread(void **state) {
+    (void)state;
+    struct gateway *g = start_gateway(one_thread);
+    uint16_t port = http_port(gateway_url(g));
+    int fds[4];
+    for (size_t i = 0; i < LH_ARRAY_LEN(fds); i++) {
+        fds[i] = http_connect(port);
+        http_send(fds[i], "POST /small HTTP/1.1\r\nContent-Length: 4\r\n" LAST "ab");
+    }
+    os_sleep_ms(os_real(), 100);
+    struct reply r;
+    http_exchange(port, "GET /refuse HTTP/1.1\r\n" LAST, &r);
+    assert_int_equal(r.status, 409);
+    reply_release(&r);
+    for (size_t i = 0; i < LH_ARRAY_LEN(fds); i++) {
+        http_send(fds[i], "cd");
+        http_read_all(fds[i], &r);
+        assert_int_equal(r.status, 200);
+        assert_string_equal(r.body.data, "4");
+        reply_release(&r);
+        close(fds[i]);
+    }
+    gateway_stop(g);
+}
+
+static void test_full_queue_refuses_collected_bodies_too(void **state) {
+    (void)state;
+    struct gateway *g = start_gateway(one_thread);
+    uint16_t port = http_port(gateway_url(g));
+    released = 0;
+    int fds[2];
+    for (int i = 0; i < 2; i++) {
+        fds[i] = http_connect(port);
+        http_send(fds[i], "GET /hold HTTP/1.1\r\n" LAST);
+    }
+    os_sleep_ms(os_real(), 100);
+    struct reply r;
+    http_exchange(port, "POST /small HTTP/1.1\r\nContent-Length: 4\r\n" LAST "abcd", &r);
+    assert_int_equal(r.status, 503);
+    reply_release(&r);
+    http_exchange(port, "POST /small HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" LAST "2\r\nab\r\n0\r\n\r\n", &r);
+    assert_int_equal(r.status, 503);
+    reply_release(&r);
+    released = 1;
+    for (int i = 0; i < 2; i++) {
+        http_read_all(fds[i], &r);
+        assert_int_equal(r.status, 200);
+        reply_release(&r);
+        close(fds[i]);
+    }
+    gateway_stop(g);
+}
+
+static void test_chunked_json_over_the_limit(void **state) {
+    (void)state;
+    struct gateway *g = start_gateway(NULL);
+    struct buf text = BUF_INIT;
+    buf_append_str(&text, "POST /small HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" LAST);
+    for (int i = 0; i < 300; i++)
+        buf_append_str(&text, "a\r\n0123456789\r\n");
+    buf_append_str(&text, "0\r\n\r\n");
+    struct reply r;
+    http_exchange(http_port(gateway_url(g)), text.data, &r);
+    assert_int_equal(r.status, 413);
+    reply_release(&r);
+    buf_release(&text);
+    gateway_stop(g);
+}
+
 static void impatient(struct gateway_options *o) {
     o->head_timeout_ms = 600;
     o->body_grace_ms = 500;
@@ -413,6 +482,9 @@ int main(void) {
         cmocka_unit_test(test_failure_after_the_beginning_cuts_the_connection),
         cmocka_unit_test(test_handler_notices_that_its_client_left),
         cmocka_unit_test(test_full_queue_is_503),
+        cmocka_unit_test(test_slow_senders_of_json_hold_no_thread),
+        cmocka_unit_test(test_full_queue_refuses_collected_bodies_too),
+        cmocka_unit_test(test_chunked_json_over_the_limit),
         cmocka_unit_test(test_slow_clients_are_cut),
         cmocka_unit_test(test_deadline_reaches_the_handler),
         cmocka_unit_test(test_stop_cancels_what_does_not_end),
