@@ -55,11 +55,12 @@ enum lh_code catalog_damage(struct catalog *c, struct lh_err *err) {
 /* Remember where the log ends for us, or that it is whole (NULL); say so when it changes. */
 static void set_damage(struct catalog *c, struct lh_err *damage, uint64_t version) {
     if (damage) {
-        lh_ignore(lh_err_hint(damage,
-                              "datasets can be read as of version %llu, nothing can be committed; restore the object from a "
-                              "backup or a replica of the bucket and the catalog goes on by itself; `lakehouse check` looks "
-                              "for further damage",
-                              (unsigned long long)version));
+        lh_ignore(
+            lh_err_hint(damage,
+                        "datasets can be read as of version %llu, nothing can be committed; restore the object from a "
+                        "backup or a replica of the bucket and the catalog goes on by itself; `lakehouse check` looks "
+                        "for further damage",
+                        (unsigned long long)version));
     }
     pthread_mutex_lock(&c->snapshot_lock);
     enum lh_code before = c->damage.code;
@@ -104,6 +105,22 @@ enum lh_code catalog_refresh(struct catalog *c, struct lh_err *err) {
 
 /* ---- start-up ---- */
 
+/* A checkpoint that is whole but of another history (a bucket restored in part) must not be built upon: the log decides, where it still
+ * has that record. */
+static enum lh_code read_checkpoint(struct catalog *c, uint64_t version, struct catalog_snapshot **ret_snapshot,
+                                    struct lh_err *err) {
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
+    LH_TRY(checkpoint_read(c->options.codec, c->options.store, version, &s, err));
+    LH_AUTO(commit_record) struct commit_record *record = NULL;
+    struct lh_err ignored = LH_ERR_INIT;
+    if (commit_log_read(c->options.store, version, &record, &ignored) == LH_OK &&
+        strcmp(record->sha256, s->record_sha256) != 0)
+        return lh_fail(err, LH_CORRUPT, "the checkpoint of version %llu was made of another commit log",
+                       (unsigned long long)version);
+    *ret_snapshot = LH_STEAL(s);
+    return LH_OK;
+}
+
 enum lh_code catalog_load_checkpoint(struct catalog *c, uint64_t most, struct catalog_snapshot **ret_snapshot,
                                      struct lh_err *err) {
     if (c->options.codec) {
@@ -115,8 +132,7 @@ enum lh_code catalog_load_checkpoint(struct catalog *c, uint64_t most, struct ca
             if (version > most)
                 continue;
             struct lh_err read_err = LH_ERR_INIT;
-            enum lh_code code =
-                checkpoint_read(c->options.codec, c->options.store, version, ret_snapshot, &read_err);
+            enum lh_code code = read_checkpoint(c, version, ret_snapshot, &read_err);
             if (code == LH_OK)
                 return LH_OK;
             if (code == LH_UNSUPPORTED) {

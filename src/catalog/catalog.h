@@ -41,7 +41,7 @@ struct catalog_options {
 /* Brings the newest snapshot up: the newest checkpoint that is whole, then the log behind it.
  * A damaged checkpoint is a notice, and the one before it (or the log from its start) is used.  A damaged or missing record leaves the
  * catalog open for reading at the last good version: catalog_damage tells, every commit fails with LH_CORRUPT, and
- * the catalog goes on by itself once the record was restored (docs/adr/0003).
+ * the catalog goes on by itself once the record was restored (docs/adr/0002).
  * LH_UNSUPPORTED: the log was written by a newer release. */
 LH_CHECKED enum lh_code catalog_open(const struct catalog_options *options, struct catalog **ret_catalog,
                                      struct lh_err *err);
@@ -111,9 +111,10 @@ int64_t catalog_txn_time(const struct catalog_txn *txn);
 void catalog_txn_delete(struct catalog_txn *txn, const char *dataset_id);
 
 struct catalog_change {
-    const char *operation;       /* "ingest", "register", "patch", "delete", "resync", ... */
-    const char *actor;           /* principal's name */
-    const char *idempotency_key; /* NULL: none.  Seen before: LH_OK with the earlier version and `replayed`, nothing is written. */
+    const char *operation; /* "ingest", "register", "patch", "delete", "resync", ... */
+    const char *actor;     /* principal's name */
+    const char *
+        idempotency_key; /* NULL: none.  Seen before: LH_OK with the earlier version and `replayed`, nothing is written. */
     catalog_txn_fn *fn;
     void *ctx;
 };

@@ -59,8 +59,7 @@ static enum lh_code check_checkpoint(struct walk *w, uint64_t version, struct lh
     checkpoint_key(version, key);
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
     struct lh_err read_err = LH_ERR_INIT;
-    enum lh_code code =
-        checkpoint_read(w->catalog->options.codec, w->catalog->options.store, version, &s, &read_err);
+    enum lh_code code = checkpoint_read(w->catalog->options.codec, w->catalog->options.store, version, &s, &read_err);
     if (code != LH_OK && !is_damage(code)) {
         *err = read_err;
         return code;
@@ -91,7 +90,8 @@ static enum lh_code check_checkpoints_at(struct walk *w, uint64_t version, struc
 
 /* ---- records ---- */
 
-#define REPAIR_RECORD "restore it from a backup or a replica of the bucket; records behind it are kept and count again then"
+#define REPAIR_RECORD \
+    "restore it from a backup or a replica of the bucket; records behind it are kept and count again then"
 
 static enum lh_code check_record(struct walk *w, uint64_t version, const char *key, struct lh_err *err) {
     LH_AUTO(commit_record) struct commit_record *record = NULL;
@@ -143,8 +143,8 @@ static enum lh_code walk_log(struct walk *w, struct lh_err *err) {
         LH_AUTO(arena) struct arena *arena = arena_new();
         struct object_info *items;
         size_t count;
-        LH_TRY(object_list(w->catalog->options.store, COMMIT_LOG_PREFIX, after, LIST_PAGE, arena, &items, &count,
-                           &more, err));
+        LH_TRY(object_list(w->catalog->options.store, COMMIT_LOG_PREFIX, after, LIST_PAGE, arena, &items, &count, &more,
+                           err));
         for (size_t i = 0; i < count; i++)
             LH_TRY(check_key(w, items[i].key, err));
         if (count == 0)

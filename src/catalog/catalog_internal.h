@@ -61,8 +61,8 @@ LH_CHECKED enum lh_code catalog_replay_log(struct object_store *store, uint64_t 
 LH_CHECKED enum lh_code catalog_check_no_gap(struct object_store *store, uint64_t version, struct lh_err *err);
 
 /* The newest whole checkpoint that is not after `most`; the empty snapshot where there is none.  Damaged ones become notices. */
-LH_CHECKED enum lh_code catalog_load_checkpoint(struct catalog *c, uint64_t most, struct catalog_snapshot **ret_snapshot,
-                                                struct lh_err *err);
+LH_CHECKED enum lh_code catalog_load_checkpoint(struct catalog *c, uint64_t most,
+                                                struct catalog_snapshot **ret_snapshot, struct lh_err *err);
 
 /* Bring the tip up to the end of the log.  The caller holds tip_lock. */
 LH_CHECKED enum lh_code catalog_refresh_locked(struct catalog *c, struct lh_err *err);

@@ -13,17 +13,11 @@
 #include <string.h>
 
 #define LIST_PAGE 1000
+#define SUMMARY_TRAILER_BYTES (sizeof ",\"sha256\":\"\"}" - 1 + 64) /* the summary ends in its checksum */
 
 /* ---- snapshot to rows ---- */
 
-static void add_row(struct buf *out, struct lh_sha256 *sum, const char *kind, const struct manifest *m, json_t *body) {
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    lh_json_write(body, LH_JSON_COMPACT, &text);
-    json_decref(body);
-    if (sum) {
-        lh_sha256_update(sum, text.data, text.len);
-        lh_sha256_update(sum, "\n", 1);
-    }
+static void add_row(struct buf *out, const char *kind, const struct manifest *m, const struct buf *body) {
     buf_printf(out, "{\"kind\":\"%s\"", kind);
     if (m) {
         buf_append_str(out, ",\"id\":");
@@ -34,8 +28,19 @@ static void add_row(struct buf *out, struct lh_sha256 *sum, const char *kind, co
                    (unsigned long long)m->row_count, (unsigned long long)m->size_bytes);
     }
     buf_append_str(out, ",\"body\":");
-    buf_append_json_string(out, text.data, text.len);
+    buf_append_json_string(out, body->data, body->len);
     buf_append_str(out, "}\n");
+}
+
+/* A row that the summary's checksum covers. */
+static void add_summed(struct buf *out, struct lh_sha256 *sum, const char *kind, const struct manifest *m,
+                       json_t *body) {
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    lh_json_write(body, LH_JSON_COMPACT, &text);
+    json_decref(body);
+    lh_sha256_update(sum, text.data, text.len);
+    lh_sha256_update(sum, "\n", 1);
+    add_row(out, kind, m, &text);
 }
 
 static void set_time(json_t *object, const char *key, int64_t us) {
@@ -48,27 +53,31 @@ void checkpoint_rows_write(const struct catalog_snapshot *s, struct buf *out) {
     struct lh_sha256 sum;
     lh_sha256_init(&sum);
     for (size_t i = 0; i < s->count; i++)
-        add_row(out, &sum, "manifest", s->by_name[i], manifest_to_json(s->by_name[i]));
+        add_summed(out, &sum, "manifest", s->by_name[i], manifest_to_json(s->by_name[i]));
     for (size_t i = 0; i < s->keys->count; i++) {
         json_t *key = json_object();
         json_object_set_new(key, "key", json_string(s->keys->keys[i]->text));
         json_object_set_new(key, "version", json_integer((json_int_t)s->keys->keys[i]->version));
         set_time(key, "time", s->keys->keys[i]->time_us);
-        add_row(out, &sum, "key", NULL, key);
+        add_summed(out, &sum, "key", NULL, key);
     }
-    unsigned char digest[LH_SHA256_BYTES];
-    char hex[LH_SHA256_HEX];
-    lh_sha256_final(&sum, digest);
-    lh_hex_encode(digest, sizeof digest, hex);
-    json_t *summary = json_object();
+    LH_AUTO(json) json_t *summary = json_object();
     json_object_set_new(summary, "format", json_integer(CHECKPOINT_FORMAT));
     json_object_set_new(summary, "version", json_integer((json_int_t)s->version));
     set_time(summary, "time", s->time_us);
     json_object_set_new(summary, "record_sha256", json_string(s->record_sha256));
     json_object_set_new(summary, "manifests", json_integer((json_int_t)s->count));
     json_object_set_new(summary, "keys", json_integer((json_int_t)s->keys->count));
-    json_object_set_new(summary, "sha256", json_string(hex));
-    add_row(out, NULL, "summary", NULL, summary);
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    lh_json_write(summary, LH_JSON_COMPACT, &text);
+    buf_truncate(&text, text.len - 1); /* the closing brace comes after the checksum */
+    lh_sha256_update(&sum, text.data, text.len);
+    unsigned char digest[LH_SHA256_BYTES];
+    char hex[LH_SHA256_HEX];
+    lh_sha256_final(&sum, digest);
+    lh_hex_encode(digest, sizeof digest, hex);
+    buf_printf(&text, ",\"sha256\":\"%s\"}", hex);
+    add_row(out, "summary", NULL, &text);
 }
 
 /* ---- rows to snapshot ---- */
@@ -143,6 +152,9 @@ static enum lh_code read_row(struct rows_reader *r, const char *line, size_t len
     size_t text_len = strlen(text);
     LH_TRY(lh_json_parse(text, text_len, &limits, &body, err));
     if (strcmp(kind, "summary") == 0) {
+        if (text_len <= SUMMARY_TRAILER_BYTES)
+            return lh_fail(err, LH_CORRUPT, "its summary is cut short");
+        lh_sha256_update(&r->sum, text, text_len - SUMMARY_TRAILER_BYTES);
         r->summary = LH_STEAL(body);
         return LH_OK;
     }

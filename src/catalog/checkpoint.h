@@ -4,7 +4,8 @@
  *     {"kind":"manifest","id":...,"name":...,"version":...,"row_count":...,"size_bytes":...,"body":"<the manifest's JSON>"}
  *     {"kind":"key",...,"body":"<the key's JSON>"}
  *     {"kind":"summary",...,"body":"{format, version, time, record_sha256, manifests, keys, sha256}"}     the last one
- * The summary's sha256 covers every other body in order, each with a newline.  A codec turns the rows into the bytes of the object
+ * The summary's sha256, its last member, covers every other body in order, each with a newline, and the summary up to the
+ * checksum itself.  A codec turns the rows into the bytes of the object
  * and back: Parquet by the engine, the bare text in tests. */
 #ifndef LH_CATALOG_CHECKPOINT_H
 #define LH_CATALOG_CHECKPOINT_H

@@ -83,8 +83,7 @@ enum lh_code commit_log_write(struct os *os, struct object_store *store, const s
     bool doubt = false; /* a reply was lost: only reading back decides */
     for (unsigned attempt = 0;; attempt++) {
         struct lh_err put_err = LH_ERR_INIT;
-        enum lh_code code =
-            object_put(store, key, bytes->data, bytes->len, OBJECT_PUT_IF_ABSENT, NULL, &put_err);
+        enum lh_code code = object_put(store, key, bytes->data, bytes->len, OBJECT_PUT_IF_ABSENT, NULL, &put_err);
         if (code == LH_OK)
             return LH_OK;
         if (code == LH_EXISTS || code == LH_UNKNOWN_OUTCOME) {

@@ -147,8 +147,8 @@ static enum lh_code find_start(struct catalog *c, const char *dataset, struct ar
     return catalog_snapshot_require(tip, dataset, &m, err);
 }
 
-static void describe(const struct commit_record *record, const struct commit_transaction *t,
-                     const struct commit_op *op, struct arena *arena, struct catalog_version *v) {
+static void describe(const struct commit_record *record, const struct commit_transaction *t, const struct commit_op *op,
+                     struct arena *arena, struct catalog_version *v) {
     *v = (struct catalog_version){.version = record->version,
                                   .at_us = record->time_us,
                                   .operation = arena_strdup(arena, t->operation),
@@ -162,9 +162,8 @@ static void describe(const struct commit_record *record, const struct commit_tra
     }
 }
 
-enum lh_code catalog_history(struct catalog *c, const char *dataset, uint64_t before, size_t limit,
-                             struct arena *arena, struct catalog_version **ret_versions, size_t *ret_count,
-                             struct lh_err *err) {
+enum lh_code catalog_history(struct catalog *c, const char *dataset, uint64_t before, size_t limit, struct arena *arena,
+                             struct catalog_version **ret_versions, size_t *ret_count, struct lh_err *err) {
     const char *id = NULL;
     uint64_t version = 0;
     LH_TRY(find_start(c, dataset, arena, &id, &version, err));

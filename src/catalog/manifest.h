@@ -29,13 +29,14 @@ struct manifest_file {
     enum file_role role;
     uint64_t row_count;
     uint64_t size_bytes;
-    const char *sha256;      /* hex of the object's bytes; NULL where registered without reading */
-    uint64_t added_version;  /* the catalog version whose commit brought it */
+    const char *sha256;     /* hex of the object's bytes; NULL where registered without reading */
+    uint64_t added_version; /* the catalog version whose commit brought it */
 };
 
 /* Why a column was flagged; a column may bear several. */
 struct manifest_flag {
-    const char *kind;   /* "email", "phone", "ssn", "salary", "address", "medical", "date_of_birth", or a custom pattern's name */
+    const char *
+        kind; /* "email", "phone", "ssn", "salary", "address", "medical", "date_of_birth", or a custom pattern's name */
     const char *reason; /* for people: "name matches email; 998 of 1000 sampled values look like an e-mail address" */
     double confidence;  /* 0..1 */
     bool confirmed;     /* a person said so; detection never clears it */
@@ -57,24 +58,25 @@ struct manifest_lineage {
     const char *source_name;   /* file name or table; never credentials */
     const char *source_sha256; /* of the source's bytes; NULL where there is no such thing */
     uint64_t source_bytes;
-    const char *job_id;        /* ULID of the ingest */
+    const char *job_id; /* ULID of the ingest */
     const char *actor;
     int64_t at_us;
-    uint64_t row_count;        /* rows that became data */
-    uint64_t reject_count;     /* lines kept aside */
+    uint64_t row_count;    /* rows that became data */
+    uint64_t reject_count; /* lines kept aside */
 };
 
 struct manifest {
-    const char *id;   /* ULID; stays through renames and versions */
-    const char *name; /* 1 to 255 bytes UTF-8, no control characters; any further character is allowed and must be quoted in SQL */
-    uint64_t version;         /* catalog version of the commit that made this manifest */
+    const char *id; /* ULID; stays through renames and versions */
+    const char *
+        name; /* 1 to 255 bytes UTF-8, no control characters; any further character is allowed and must be quoted in SQL */
+    uint64_t version;          /* catalog version of the commit that made this manifest */
     uint64_t previous_version; /* of the manifest that this one replaced; 0: none.  History walks along it */
-    uint64_t schema_version;  /* counts changes of the columns, from 1 */
+    uint64_t schema_version;   /* counts changes of the columns, from 1 */
     int64_t created_us, updated_us;
-    const char *bucket;       /* where new files of this dataset go */
+    const char *bucket; /* where new files of this dataset go */
 
     const char *description, *owner;
-    const char *sensitivity;  /* "public", "internal", "confidential", "restricted" or NULL */
+    const char *sensitivity; /* "public", "internal", "confidential", "restricted" or NULL */
     const char **tags;
     size_t tag_count;
     int64_t freshness_sla_s;  /* 0: none */
@@ -88,10 +90,10 @@ struct manifest {
     struct manifest_lineage *lineage;
     size_t lineage_count;
 
-    uint64_t row_count;       /* of the base and delta files, before merge-on-read */
+    uint64_t row_count; /* of the base and delta files, before merge-on-read */
     uint64_t size_bytes;
 
-    const char *embedding_model; /* fields the vector indexes use */
+    const char *embedding_model;          /* fields the vector indexes use */
     const char *embedding_refresh_policy; /* "manual", "on_append", "scheduled" or NULL */
     const char *embedding_schedule;
     int64_t embedding_refreshed_us; /* 0: never */

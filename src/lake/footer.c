@@ -9,6 +9,7 @@
 #include "store/object_store.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define FOOTER_TIMEOUT_MS 60000
 
@@ -37,6 +38,16 @@ static enum lh_code take_columns(const json_t *answer, struct manifest *m, struc
     return LH_OK;
 }
 
+/* The reader names the local file, which is nobody's business; what the client knows is the object. */
+static void hide_path(struct lh_err *err, const char *path, const char *key) {
+    char text[sizeof err->message];
+    const char *at = strstr(err->message, path);
+    if (!at)
+        return;
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - err->message), err->message, key, at + strlen(path));
+    memcpy(err->message, text, sizeof text);
+}
+
 enum lh_code footer_read(struct engine *engine, struct buckets *buckets, int cancel_fd, struct manifest *m,
                          struct manifest_file *file, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
@@ -56,8 +67,12 @@ enum lh_code footer_read(struct engine *engine, struct buckets *buckets, int can
     enum lh_code code = engine_run_task(engine, &task, &answer, err);
     if (code == LH_OK)
         code = take_columns(answer, m, file, err);
-    if (code != LH_OK)
+    if (code == LH_CORRUPT) /* as stored data it would be damage; here it is what somebody put there */
+        err->code = code = LH_DATA;
+    if (code != LH_OK) {
+        hide_path(err, path, file->key);
         return lh_err_context(err, "object \"%s\" of bucket \"%s\"", file->key, bucket_name(bucket));
+    }
     file->size_bytes = info.size_bytes;
     return LH_OK;
 }

@@ -38,7 +38,7 @@ enum lake_mode {
 /* Objects that stand in their buckets, about to become (part of) a dataset. */
 struct lake_commit {
     enum lake_mode mode;
-    const char *operation;       /* "ingest", "register", ... */
+    const char *operation; /* "ingest", "register", ... */
     const char *actor;
     const char *idempotency_key; /* or NULL */
     /* Where the dataset's lineage already holds the SHA-256 of the draft's (last) source, write nothing (create and append).  Judged
@@ -52,7 +52,7 @@ struct lake_commit {
 struct lake_committed {
     struct catalog_commit commit;
     bool created;
-    bool deduplicated; /* nothing was written: the files are the caller's to delete */
+    bool deduplicated;   /* nothing was written: the files are the caller's to delete */
     char dataset_id[27]; /* "" where the commit was replayed and the dataset is gone by now */
 };
 

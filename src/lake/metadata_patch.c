@@ -13,9 +13,17 @@
 #define FRESHNESS_MAX_S (INT64_C(10) * 366 * 86400)
 #define KIND_MAX 64
 
-const char *const metadata_patch_fields[] = {"description", "owner", "sensitivity", "tags", "freshness_sla_s",
-                                             "primary_key", "embedding_model", "embedding_refresh_policy",
-                                             "embedding_schedule", "columns", NULL};
+const char *const metadata_patch_fields[] = {"description",
+                                             "owner",
+                                             "sensitivity",
+                                             "tags",
+                                             "freshness_sla_s",
+                                             "primary_key",
+                                             "embedding_model",
+                                             "embedding_refresh_policy",
+                                             "embedding_schedule",
+                                             "columns",
+                                             NULL};
 
 /* Copy the text of `key` to *text: unchanged where it is absent, NULL where it is null or empty. */
 static enum lh_code patch_text(struct manifest *m, const json_t *patch, const char *where, const char *key, size_t most,

@@ -92,13 +92,13 @@ enum lh_code catalog_ops_register(const struct catalog_ops *ops, const struct ca
     manifest_sum_files(draft);
     json_t *columns = json_array();
     for (size_t i = 0; i < draft->column_count; i++)
-        json_array_append_new(columns, json_pack("{s:s, s:s}", "name", draft->columns[i].name, "type",
-                                                 draft->columns[i].type));
-    *ret_answer = json_pack("{s:s, s:s, s:I, s:b, s:b, s:I, s:I, s:I, s:o}", "name", draft->name, "id", done.dataset_id,
-                            "version", (json_int_t)done.commit.version, "created", done.created, "replayed",
-                            done.commit.replayed, "row_count", (json_int_t)draft->row_count, "size_bytes",
-                            (json_int_t)draft->size_bytes, "file_count", (json_int_t)draft->file_count, "columns",
-                            columns);
+        json_array_append_new(columns,
+                              json_pack("{s:s, s:s}", "name", draft->columns[i].name, "type", draft->columns[i].type));
+    *ret_answer =
+        json_pack("{s:s, s:s, s:I, s:b, s:b, s:I, s:I, s:I, s:o}", "name", draft->name, "id", done.dataset_id,
+                  "version", (json_int_t)done.commit.version, "created", done.created, "replayed", done.commit.replayed,
+                  "row_count", (json_int_t)draft->row_count, "size_bytes", (json_int_t)draft->size_bytes, "file_count",
+                  (json_int_t)draft->file_count, "columns", columns);
     return LH_OK;
 }
 

@@ -21,14 +21,13 @@ static bool holds_rows(const struct manifest_file *f) {
 }
 
 /* The columns as the files have them, in the order of the manifest where it knows them. */
-static enum lh_code read_footers(const struct catalog_ops *ops, const struct catalog_caller *caller,
-                                 struct manifest *m, struct lh_err *err) {
+static enum lh_code read_footers(const struct catalog_ops *ops, const struct catalog_caller *caller, struct manifest *m,
+                                 struct lh_err *err) {
     LH_AUTO(manifest) struct manifest *read = manifest_new(m->name);
     for (size_t i = 0; i < m->file_count; i++) {
         if (!holds_rows(&m->files[i]))
             continue;
-        enum lh_code code =
-            footer_read(ops->engine, ops->buckets, caller->cancel_fd, read, &m->files[i], err);
+        enum lh_code code = footer_read(ops->engine, ops->buckets, caller->cancel_fd, read, &m->files[i], err);
         if (code == LH_NOT_FOUND)
             err->code = LH_CORRUPT; /* the catalog promises an object that is gone */
         if (code != LH_OK)
@@ -74,8 +73,8 @@ static enum lh_code resync_txn(struct catalog_txn *txn, const struct catalog_sna
     return LH_OK;
 }
 
-static enum lh_code resync_once(const struct catalog_ops *ops, const struct catalog_caller *caller,
-                                const char *dataset, json_t **ret_answer, struct lh_err *err) {
+static enum lh_code resync_once(const struct catalog_ops *ops, const struct catalog_caller *caller, const char *dataset,
+                                json_t **ret_answer, struct lh_err *err) {
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(ops->catalog);
     const struct manifest *seen;
     LH_TRY(catalog_snapshot_require(s, dataset, &seen, err));
@@ -90,10 +89,10 @@ static enum lh_code resync_once(const struct catalog_ops *ops, const struct cata
                                     .ctx = &r};
     struct catalog_commit done;
     LH_TRY(catalog_commit(ops->catalog, &change, &done, err));
-    *ret_answer = json_pack("{s:s, s:I, s:b, s:I, s:I, s:I}", "dataset", seen->name, "version",
-                            (json_int_t)done.version, "changed", r.changed, "row_count_before",
-                            (json_int_t)seen->row_count, "row_count", (json_int_t)fresh->row_count, "column_count",
-                            (json_int_t)fresh->column_count);
+    *ret_answer =
+        json_pack("{s:s, s:I, s:b, s:I, s:I, s:I}", "dataset", seen->name, "version", (json_int_t)done.version,
+                  "changed", r.changed, "row_count_before", (json_int_t)seen->row_count, "row_count",
+                  (json_int_t)fresh->row_count, "column_count", (json_int_t)fresh->column_count);
     return LH_OK;
 }
 
@@ -139,7 +138,6 @@ enum lh_code catalog_ops_resync_missing(const struct catalog_ops *ops, const str
                                                     "error", one.message));
         }
     }
-    *ret_answer =
-        json_pack("{s:I, s:O, s:O}", "checked", (json_int_t)count, "resynced", resynced, "failed", failed);
+    *ret_answer = json_pack("{s:I, s:O, s:O}", "checked", (json_int_t)count, "resynced", resynced, "failed", failed);
     return LH_OK;
 }

@@ -2,11 +2,11 @@
  *
  * Today a dataset is the union of its base and delta files.  Tombstones and deltas by primary key make it a join on top of that union:
  * they go into append_source, and nothing above it changes. */
+#include "lake/read_plan.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "lake/lake.h"
-#include "lake/read_plan.h"
 #include "store/buckets.h"
 #include "store/object_store.h"
 

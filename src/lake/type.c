@@ -61,9 +61,24 @@ static const char *const WIDENINGS[][6] = {
 
 /* Types whose every value VARCHAR can hold as the text that it prints. */
 static bool prints_plainly(const char *type) {
-    static const char *const TYPES[] = {"BOOLEAN",  "TINYINT",  "SMALLINT", "INTEGER", "BIGINT",   "HUGEINT",
-                                        "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT",
-                                        "DOUBLE",   "DATE",     "TIME",     "UUID",    "TIMESTAMP", "JSON",
+    static const char *const TYPES[] = {"BOOLEAN",
+                                        "TINYINT",
+                                        "SMALLINT",
+                                        "INTEGER",
+                                        "BIGINT",
+                                        "HUGEINT",
+                                        "UTINYINT",
+                                        "USMALLINT",
+                                        "UINTEGER",
+                                        "UBIGINT",
+                                        "UHUGEINT",
+                                        "FLOAT",
+                                        "DOUBLE",
+                                        "DATE",
+                                        "TIME",
+                                        "UUID",
+                                        "TIMESTAMP",
+                                        "JSON",
                                         "TIMESTAMP WITH TIME ZONE"};
     for (size_t i = 0; i < LH_ARRAY_LEN(TYPES); i++) {
         if (strcasecmp(type, TYPES[i]) == 0)

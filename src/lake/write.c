@@ -185,7 +185,8 @@ enum lh_code lake_commit_files(struct catalog *c, const struct lake_commit *comm
                                struct lake_committed *ret_committed, struct lh_err *err) {
     for (size_t i = 0; i < commit->draft->column_count; i++) {
         if (!lake_type_valid(commit->draft->columns[i].type))
-            return lh_fail(err, LH_DATA, "column \"%s\" has a type that cannot be kept", commit->draft->columns[i].name);
+            return lh_fail(err, LH_DATA, "column \"%s\" has a type that cannot be kept",
+                           commit->draft->columns[i].name);
     }
     struct write w = {.commit = commit};
     struct catalog_change change = {.operation = commit->operation,

@@ -299,10 +299,10 @@ static void test_refresh_sees_others(void **state) {
 static void test_history_and_time_travel(void **state) {
     struct fixture *f = *state;
     struct lh_err err = LH_ERR_INIT;
-    commit_ok(f->catalog, create_named, "t", NULL);   /* 1 */
-    commit_ok(f->catalog, create_named, "u", NULL);   /* 2 */
+    commit_ok(f->catalog, create_named, "t", NULL); /* 1 */
+    commit_ok(f->catalog, create_named, "u", NULL); /* 2 */
     for (int i = 0; i < 20; i++)
-        commit_ok(f->catalog, add_row, "t", NULL);    /* 3 to 22 */
+        commit_ok(f->catalog, add_row, "t", NULL); /* 3 to 22 */
     for (uint64_t v = 1; v <= 22; v += 3) {
         LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
         ok(catalog_snapshot_at_version(f->catalog, v, &s, &err), &err);
