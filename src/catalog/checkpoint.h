@@ -1,9 +1,9 @@
 /* Checkpoints: all manifests and idempotency keys of one version in one object, so that a start need not read the whole log.
  *
- * In between stands a text of rows, one JSON object a line, the same in every encoding (docs/formats/commit-log.md):
- *     {"kind":"manifest","id":...,"name":...,"version":...,"row_count":...,"size_bytes":...,"body":"<the manifest's JSON>"}
- *     {"kind":"key",...,"body":"<the key's JSON>"}
- *     {"kind":"summary",...,"body":"{format, version, time, record_sha256, manifests, keys, sha256}"}     the last one
+ * In between stands a text of rows, each a kind, a space, one line of JSON, the same for every encoding:
+ *     manifest {...}
+ *     key {"key","version","time"}
+ *     summary {"format","version","time","record_sha256","manifests","keys","sha256"}     the last one
  * The summary's sha256, its last member, covers every other body in order, each with a newline, and the summary up to the
  * checksum itself.  A codec turns the rows into the bytes of the object
  * and back: Parquet by the engine, the bare text in tests. */
@@ -25,7 +25,7 @@ struct checkpoint_codec {
     /* Encode the rows and put them at `key`.  LH_EXISTS where it is taken (another server was quicker: just as good). */
     enum lh_code (*write)(void *self, struct object_store *store, const char *key, const struct buf *rows,
                           struct lh_err *err);
-    /* Append the rows of the object at `key`: each line needs `kind` and `body` only.  LH_NOT_FOUND, LH_CORRUPT or LH_DATA, ... */
+    /* Append the rows of the object at `key`: LH_NOT_FOUND, LH_CORRUPT or LH_DATA, ... */
     enum lh_code (*read)(void *self, struct object_store *store, const char *key, struct buf *ret_rows,
                          struct lh_err *err);
 };

@@ -68,7 +68,7 @@ static enum lh_code write_parquet(void *self, struct object_store *store, const 
     struct checkpoint_engine *e = self;
     LH_CLEANUP(work_dir_release) struct work_dir dir = {0};
     LH_TRY(work_dir_make(e, &dir, err));
-    LH_AUTO(mem) char *input = lh_asprintf("%s/rows.ndjson", dir.path);
+    LH_AUTO(mem) char *input = lh_asprintf("%s/rows.txt", dir.path);
     LH_AUTO(mem) char *output_dir = lh_asprintf("%s/out", dir.path);
     LH_AUTO(mem) char *output = lh_asprintf("%s/checkpoint.parquet", output_dir);
     LH_TRY(os_mkdir_all(e->os, AT_FDCWD, output_dir, 0700, err));
@@ -85,7 +85,7 @@ static enum lh_code read_parquet(void *self, struct object_store *store, const c
     LH_TRY(object_local_path(store, key, arena, &input, err));
     LH_CLEANUP(work_dir_release) struct work_dir dir = {0};
     LH_TRY(work_dir_make(e, &dir, err));
-    LH_AUTO(mem) char *output = lh_asprintf("%s/rows.ndjson", dir.path);
+    LH_AUTO(mem) char *output = lh_asprintf("%s/rows.txt", dir.path);
     LH_TRY(run_task(e, "checkpoint_read", 0, input, dir.path, err));
     return os_read_file(e->os, AT_FDCWD, output, ROWS_MAX_BYTES, ret_rows, err);
 }

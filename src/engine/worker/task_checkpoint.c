@@ -1,15 +1,15 @@
-/* The tasks `checkpoint_write` and `checkpoint_read`: the catalog's rows between NDJSON and Parquet.
+/* The tasks `checkpoint_write` and `checkpoint_read`: the catalog's rows between text and Parquet.
  *
- *     checkpoint_write   {"max_row_bytes": the longest line}; untrusted_input: the rows; leaves output_dir/checkpoint.parquet; answers {"rows": n}
- *     checkpoint_read    untrusted_input: a Parquet file; leaves output_dir/rows.ndjson; answers {"rows": n}
+ *     checkpoint_write   {"max_row_bytes": the longest line}; untrusted_input: the rows, each line a kind, a space and a body of
+ *                        JSON; leaves output_dir/checkpoint.parquet; answers {"rows": n}
+ *     checkpoint_read    untrusted_input: a Parquet file; leaves output_dir/rows.txt, the rows again; answers {"rows": n}
  *
  * What the rows mean is not known here (docs/formats/commit-log.md tells); their order is kept both ways. */
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "engine/worker/tasks.h"
 
-/* DuckDB's reader takes twice this much for each thread at once. */
-#define SMALLEST_OBJECT_SIZE (INT64_C(1) << 20)
+#define SMALLEST_LINE_LIMIT (INT64_C(2) << 20)
 
 static enum lh_code copy_rows(struct task *t, const char *source, const char *name, const char *format,
                               json_t **ret_answer, struct lh_err *err) {
@@ -33,20 +33,27 @@ enum lh_code task_checkpoint_write(struct task *t, const json_t *request, json_t
     int64_t longest;
     LH_TRY(lh_json_get_int(request, "", "max_row_bytes", &longest, err));
     LH_AUTO(buf) struct buf source = BUF_INIT;
-    buf_append_str(&source, "SELECT * FROM read_json(");
+    buf_append_str(
+        &source,
+        "SELECT kind, body->>'$.id' AS id, body->>'$.name' AS name, (body->>'$.version')::BIGINT AS version, "
+        "(body->>'$.row_count')::BIGINT AS row_count, (body->>'$.size_bytes')::BIGINT AS size_bytes, body FROM "
+        "(SELECT split_part(line, ' ', 1) AS kind, substr(line, strpos(line, ' ') + 1) AS body FROM read_csv(");
     buf_append_sql_string(&source, t->untrusted_input ? t->untrusted_input : "");
-    buf_printf(&source,
-               ", format = 'newline_delimited', maximum_object_size = %lld, columns = {kind: 'VARCHAR', id: 'VARCHAR', "
-               "name: 'VARCHAR', version: 'BIGINT', row_count: 'BIGINT', size_bytes: 'BIGINT', body: 'VARCHAR'})",
-               (long long)(longest > SMALLEST_OBJECT_SIZE ? longest : SMALLEST_OBJECT_SIZE));
+    longest = longest > SMALLEST_LINE_LIMIT ? longest : SMALLEST_LINE_LIMIT;
+    buf_printf(
+        &source,
+        ", columns = {line: 'VARCHAR'}, auto_detect = false, header = false, delim = '\x01', quote = '', escape = "
+        "'', max_line_size = %lld, buffer_size = %lld))",
+        (long long)longest, (long long)longest * 2);
     return copy_rows(t, buf_cstr(&source), "checkpoint.parquet", "FORMAT parquet, COMPRESSION zstd", ret_answer, err);
 }
 
 enum lh_code task_checkpoint_read(struct task *t, const json_t *request, json_t **ret_answer, struct lh_err *err) {
     (void)request;
     LH_AUTO(buf) struct buf source = BUF_INIT;
-    buf_append_str(&source, "SELECT kind, body FROM read_parquet(");
+    buf_append_str(&source, "SELECT kind || ' ' || body AS line FROM read_parquet(");
     buf_append_sql_string(&source, t->untrusted_input ? t->untrusted_input : "");
     buf_append_str(&source, ", file_row_number = true, hive_partitioning = false) ORDER BY file_row_number");
-    return copy_rows(t, buf_cstr(&source), "rows.ndjson", "FORMAT json", ret_answer, err);
+    return copy_rows(t, buf_cstr(&source), "rows.txt",
+                     "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01'", ret_answer, err);
 }
