@@ -4,6 +4,7 @@
 #include "base/suggest.h"
 #include "catalog/catalog.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -131,9 +132,9 @@ const struct manifest *catalog_snapshot_find_source(const struct catalog_snapsho
 
 /* ---- the next snapshot ---- */
 
-/* What changes, net: the manifests that go and those that come, each sorted. */
+/* What changes, net: the manifests that go and those that come. */
 struct net_change {
-    const struct manifest **gone; /* sorted by address */
+    const struct manifest **gone;
     size_t gone_count;
     struct manifest **added;
     size_t added_count;
@@ -153,28 +154,6 @@ static int by_id_then_order(const void *a, const void *b) {
     const struct snapshot_change *y = ((const struct ordered_change *)b)->change;
     int order = strcmp(x->id, y->id);
     return order != 0 ? order : (x > y) - (x < y);
-}
-
-static int by_address(const void *a, const void *b) {
-    uintptr_t x = (uintptr_t) * (const struct manifest *const *)a;
-    uintptr_t y = (uintptr_t) * (const struct manifest *const *)b;
-    return (x > y) - (x < y);
-}
-
-static int by_name(const void *a, const void *b) {
-    return manifest_name_compare((*(struct manifest *const *)a)->name, (*(struct manifest *const *)b)->name);
-}
-
-static int by_id(const void *a, const void *b) {
-    return strcmp((*(struct manifest *const *)a)->id, (*(struct manifest *const *)b)->id);
-}
-
-static int by_sha256(const void *a, const void *b) {
-    return strcmp(((const struct source_entry *)a)->sha256, ((const struct source_entry *)b)->sha256);
-}
-
-static bool is_gone(const struct net_change *n, const struct manifest *m) {
-    return n->gone_count > 0 && bsearch(&m, n->gone, n->gone_count, sizeof *n->gone, by_address) != NULL;
 }
 
 static enum lh_code net_changes(const struct catalog_snapshot *base, const struct snapshot_change *changes,
@@ -202,60 +181,140 @@ static enum lh_code net_changes(const struct catalog_snapshot *base, const struc
         if (ordered[i].change->manifest)
             n->added[n->added_count++] = ordered[i].change->manifest;
     }
-    qsort(n->gone, n->gone_count, sizeof *n->gone, by_address);
     return LH_OK;
 }
 
-static struct manifest **merge(struct manifest *const *old, size_t old_count, const struct net_change *n,
-                               int (*compare)(const void *, const void *)) {
-    struct manifest **merged = lh_malloc((old_count + n->added_count + 1) * sizeof(struct manifest *));
-    qsort(n->added, n->added_count, sizeof *n->added, compare);
-    size_t out = 0;
-    size_t j = 0;
-    for (size_t i = 0; i < old_count; i++) {
-        if (is_gone(n, old[i]))
-            continue;
-        while (j < n->added_count && compare(&n->added[j], &old[i]) < 0)
-            merged[out++] = n->added[j++];
-        merged[out++] = old[i];
-    }
-    while (j < n->added_count)
-        merged[out++] = n->added[j++];
-    return merged;
+/* ---- splicing sorted arrays: the places that change are searched for, all between them is copied in one go ---- */
+
+static int by_number(const void *a, const void *b) {
+    size_t x = *(const size_t *)a;
+    size_t y = *(const size_t *)b;
+    return (x > y) - (x < y);
 }
 
-static void merge_sources(const struct catalog_snapshot *base, const struct net_change *n,
-                          struct catalog_snapshot *next) {
-    size_t fresh_count = 0;
+/* `old` without the elements at `removed` (sorted) and with `inserted`, element i before old[insert_at[i]] (ascending). */
+static void *splice(const void *old, size_t count, size_t size, size_t *removed, size_t removed_count,
+                    const void *inserted, const size_t *insert_at, size_t inserted_count) {
+    char *out = lh_malloc((count + inserted_count + 1) * size);
+    char *end = out;
+    size_t from = 0;
+    size_t r = 0;
+    size_t i = 0;
+    qsort(removed, removed_count, sizeof *removed, by_number);
+    while (r < removed_count || i < inserted_count) {
+        bool insert = i < inserted_count && (r == removed_count || insert_at[i] <= removed[r]);
+        size_t to = insert ? insert_at[i] : removed[r];
+        if (to > from) {
+            memcpy(end, (const char *)old + from * size, (to - from) * size);
+            end += (to - from) * size;
+            from = to;
+        }
+        if (insert) {
+            memcpy(end, (const char *)inserted + i++ * size, size);
+            end += size;
+        } else {
+            r++;
+            from = to + 1;
+        }
+    }
+    if (count > from)
+        memcpy(end, (const char *)old + from * size, (count - from) * size);
+    return out;
+}
+
+static int by_name(const void *a, const void *b) {
+    return manifest_name_compare((*(struct manifest *const *)a)->name, (*(struct manifest *const *)b)->name);
+}
+
+static int by_id(const void *a, const void *b) {
+    return strcmp((*(struct manifest *const *)a)->id, (*(struct manifest *const *)b)->id);
+}
+
+static int by_sha256(const void *a, const void *b) {
+    return strcmp(((const struct source_entry *)a)->sha256, ((const struct source_entry *)b)->sha256);
+}
+
+/* The first element that is not before `wanted`. */
+static size_t lower_bound(const void *array, size_t count, size_t size, const void *wanted,
+                          int (*compare)(const void *, const void *)) {
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare((const char *)array + middle * size, wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct manifest **splice_manifests(struct manifest *const *old, size_t count, struct net_change *n,
+                                          int (*compare)(const void *, const void *)) {
+    LH_AUTO(mem) size_t *removed = lh_malloc((n->gone_count + 1) * sizeof *removed);
+    LH_AUTO(mem) size_t *insert_at = lh_malloc((n->added_count + 1) * sizeof *insert_at);
+    for (size_t i = 0; i < n->gone_count; i++)
+        removed[i] = lower_bound(old, count, sizeof *old, &n->gone[i], compare);
+    qsort(n->added, n->added_count, sizeof *n->added, compare);
     for (size_t i = 0; i < n->added_count; i++)
-        fresh_count += n->added[i]->lineage_count;
-    LH_AUTO(mem) struct source_entry *fresh = lh_malloc((fresh_count + 1) * sizeof *fresh);
-    fresh_count = 0;
+        insert_at[i] = lower_bound(old, count, sizeof *old, &n->added[i], compare);
+    return splice(old, count, sizeof *old, removed, n->gone_count, n->added, insert_at, n->added_count);
+}
+
+static size_t count_sources(const struct manifest *const *manifests, size_t count) {
+    size_t sources = 0;
+    for (size_t i = 0; i < count; i++)
+        sources += manifests[i]->lineage_count;
+    return sources;
+}
+
+/* The place of this very lineage among the sources, of which several may have one hash. */
+static size_t find_entry(const struct catalog_snapshot *s, const struct manifest_lineage *lineage) {
+    struct source_entry wanted = {.sha256 = lineage->source_sha256};
+    size_t i = lower_bound(s->sources, s->source_count, sizeof *s->sources, &wanted, by_sha256);
+    while (i < s->source_count && s->sources[i].lineage != lineage)
+        i++;
+    assert(i < s->source_count);
+    return i;
+}
+
+static void splice_sources(const struct catalog_snapshot *base, const struct net_change *n,
+                           struct catalog_snapshot *next) {
+    size_t most_removed = count_sources(n->gone, n->gone_count);
+    size_t most_added = count_sources((const struct manifest *const *)n->added, n->added_count);
+    LH_AUTO(mem) size_t *removed = lh_malloc((most_removed + 1) * sizeof *removed);
+    LH_AUTO(mem) struct source_entry *added = lh_malloc((most_added + 1) * sizeof *added);
+    LH_AUTO(mem) size_t *insert_at = lh_malloc((most_added + 1) * sizeof *insert_at);
+    size_t removed_count = 0;
+    size_t added_count = 0;
+    for (size_t i = 0; i < n->gone_count; i++) {
+        for (size_t k = 0; k < n->gone[i]->lineage_count; k++) {
+            if (n->gone[i]->lineage[k].source_sha256)
+                removed[removed_count++] = find_entry(base, &n->gone[i]->lineage[k]);
+        }
+    }
     for (size_t i = 0; i < n->added_count; i++) {
         const struct manifest *m = n->added[i];
         for (size_t k = 0; k < m->lineage_count; k++) {
             if (m->lineage[k].source_sha256)
-                fresh[fresh_count++] = (struct source_entry){m->lineage[k].source_sha256, m, &m->lineage[k]};
+                added[added_count++] = (struct source_entry){m->lineage[k].source_sha256, m, &m->lineage[k]};
         }
     }
-    qsort(fresh, fresh_count, sizeof *fresh, by_sha256);
-    next->sources = lh_malloc((base->source_count + fresh_count + 1) * sizeof *next->sources);
-    size_t j = 0;
-    for (size_t i = 0; i < base->source_count; i++) {
-        if (is_gone(n, base->sources[i].manifest))
-            continue;
-        while (j < fresh_count && by_sha256(&fresh[j], &base->sources[i]) < 0)
-            next->sources[next->source_count++] = fresh[j++];
-        next->sources[next->source_count++] = base->sources[i];
-    }
-    while (j < fresh_count)
-        next->sources[next->source_count++] = fresh[j++];
+    qsort(added, added_count, sizeof *added, by_sha256);
+    for (size_t i = 0; i < added_count; i++)
+        insert_at[i] = lower_bound(base->sources, base->source_count, sizeof *base->sources, &added[i], by_sha256);
+    next->sources = splice(base->sources, base->source_count, sizeof *base->sources, removed, removed_count, added,
+                           insert_at, added_count);
+    next->source_count = base->source_count - removed_count + added_count;
 }
 
-static enum lh_code check_unique(struct manifest *const *sorted, size_t count, struct lh_err *err) {
-    for (size_t i = 1; i < count; i++) {
-        if (manifest_name_compare(sorted[i - 1]->name, sorted[i]->name) == 0)
-            return lh_fail(err, LH_EXISTS, "a dataset \"%s\" already exists", sorted[i]->name);
+/* Only what is new can clash. */
+static enum lh_code check_unique(struct manifest *const *sorted, size_t count, const struct net_change *n,
+                                 struct lh_err *err) {
+    for (size_t i = 0; i < n->added_count; i++) {
+        size_t at = lower_bound(sorted, count, sizeof *sorted, &n->added[i], by_name);
+        if (at + 1 < count && manifest_name_compare(sorted[at]->name, sorted[at + 1]->name) == 0)
+            return lh_fail(err, LH_EXISTS, "a dataset \"%s\" already exists", sorted[at]->name);
     }
     return LH_OK;
 }
@@ -266,8 +325,8 @@ enum lh_code snapshot_apply(const struct catalog_snapshot *base, const struct sn
     LH_CLEANUP(net_change_release) struct net_change net = {0};
     LH_TRY(net_changes(base, changes, count, &net, err));
     size_t next_count = base->count - net.gone_count + net.added_count;
-    LH_AUTO(mem) struct manifest **sorted = merge(base->by_name, base->count, &net, by_name);
-    LH_TRY(check_unique(sorted, next_count, err));
+    LH_AUTO(mem) struct manifest **sorted = splice_manifests(base->by_name, base->count, &net, by_name);
+    LH_TRY(check_unique(sorted, next_count, &net, err));
 
     struct catalog_snapshot *next = lh_calloc(1, sizeof *next);
     atomic_init(&next->refs, 1);
@@ -279,8 +338,8 @@ enum lh_code snapshot_apply(const struct catalog_snapshot *base, const struct sn
     next->by_name = LH_STEAL(sorted);
     for (size_t i = 0; i < next_count; i++)
         manifest_ref(next->by_name[i]);
-    next->by_id = merge(base->by_id, base->count, &net, by_id);
-    merge_sources(base, &net, next);
+    next->by_id = splice_manifests(base->by_id, base->count, &net, by_id);
+    splice_sources(base, &net, next);
     *ret_snapshot = next;
     return LH_OK;
 }

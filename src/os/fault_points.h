@@ -16,7 +16,6 @@
     X("engine.before_spawn", "the engine host is about to be asked for a worker")                   \
     X("ingest.after_write", "the Parquet files of an upload stand, the catalog does not know them") \
     X("ingest.before_commit", "an upload's transaction is about to be handed to the catalog")       \
-    X("lake.before_compact_commit", "a compacted file stands, its commit does not")                 \
     X("store.after_publish", "an object has its final name, its folder is not yet flushed")         \
     X("store.before_fsync", "an object's bytes are written to its temporary file, not flushed")     \
     X("store.before_publish", "an object's temporary file is durable, it has no final name")
