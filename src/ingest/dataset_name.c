@@ -6,8 +6,8 @@
 
 /* Endings that say what the file is, not what it holds. */
 static size_t drop_ending(const char *name, size_t len) {
-    static const char *const endings[] = {".gz",   ".csv", ".tsv", ".tab", ".json", ".ndjson", ".jsonl",
-                                          ".parquet", ".txt", ".log", ".sms", ".md"};
+    static const char *const endings[] = {".gz",    ".csv",     ".tsv", ".tab", ".json", ".ndjson",
+                                          ".jsonl", ".parquet", ".txt", ".log", ".sms",  ".md"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t ending = strlen(endings[i]);
         if (len > ending && strncasecmp(name + len - ending, endings[i], ending) == 0)
@@ -47,8 +47,8 @@ void ingest_key_prefix(const char *dataset, struct buf *ret_prefix) {
     buf_append_str(ret_prefix, "datasets/");
     for (const char *p = dataset; *p; p++) {
         unsigned char c = (unsigned char)*p;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                     (c == '.' && p > dataset);
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                     c == '-' || (c == '.' && p > dataset);
         if (plain)
             buf_append_char(ret_prefix, (char)c);
         else

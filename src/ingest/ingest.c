@@ -110,7 +110,8 @@ static enum lh_code identify(struct run *r, struct lh_err *err) {
     struct os_stat stat;
     LH_TRY(os_stat_at(os, AT_FDCWD, r->request->path, &stat, err));
     if (!stat.is_file)
-        return lh_fail(err, LH_INVALID, "%s is not a file", r->request->original_name ? r->request->original_name : "that");
+        return lh_fail(err, LH_INVALID, "%s is not a file",
+                       r->request->original_name ? r->request->original_name : "that");
     if (stat.size_bytes > most) {
         (void)lh_fail(err, LH_TOO_LARGE, "the file has %llu bytes, more than %llu", (unsigned long long)stat.size_bytes,
                       (unsigned long long)most);

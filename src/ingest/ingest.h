@@ -72,10 +72,10 @@ enum ingest_mode {
 LH_CHECKED enum lh_code ingest_mode_parse(const char *text, enum ingest_mode *ret_mode, struct lh_err *err);
 
 struct ingest_request {
-    const char *path;            /* absolute path of the finished local file; it is only read */
-    const char *original_name;   /* the name that the client gave it, or NULL; never used as a path */
-    const char *sha256;          /* hex of its bytes where known (a spool knows), or NULL */
-    const char *dataset;         /* NULL or "": derived from original_name */
+    const char *path;          /* absolute path of the finished local file; it is only read */
+    const char *original_name; /* the name that the client gave it, or NULL; never used as a path */
+    const char *sha256;        /* hex of its bytes where known (a spool knows), or NULL */
+    const char *dataset;       /* NULL or "": derived from original_name */
     enum ingest_mode mode;
     const char *bucket;          /* NULL: the dataset's, or the default one */
     const char *actor;           /* the principal's name */
@@ -89,7 +89,7 @@ struct ingest_request {
     const char *header;    /* "true" or "false" */
     const char *encoding;  /* "utf-8", "utf-16le", "utf-16be", "windows-1252" */
 
-    int cancel_fd; /* readable when the client has gone; -1: none */
+    int cancel_fd;                                               /* readable when the client has gone; -1: none */
     void (*progress)(void *ctx, double fraction, uint64_t rows); /* NULL: none; on the calling thread */
     void *progress_ctx;
 };
@@ -101,8 +101,8 @@ struct ingest_flag {
 };
 struct ingest_column {
     const char *name;
-    const char *type;     /* DuckDB's name of it */
-    const char *why;      /* "every one of 1,200 values is a whole number" */
+    const char *type;         /* DuckDB's name of it */
+    const char *why;          /* "every one of 1,200 values is a whole number" */
     const char *renamed_from; /* the header's own text where it had to change, or NULL */
     bool nullable;
     struct ingest_flag *flags;
@@ -118,11 +118,11 @@ struct ingest_report {
     const char *encoding; /* "utf-8", ...; NULL for Parquet */
     const char *sha256;
     uint64_t source_bytes;
-    uint64_t version;     /* catalog version that shows the rows */
+    uint64_t version; /* catalog version that shows the rows */
     uint64_t row_count;
     uint64_t reject_count;
-    bool deduplicated;    /* the same bytes were there already: nothing was written */
-    bool created;         /* the dataset is new */
+    bool deduplicated; /* the same bytes were there already: nothing was written */
+    bool created;      /* the dataset is new */
     struct ingest_column *columns;
     size_t column_count;
     const char **warnings; /* "12 NUL bytes were removed", ... */

@@ -45,8 +45,7 @@ struct ingest_commit {
 };
 
 /* Does the dataset already consist of these bytes, in the sense of ingest_file? */
-const struct manifest_lineage *ingest_known_source(const struct manifest *m, const char *sha256,
-                                                   enum ingest_mode mode);
+const struct manifest_lineage *ingest_known_source(const struct manifest *m, const char *sha256, enum ingest_mode mode);
 /* Would the mode be refused as the catalog stands?  Asked before any work, and again by the commit. */
 LH_CHECKED enum lh_code ingest_check_mode(const struct manifest *existing, const char *dataset, enum ingest_mode mode,
                                           struct lh_err *err);

@@ -44,7 +44,8 @@ static const struct pii_rule builtin[] = {
     {.kind = "phone",
      .names = "phone,telephone,telefon,tel,mobile,cell,cellphone,fax,handy,phone number",
      .not_names = "type,model,count,duration,id,status",
-     .pattern = "^\\s*(\\+[0-9][0-9 ().\\-/]{6,18}[0-9]|\\(?[0-9]{3}\\)?[ .\\-][0-9]{3,4}[ .\\-][0-9]{3,4}( ?x ?[0-9]{1,5})?)\\s*$",
+     .pattern =
+         "^\\s*(\\+[0-9][0-9 ().\\-/]{6,18}[0-9]|\\(?[0-9]{3}\\)?[ .\\-][0-9]{3,4}[ .\\-][0-9]{3,4}( ?x ?[0-9]{1,5})?)\\s*$",
      .name_alone = 0.75,
      .values_alone = 0.8,
      .looks_like = "a phone number"},
@@ -56,7 +57,8 @@ static const struct pii_rule builtin[] = {
      .values_alone = 0.9,
      .looks_like = "a US social security number"},
     {.kind = "salary",
-     .names = "salary,salaries,wage,wages,pay rate,pay,compensation,income,gehalt,bonus,ote,base pay,desired salary,hourly rate",
+     .names =
+         "salary,salaries,wage,wages,pay rate,pay,compensation,income,gehalt,bonus,ote,base pay,desired salary,hourly rate",
      .not_names = "pay period,payment,date,type,currency,status,frequency",
      .pattern = "",
      .name_alone = 0.85,
@@ -64,16 +66,18 @@ static const struct pii_rule builtin[] = {
     {.kind = "address",
      .names = "address,addr,street,street address,home address,address line,postal address,strasse,adresse",
      .not_names = "ip,email,mac,mail,e,web,wallet,url,contract,type,id",
-     .pattern = "(?i)^\\s*([0-9]{1,6}[A-Z]?\\s+\\S.*\\b(street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|"
-                "way|place|pl|terrace|circle|parkway|pkwy|highway|hwy|square|sq)\\b|\\p{L}.*(stra(ss|\xC3\x9F)e|str\\.|weg|platz|allee)"
-                "\\s+[0-9]+)",
+     .pattern =
+         "(?i)^\\s*([0-9]{1,6}[A-Z]?\\s+\\S.*\\b(street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|"
+         "way|place|pl|terrace|circle|parkway|pkwy|highway|hwy|square|sq)\\b|\\p{L}.*(stra(ss|\xC3\x9F)e|str\\.|weg|platz|allee)"
+         "\\s+[0-9]+)",
      .name_alone = 0.75,
      .values_alone = 0.85,
      .looks_like = "a street address",
      .text_only = true},
     {.kind = "medical",
-     .names = "medical,diagnosis,diagnoses,icd,icd10,icd code,medication,medications,health,disability,allergy,allergies,blood type,"
-              "patient,prescription,illness,condition,sick note",
+     .names =
+         "medical,diagnosis,diagnoses,icd,icd10,icd code,medication,medications,health,disability,allergy,allergies,blood type,"
+         "patient,prescription,illness,condition,sick note",
      .not_names = "order,terms,weather,health check,check,status code",
      .pattern = "^\\s*[A-TV-Z][0-9][0-9A-Z]\\.[0-9A-Z]{1,4}\\s*$",
      .name_alone = 0.75,
@@ -125,8 +129,8 @@ json_t *pii_patterns(const struct pii_rules *rules) {
     json_t *patterns = json_array();
     for (size_t i = 0; i < rules->count; i++)
         if (*rules->items[i].pattern)
-            json_array_append_new(patterns, json_pack("{s:s, s:s}", "kind", rules->items[i].kind, "pattern",
-                                                      rules->items[i].pattern));
+            json_array_append_new(
+                patterns, json_pack("{s:s, s:s}", "kind", rules->items[i].kind, "pattern", rules->items[i].pattern));
     return patterns;
 }
 
@@ -210,7 +214,8 @@ static bool name_matches(const struct pii_rule *rule, const char *name, char *re
     }
     struct words words;
     split_name(name, &words);
-    return find_choice(&words, rule->names, ret_word, cap) && !find_choice(&words, rule->not_names, other, sizeof other);
+    return find_choice(&words, rule->names, ret_word, cap) &&
+           !find_choice(&words, rule->not_names, other, sizeof other);
 }
 
 /* ---- judgement ---- */
@@ -271,7 +276,8 @@ void pii_judge(const struct pii_rules *rules, const struct pii_column *column, s
         append_reason(&why, rule, named ? word : NULL, has_values, matched, column->sampled);
         /* Two decimals are all that such a figure is worth. */
         confidence = (double)(int)(confidence * 100 + 0.5) / 100;
-        flags[count++] = (struct ingest_flag){arena_strdup(arena, rule->kind), arena_strdup(arena, buf_cstr(&why)), confidence};
+        flags[count++] =
+            (struct ingest_flag){arena_strdup(arena, rule->kind), arena_strdup(arena, buf_cstr(&why)), confidence};
     }
     qsort(flags, count, sizeof *flags, by_confidence);
     *ret_flags = flags;

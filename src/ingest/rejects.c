@@ -44,8 +44,8 @@ static bool object_ulid(const char *key, char ret_ulid[LH_ULID_SIZE]) {
 }
 
 /* Lines of one object from `offset` until the page is full; *ret_next is where the next line starts, 0 at the end. */
-static enum lh_code read_lines(struct object_store *store, const char *key, uint64_t offset, size_t limit, json_t *items,
-                               uint64_t *ret_next, struct lh_err *err) {
+static enum lh_code read_lines(struct object_store *store, const char *key, uint64_t offset, size_t limit,
+                               json_t *items, uint64_t *ret_next, struct lh_err *err) {
     LH_AUTO(buf) struct buf text = BUF_INIT;
     struct object_reader *reader = NULL;
     struct object_info info;

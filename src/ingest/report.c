@@ -76,13 +76,15 @@ enum lh_code ingest_report_read(struct ingest *in, const json_t *answer, struct 
 }
 
 static json_t *column_to_json(const struct ingest_column *c) {
-    json_t *column = json_pack("{s:s, s:s, s:b, s:s}", "name", c->name, "type", c->type, "nullable", c->nullable, "why", c->why);
+    json_t *column =
+        json_pack("{s:s, s:s, s:b, s:s}", "name", c->name, "type", c->type, "nullable", c->nullable, "why", c->why);
     if (c->renamed_from)
         json_object_set_new(column, "renamed_from", json_string(c->renamed_from));
     json_t *flags = json_array();
     for (size_t i = 0; i < c->flag_count; i++) {
         const struct ingest_flag *f = &c->flags[i];
-        json_array_append_new(flags, json_pack("{s:s, s:s, s:f}", "kind", f->kind, "reason", f->reason, "confidence", f->confidence));
+        json_array_append_new(
+            flags, json_pack("{s:s, s:s, s:f}", "kind", f->kind, "reason", f->reason, "confidence", f->confidence));
     }
     json_object_set_new(column, "flags", flags);
     return column;

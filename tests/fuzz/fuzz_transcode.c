@@ -55,8 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     FUZZ_CHECK(utf8_valid(buf_cstr(&whole), whole.len, NULL) && strlen(buf_cstr(&whole)) == whole.len);
     struct csv_format format;
     struct lh_err err = LH_ERR_INIT;
-    const struct csv_sniff_options options = {.delimiter = CSV_LOOK, .quote = CSV_LOOK, .header = CSV_LOOK,
-                                              .max_record_bytes = 1 << 20, .max_fields = 64};
+    const struct csv_sniff_options options = {
+        .delimiter = CSV_LOOK, .quote = CSV_LOOK, .header = CSV_LOOK, .max_record_bytes = 1 << 20, .max_fields = 64};
     if (csv_sniff(buf_cstr(&whole), whole.len, &options, &format, &err) == LH_OK)
         read_records(&whole, &format.dialect);
     read_records(&whole, &(struct csv_dialect){',', '"', '\\'});

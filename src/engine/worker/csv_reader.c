@@ -103,7 +103,8 @@ static enum scan scan_quoted(struct csv_reader *r, struct scan_state *s, struct 
         bool escapes = c == escape;
         if (escapes && s->at + 1 == s->len && !s->end)
             return SCAN_MORE;
-        escapes = escapes && s->at + 1 < s->len && (s->text[s->at + 1] == quote || (escape != quote && s->text[s->at + 1] == escape));
+        escapes = escapes && s->at + 1 < s->len &&
+                  (s->text[s->at + 1] == quote || (escape != quote && s->text[s->at + 1] == escape));
         if (escapes) {
             buf_append(&r->unquoted, s->text + piece, s->at - piece);
             s->at++;

@@ -14,8 +14,8 @@
 /* How the sample reads with one dialect. */
 struct trial {
     struct csv_dialect dialect;
-    size_t records;     /* blank ones apart */
-    size_t common;      /* the number of fields that most records have */
+    size_t records; /* blank ones apart */
+    size_t common;  /* the number of fields that most records have */
     size_t common_count;
     size_t bad;
     size_t ragged;
@@ -33,7 +33,7 @@ static enum lh_code try_dialect(const char *sample, size_t len, const struct csv
     csv_reader_init_text(&reader, dialect, sample, len, options->max_record_bytes, options->max_fields);
     LH_AUTO(mem) uint32_t *widths = lh_calloc(SNIFF_WIDTHS, sizeof *widths);
     struct trial t = {.dialect = *dialect};
-    const struct csv_record *record;
+    const struct csv_record *record = NULL;
     for (;;) {
         LH_TRY(csv_reader_next(&reader, &record, err));
         if (!record || t.records == SNIFF_RECORDS)
@@ -68,7 +68,8 @@ static bool single_quoted(const char *sample, size_t len, const struct csv_diale
         bool at_start = i == 0 || sample[i - 1] == '\n' || sample[i - 1] == dialect->delimiter;
         if (at_start && sample[i] == '\'') {
             const char *close = memchr(sample + i + 1, '\'', len - i - 1);
-            if (close && (close + 1 == sample + len || close[1] == '\n' || close[1] == '\r' || close[1] == dialect->delimiter))
+            if (close &&
+                (close + 1 == sample + len || close[1] == '\n' || close[1] == '\r' || close[1] == dialect->delimiter))
                 opened++;
         }
     }
@@ -175,7 +176,7 @@ static enum lh_code find_header(const char *sample, size_t len, const struct csv
     csv_reader_init_text(&reader, &trial->dialect, sample, len, options->max_record_bytes, options->max_fields);
     size_t columns = trial->common ? trial->common : 1;
     struct first_rows first = {.rows = 0};
-    const struct csv_record *record;
+    const struct csv_record *record = NULL;
     enum lh_code code = LH_OK;
     size_t widest_seen = 0;
     for (size_t seen = 0; seen < SNIFF_RECORDS; seen++) {
@@ -207,7 +208,8 @@ static enum lh_code find_header(const char *sample, size_t len, const struct csv
         note_row(&first, record, columns < first.count ? columns : first.count);
     }
     if (code == LH_OK) {
-        format->header = options->header == CSV_LOOK ? first.count > 0 && !looks_like_data(&first) : options->header == 1;
+        format->header =
+            options->header == CSV_LOOK ? first.count > 0 && !looks_like_data(&first) : options->header == 1;
         format->columns = columns;
         if (format->header && first.count > 0) {
             /* A header's empty cells at the end are delimiters too many, not columns. */
@@ -218,7 +220,8 @@ static enum lh_code find_header(const char *sample, size_t len, const struct csv
             format->columns = first.rows == 0 || named > columns ? (named ? named : first.count) : columns;
         }
         /* Where no row is as wide as the header, short rows are the custom of this file and not an error. */
-        format->min_fields = first.rows && widest_seen < format->columns && widest_seen > 0 ? widest_seen : format->columns;
+        format->min_fields =
+            first.rows && widest_seen < format->columns && widest_seen > 0 ? widest_seen : format->columns;
     }
     buf_release(&first.text);
     lh_free(first.facts);
@@ -242,7 +245,7 @@ static bool mixed_line_ends(const char *sample, size_t len) {
 
 enum lh_code csv_sniff(const char *sample, size_t len, const struct csv_sniff_options *options,
                        struct csv_format *ret_format, struct lh_err *err) {
-    struct trial trial;
+    struct trial trial = {.records = 0};
     LH_TRY(choose_dialect(sample, len, options, &trial, err));
     struct csv_format format = {.dialect = trial.dialect};
     LH_TRY(find_header(sample, len, options, &trial, &format, err));

@@ -15,18 +15,18 @@
 struct csv_format {
     struct csv_dialect dialect;
     bool header;
-    uint64_t preamble_lines;   /* physical lines before the header or the first row */
-    size_t columns;            /* of the header, or what most records have */
-    size_t min_fields;         /* a record with fewer is ragged */
-    double agreement;          /* share of the sample's records that have `columns` fields */
+    uint64_t preamble_lines; /* physical lines before the header or the first row */
+    size_t columns;          /* of the header, or what most records have */
+    size_t min_fields;       /* a record with fewer is ragged */
+    double agreement;        /* share of the sample's records that have `columns` fields */
     bool multiline_header;
     bool irregular; /* the sample holds a bad record, a ragged one, or more than one style of line end */
 };
 
 struct csv_sniff_options {
-    int delimiter; /* CSV_LOOK: find out; -1: none */
-    int quote;     /* CSV_LOOK, -1: none */
-    int header;    /* CSV_LOOK, 0, 1 */
+    int delimiter;  /* CSV_LOOK: find out; -1: none */
+    int quote;      /* CSV_LOOK, -1: none */
+    int header;     /* CSV_LOOK, 0, 1 */
     bool named_csv; /* the file is said to be a table: less agreement will do */
     bool truncated; /* the sample ends before the file does */
     size_t max_record_bytes, max_fields;

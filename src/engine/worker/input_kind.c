@@ -78,8 +78,10 @@ enum lh_code input_refuse_binary(const char *text, size_t len, struct lh_err *er
     }
     if (control * 20 <= seen)
         return LH_OK;
-    (void)lh_fail(err, LH_UNSUPPORTED, "the file is neither a known format nor text: %zu of its first %zu characters are "
-                  "control characters", control, seen);
+    (void)lh_fail(err, LH_UNSUPPORTED,
+                  "the file is neither a known format nor text: %zu of its first %zu characters are "
+                  "control characters",
+                  control, seen);
     return lh_err_hint(err, "what is read: CSV, TSV, JSON, NDJSON, Parquet and plain text, also gzip-compressed");
 }
 
@@ -96,9 +98,9 @@ enum input_kind input_kind_of_name(const char *file_name) {
         const char *ending;
         enum input_kind kind;
     } endings[] = {
-        {".csv", INPUT_CSV},       {".tsv", INPUT_TSV},   {".tab", INPUT_TSV},  {".json", INPUT_JSON},
+        {".csv", INPUT_CSV},       {".tsv", INPUT_TSV},      {".tab", INPUT_TSV},         {".json", INPUT_JSON},
         {".ndjson", INPUT_NDJSON}, {".jsonl", INPUT_NDJSON}, {".parquet", INPUT_PARQUET}, {".txt", INPUT_TEXT},
-        {".log", INPUT_TEXT},      {".sms", INPUT_TEXT},  {".md", INPUT_TEXT},
+        {".log", INPUT_TEXT},      {".sms", INPUT_TEXT},     {".md", INPUT_TEXT},
     };
     size_t len = strlen(file_name);
     if (len > 3 && strcasecmp(file_name + len - 3, ".gz") == 0)

@@ -8,19 +8,19 @@
 #include <stddef.h>
 
 /* X(NAME, "name") */
-#define INPUT_KINDS(X)     \
-    X(CSV, "csv")          \
-    X(TSV, "tsv")          \
-    X(JSON, "json")        \
-    X(NDJSON, "ndjson")    \
-    X(PARQUET, "parquet")  \
+#define INPUT_KINDS(X)    \
+    X(CSV, "csv")         \
+    X(TSV, "tsv")         \
+    X(JSON, "json")       \
+    X(NDJSON, "ndjson")   \
+    X(PARQUET, "parquet") \
     X(TEXT, "text")
 
 enum input_kind {
 #define INPUT_KIND_ENUM(name, text) INPUT_##name,
     INPUT_KINDS(INPUT_KIND_ENUM)
 #undef INPUT_KIND_ENUM
-    INPUT_UNKNOWN, /* text of some kind: look closer */
+        INPUT_UNKNOWN, /* text of some kind: look closer */
 };
 
 const char *input_kind_name(enum input_kind kind);

@@ -107,7 +107,8 @@ static const char *skip_value(const char *p) {
 }
 
 static uint32_t array_kinds(const char *p) {
-    uint32_t kinds = KIND_BIT(KIND_TEXT) | KIND_BIT(KIND_LIST_TEXT) | KIND_BIT(KIND_LIST_BIGINT) | KIND_BIT(KIND_LIST_DOUBLE);
+    uint32_t kinds =
+        KIND_BIT(KIND_TEXT) | KIND_BIT(KIND_LIST_TEXT) | KIND_BIT(KIND_LIST_BIGINT) | KIND_BIT(KIND_LIST_DOUBLE);
     for (p = skip_space(p + 1); *p && *p != ']'; p = skip_space(p)) {
         const char *end = skip_value(p);
         if (*p == '"') {
@@ -215,8 +216,7 @@ static enum lh_code put_value(struct json_flatten *f, const char *p, int depth, 
     return put_scalar(f, p, err);
 }
 
-enum lh_code json_flatten_row(struct json_flatten *f, const char *text, size_t len, uint64_t line,
-                              struct lh_err *err) {
+enum lh_code json_flatten_row(struct json_flatten *f, const char *text, size_t len, uint64_t line, struct lh_err *err) {
     buf_reset(&f->text);
     buf_reserve(&f->text, len + 1);
     buf_reset(&f->path);

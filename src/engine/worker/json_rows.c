@@ -70,7 +70,8 @@ static enum lh_code skip_blank(struct json_reader *r, bool *ret_end, struct lh_e
 static enum lh_code fail_here(const struct json_reader *r, const char *reason, struct lh_err *err) {
     (void)lh_fail(err, LH_DATA, "not valid JSON at line %llu, column %zu: %s", (unsigned long long)r->line,
                   r->at - r->line_start + 1, reason);
-    return lh_err_hint(err, "if each line is a record of its own, ingest it with format=ndjson: then only bad lines are rejected");
+    return lh_err_hint(
+        err, "if each line is a record of its own, ingest it with format=ndjson: then only bad lines are rejected");
 }
 
 /* The value at `at`, whole in the buffer; a row is made of it. */
@@ -78,8 +79,8 @@ static enum lh_code take_value(struct json_reader *r, struct lh_err *err) {
     size_t len;
     const char *reason;
     for (;;) {
-        enum json_scan_result result = json_scan(r->text.data + r->at, r->text.len - r->at, r->end, r->options->max_depth,
-                                                 &len, &reason);
+        enum json_scan_result result =
+            json_scan(r->text.data + r->at, r->text.len - r->at, r->end, r->options->max_depth, &len, &reason);
         if (result == JSON_SCAN_DONE)
             break;
         if (result == JSON_SCAN_MORE) {
@@ -176,15 +177,15 @@ static enum lh_code read_lines(struct json_reader *r, struct lh_err *err) {
     size_t searched = 0;
     for (;;) {
         size_t have = r->text.len - r->at;
-        char *line = r->text.data ? r->text.data + r->at : NULL;
+        if (have == 0 && r->end)
+            return LH_OK;
+        char *line = have ? r->text.data + r->at : NULL;
         char *newline = have > searched ? memchr(line + searched, '\n', have - searched) : NULL;
-        if (!newline && !r->end) {
+        if (have == 0 || (!newline && !r->end)) {
             searched = have;
             LH_TRY(read_more(r, err));
             continue;
         }
-        if (have == 0)
-            return LH_OK;
         size_t len = newline ? (size_t)(newline - line) : have;
         if (len > r->options->max_record_bytes) {
             (void)lh_fail(err, LH_LIMIT, "line %llu is longer than %zu bytes", (unsigned long long)r->line,
@@ -229,5 +230,6 @@ bool json_looks_like_lines(const char *head, size_t len) {
     while (next_len && (head[next + next_len - 1] == '\r' || head[next + next_len - 1] == ' '))
         next_len--;
     return next_len > 2 && head[next] == '{' &&
-           json_scan(head + next, next_len, true, JSON_SCAN_MAX_DEPTH, &used, &reason) == JSON_SCAN_DONE && used == next_len;
+           json_scan(head + next, next_len, true, JSON_SCAN_MAX_DEPTH, &used, &reason) == JSON_SCAN_DONE &&
+           used == next_len;
 }

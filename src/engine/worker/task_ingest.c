@@ -76,9 +76,10 @@ static enum lh_code read_head(struct ingest_job *job, struct lh_err *err) {
     }
     job->encoding = text_encoding_guess(raw.data, raw.len, &job->mark);
     if (*job->encoding_name && !text_encoding_from_name(job->encoding_name, &job->encoding))
-        return lh_fail(err, LH_INVALID,
-                       "encoding \"%.40s\" is not known; there are utf-8, utf-16le, utf-16be and windows-1252 (latin-1)",
-                       job->encoding_name);
+        return lh_fail(
+            err, LH_INVALID,
+            "encoding \"%.40s\" is not known; there are utf-8, utf-16le, utf-16be and windows-1252 (latin-1)",
+            job->encoding_name);
     struct text_decoder decoder;
     text_decoder_init(&decoder, job->encoding);
     text_decode(&decoder, raw.data + job->mark, raw.len - job->mark, job->head_is_all, &job->head);

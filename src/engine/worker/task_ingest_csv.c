@@ -86,7 +86,8 @@ static enum lh_code take_record(struct csv_run *run, const struct csv_record *re
     if (record->line <= format->preamble_lines) {
         if (record->blank)
             return LH_OK;
-        return row_file_reject(&run->job->rows, record->line, "stands before the table", record->raw, record->raw_len, err);
+        return row_file_reject(&run->job->rows, record->line, "stands before the table", record->raw, record->raw_len,
+                               err);
     }
     if (record->blank && (format->columns > 1 || !run->named))
         return LH_OK; /* in a table of one column a blank line is a missing value */

@@ -17,7 +17,8 @@ enum lh_code ingest_json(struct ingest_job *job, struct lh_err *err) {
     uint64_t duplicates = 0;
     LH_TRY(json_rows_read(job->task, source, &options, &job->rows, &duplicates, err));
     if (duplicates)
-        ingest_warn(job, "%llu members stand twice in their object; the last one counts", (unsigned long long)duplicates);
+        ingest_warn(job, "%llu members stand twice in their object; the last one counts",
+                    (unsigned long long)duplicates);
     ingest_note_decoder(job, source);
     return ingest_write_rows(job, err);
 }

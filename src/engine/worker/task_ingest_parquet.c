@@ -18,7 +18,8 @@ static enum lh_code check_frame(const struct ingest_job *job, struct lh_err *err
         return lh_fail(err, LH_DATA, "the Parquet file is cut short: it has only %llu bytes",
                        (unsigned long long)job->file_bytes);
     LH_TRY(os_open(job->os, AT_FDCWD, path, O_RDONLY, 0, 0, &fd, err));
-    enum lh_code code = os_pread_full(job->os, fd, tail, sizeof tail, job->file_bytes - 8, "the Parquet file", &got, err);
+    enum lh_code code =
+        os_pread_full(job->os, fd, tail, sizeof tail, job->file_bytes - 8, "the Parquet file", &got, err);
     os_close(job->os, fd);
     LH_TRY(code);
     if (got < sizeof tail || memcmp(tail + 4, "PAR1", 4) != 0)

@@ -78,8 +78,10 @@ static json_t *describe(const struct ingest_job *job, size_t i, const char *type
     if (job->rows.names.original[i])
         json_object_set_new(column, "renamed_from", json_string(job->rows.names.original[i]));
     json_object_set_new(column, "type", json_string(type));
-    json_object_set_new(column, "why",
-                        json_sprintf("%s%s", why, sampled && strcmp(type, "VARCHAR") != 0 ? " (by a sample; all others were checked)" : ""));
+    json_object_set_new(
+        column, "why",
+        json_sprintf("%s%s", why,
+                     sampled && strcmp(type, "VARCHAR") != 0 ? " (by a sample; all others were checked)" : ""));
     return column;
 }
 
@@ -119,7 +121,8 @@ enum lh_code ingest_write_rows(struct ingest_job *job, struct lh_err *err) {
     if (rows->row_count == 0 && rows->reject_count > 0) {
         (void)lh_fail(err, LH_DATA, "none of the file's %llu records could be read as %s",
                       (unsigned long long)rows->reject_count, input_kind_name(job->kind));
-        return lh_err_hint(err, "name the format (format=csv|tsv|json|ndjson|text), and for CSV the delimiter and quote");
+        return lh_err_hint(err,
+                           "name the format (format=csv|tsv|json|ndjson|text), and for CSV the delimiter and quote");
     }
     if (rows->names.count == 0)
         return lh_fail(err, LH_DATA, "the file holds no record and no column");

@@ -22,8 +22,12 @@ bool text_encoding_from_name(const char *name, enum text_encoding *ret_encoding)
         const char *name;
         enum text_encoding encoding;
     } aliases[] = {
-        {"utf8", ENCODING_UTF8},           {"utf-16", ENCODING_UTF16LE},          {"utf16", ENCODING_UTF16LE},
-        {"latin-1", ENCODING_WINDOWS_1252}, {"latin1", ENCODING_WINDOWS_1252},    {"cp1252", ENCODING_WINDOWS_1252},
+        {"utf8", ENCODING_UTF8},
+        {"utf-16", ENCODING_UTF16LE},
+        {"utf16", ENCODING_UTF16LE},
+        {"latin-1", ENCODING_WINDOWS_1252},
+        {"latin1", ENCODING_WINDOWS_1252},
+        {"cp1252", ENCODING_WINDOWS_1252},
         {"iso-8859-1", ENCODING_WINDOWS_1252},
     };
     for (size_t i = 0; i < LH_ARRAY_LEN(encoding_names); i++) {
@@ -157,7 +161,8 @@ static size_t decode_utf8(struct text_decoder *d, const unsigned char *p, size_t
 }
 
 static uint32_t utf16_unit(const struct text_decoder *d, const unsigned char *p) {
-    return d->encoding == ENCODING_UTF16LE ? (uint32_t)p[0] | (uint32_t)p[1] << 8 : (uint32_t)p[1] | (uint32_t)p[0] << 8;
+    return d->encoding == ENCODING_UTF16LE ? (uint32_t)p[0] | (uint32_t)p[1] << 8
+                                           : (uint32_t)p[1] | (uint32_t)p[0] << 8;
 }
 
 static size_t decode_utf16(struct text_decoder *d, const unsigned char *p, size_t len, bool last, struct buf *out) {

@@ -13,10 +13,10 @@
 struct buf;
 
 /* X(NAME, "name") */
-#define TEXT_ENCODINGS(X)        \
-    X(UTF8, "utf-8")             \
-    X(UTF16LE, "utf-16le")       \
-    X(UTF16BE, "utf-16be")       \
+#define TEXT_ENCODINGS(X)  \
+    X(UTF8, "utf-8")       \
+    X(UTF16LE, "utf-16le") \
+    X(UTF16BE, "utf-16be") \
     X(WINDOWS_1252, "windows-1252")
 
 enum text_encoding {

@@ -102,8 +102,8 @@ static enum lh_code read_raw(struct text_source *s, const unsigned char **ret_da
     return LH_OK;
 }
 
-enum lh_code text_source_open(struct os *os, const struct text_source_options *options,
-                              struct text_source **ret_source, struct lh_err *err) {
+enum lh_code text_source_open(struct os *os, const struct text_source_options *options, struct text_source **ret_source,
+                              struct lh_err *err) {
     LH_AUTO(text_source) struct text_source *s = lh_calloc(1, sizeof *s);
     s->os = os;
     s->gzip = options->gzip;

@@ -32,7 +32,7 @@ LH_CHECKED enum lh_code text_source_rewind(struct text_source *s, enum text_enco
 
 const struct text_decoder *text_source_decoder(const struct text_source *s);
 uint64_t text_source_bytes_read(const struct text_source *s); /* of the file itself: for progress */
-void text_source_free(struct text_source *s); /* NULL is fine */
+void text_source_free(struct text_source *s);                 /* NULL is fine */
 
 static inline void text_source_auto_release(struct text_source **s) {
     text_source_free(*s);

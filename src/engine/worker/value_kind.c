@@ -287,8 +287,9 @@ bool column_undecided(const struct column_facts *c) {
 
 /* Words in a column's name that say: digits, but not a quantity. */
 static const char *code_word(const char *name) {
-    static const char *const words[] = {"zip",    "zipcode", "postcode", "postal", "plz",  "phone", "telephone", "telefon",
-                                        "mobile", "cell",    "fax",      "ssn",    "iban", "ean",   "isbn",      "sku"};
+    static const char *const words[] = {"zip",       "zipcode", "postcode", "postal", "plz", "phone",
+                                        "telephone", "telefon", "mobile",   "cell",   "fax", "ssn",
+                                        "iban",      "ean",     "isbn",     "sku"};
     for (const char *p = name; *p;) {
         size_t len = strcspn(p, "_ -./()");
         for (size_t i = 0; i < LH_ARRAY_LEN(words); i++)
@@ -303,13 +304,14 @@ static const char *code_word(const char *name) {
 static enum value_kind decide_text(const struct column_facts *c, struct buf *why) {
     const uint32_t narrow = ~KIND_BIT(KIND_TEXT);
     if (order_open(c))
-        buf_append_str(why, "dates whose order is open: no day is above 12, so 01/02/2024 could be January or February; "
-                            "kept as written");
+        buf_append_str(why,
+                       "dates whose order is open: no day is above 12, so 01/02/2024 could be January or February; "
+                       "kept as written");
     else if (comma_open(c))
         buf_append_str(why, "numbers such as 1,234 may be one thousand or one and a bit; kept as written");
     else if (c->breaker[0] == '0' && strspn(c->breaker, "0123456789") == strlen(c->breaker) && c->breaker[1])
-        buf_printf(why, "line %llu holds \"%s\": as a number it would lose its zero", (unsigned long long)c->breaker_line,
-                   c->breaker);
+        buf_printf(why, "line %llu holds \"%s\": as a number it would lose its zero",
+                   (unsigned long long)c->breaker_line, c->breaker);
     else if (c->breaker_line && (c->kinds_seen & narrow) && c->values > 1)
         buf_printf(why, "values of different kinds: line %llu holds \"%s\"", (unsigned long long)c->breaker_line,
                    c->breaker);
@@ -351,12 +353,13 @@ enum value_kind column_fit(const struct column_facts *c, enum value_kind decided
 }
 
 static void append_checked(struct buf *out, const char *ident, const char *pattern, const char *value) {
-    buf_printf(out, "CASE WHEN NOT regexp_full_match(%s, '%s') THEN error('lh:kind') ELSE %s END", ident, pattern, value);
+    buf_printf(out, "CASE WHEN NOT regexp_full_match(%s, '%s') THEN error('lh:kind') ELSE %s END", ident, pattern,
+               value);
 }
 
 static void append_round_trip(struct buf *out, const char *ident, const char *type) {
-    buf_printf(out, "CASE WHEN CAST(CAST(%s AS %s) AS VARCHAR) <> %s THEN error('lh:kind') ELSE CAST(%s AS %s) END", ident,
-               type, ident, ident, type);
+    buf_printf(out, "CASE WHEN CAST(CAST(%s AS %s) AS VARCHAR) <> %s THEN error('lh:kind') ELSE CAST(%s AS %s) END",
+               ident, type, ident, ident, type);
 }
 
 /* CASE up to its ELSE: the form, and at most 15 digits once what `not_digits` matches is taken out. */
@@ -382,14 +385,16 @@ void value_kind_append_sql(enum value_kind kind, const char *ident, struct buf *
     LH_AUTO(buf) struct buf cast = BUF_INIT;
     switch (kind) {
     case KIND_BOOL:
-        buf_printf(out, "CASE WHEN lower(%s) NOT IN ('true', 'false') THEN error('lh:kind') ELSE CAST(%s AS BOOLEAN) END",
+        buf_printf(out,
+                   "CASE WHEN lower(%s) NOT IN ('true', 'false') THEN error('lh:kind') ELSE CAST(%s AS BOOLEAN) END",
                    ident, ident);
         return;
     case KIND_BIGINT: append_round_trip(out, ident, "BIGINT"); return;
     case KIND_HUGEINT: append_round_trip(out, ident, kind_table[kind].type); return;
     case KIND_DATE: append_round_trip(out, ident, "DATE"); return;
     case KIND_DOUBLE:
-        append_few_digits(out, ident, "0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)?[.][0-9]+([eE][-+]?[0-9]{1,2})?", "[-.]|[eE].*");
+        append_few_digits(out, ident, "0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)?[.][0-9]+([eE][-+]?[0-9]{1,2})?",
+                          "[-.]|[eE].*");
         buf_printf(out, "CAST(%s AS DOUBLE) END", ident);
         return;
     case KIND_JSON_DOUBLE:

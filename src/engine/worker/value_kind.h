@@ -19,31 +19,31 @@
 struct buf;
 
 /* X(NAME, type, words for people), the first that all values of a column admit is taken. */
-#define VALUE_KINDS(X)                                                                                       \
-    X(BOOL, "BOOLEAN", "true or false")                                                                      \
-    X(BIGINT, "BIGINT", "a whole number")                                                                    \
+#define VALUE_KINDS(X)                                                                                              \
+    X(BOOL, "BOOLEAN", "true or false")                                                                             \
+    X(BIGINT, "BIGINT", "a whole number")                                                                           \
     X(HUGEINT, "DECIMAL(38,0)", "a whole number of up to 38 digits") /* Parquet would keep a HUGEINT as a double */ \
-    X(DOUBLE, "DOUBLE", "a number of at most 15 digits")                                                     \
-    X(JSON_DOUBLE, "DOUBLE", "a JSON number")                                                                \
-    X(COMMA, "DOUBLE", "a number with a decimal comma")                                                      \
-    X(DATE, "DATE", "a date written YYYY-MM-DD")                                                             \
-    X(TIMESTAMP, "TIMESTAMP", "a date and time written YYYY-MM-DD HH:MM")                                    \
-    X(TIMESTAMPTZ, "TIMESTAMP WITH TIME ZONE", "a date and time with its offset from UTC")                   \
-    X(DOT_DMY, "DATE", "a date written DD.MM.YYYY")                                                          \
-    X(SLASH_DMY, "DATE", "a date written DD/MM/YYYY (some day is above 12)")                                 \
-    X(SLASH_MDY, "DATE", "a date written MM/DD/YYYY (some day is above 12)")                                 \
-    X(DASH_DMY, "DATE", "a date written DD-MM-YYYY (some day is above 12)")                                  \
-    X(DASH_MDY, "DATE", "a date written MM-DD-YYYY (some day is above 12)")                                  \
-    X(LIST_TEXT, "VARCHAR[]", "a JSON array of strings")                                                     \
-    X(LIST_BIGINT, "BIGINT[]", "a JSON array of whole numbers")                                              \
-    X(LIST_DOUBLE, "DOUBLE[]", "a JSON array of numbers")                                                    \
+    X(DOUBLE, "DOUBLE", "a number of at most 15 digits")                                                            \
+    X(JSON_DOUBLE, "DOUBLE", "a JSON number")                                                                       \
+    X(COMMA, "DOUBLE", "a number with a decimal comma")                                                             \
+    X(DATE, "DATE", "a date written YYYY-MM-DD")                                                                    \
+    X(TIMESTAMP, "TIMESTAMP", "a date and time written YYYY-MM-DD HH:MM")                                           \
+    X(TIMESTAMPTZ, "TIMESTAMP WITH TIME ZONE", "a date and time with its offset from UTC")                          \
+    X(DOT_DMY, "DATE", "a date written DD.MM.YYYY")                                                                 \
+    X(SLASH_DMY, "DATE", "a date written DD/MM/YYYY (some day is above 12)")                                        \
+    X(SLASH_MDY, "DATE", "a date written MM/DD/YYYY (some day is above 12)")                                        \
+    X(DASH_DMY, "DATE", "a date written DD-MM-YYYY (some day is above 12)")                                         \
+    X(DASH_MDY, "DATE", "a date written MM-DD-YYYY (some day is above 12)")                                         \
+    X(LIST_TEXT, "VARCHAR[]", "a JSON array of strings")                                                            \
+    X(LIST_BIGINT, "BIGINT[]", "a JSON array of whole numbers")                                                     \
+    X(LIST_DOUBLE, "DOUBLE[]", "a JSON array of numbers")                                                           \
     X(TEXT, "VARCHAR", "text")
 
 enum value_kind {
 #define VALUE_KIND_ENUM(name, type, words) KIND_##name,
     VALUE_KINDS(VALUE_KIND_ENUM)
 #undef VALUE_KIND_ENUM
-    KIND_COUNT,
+        KIND_COUNT,
 };
 #define KIND_BIT(kind) (UINT32_C(1) << (kind))
 #define KINDS_ALL ((UINT32_C(1) << KIND_COUNT) - 1)
@@ -61,9 +61,9 @@ uint32_t value_kinds_of_json_string(const char *text, size_t len);
 /* What is known of a column so far.  Zeroed is "nothing"; use column_note for each value. */
 struct column_facts {
     uint64_t values, nulls;
-    uint32_t kinds_seen;  /* union */
-    uint32_t kinds;       /* intersection; meaningful once values > 0 */
-    bool comma_proven;    /* a decimal comma that cannot be a thousands separator */
+    uint32_t kinds_seen;   /* union */
+    uint32_t kinds;        /* intersection; meaningful once values > 0 */
+    bool comma_proven;     /* a decimal comma that cannot be a thousands separator */
     uint64_t breaker_line; /* line of the first value that left nothing but text; 0: none */
     char breaker[COLUMN_EXAMPLE_MAX + 4];
 };

@@ -65,9 +65,14 @@ static enum lh_code send(struct fixture *f, const char *name, const char *text, 
     LH_AUTO(ingest_spool) struct ingest_spool *owned = spool;
     LH_TRY(ingest_spool_write(spool, text, strlen(text), err));
     ingest_spool_sha256(spool, sha256);
-    const struct ingest_request request = {.path = ingest_spool_path(spool), .original_name = name, .sha256 = sha256,
-                                           .dataset = dataset, .mode = mode, .actor = "tester",
-                                           .source_system = "upload", .cancel_fd = -1};
+    const struct ingest_request request = {.path = ingest_spool_path(spool),
+                                           .original_name = name,
+                                           .sha256 = sha256,
+                                           .dataset = dataset,
+                                           .mode = mode,
+                                           .actor = "tester",
+                                           .source_system = "upload",
+                                           .cancel_fd = -1};
     return ingest_file(f->lh->ingest, &request, f->arena, ret, err);
 }
 
@@ -92,8 +97,8 @@ static size_t count_objects(struct fixture *f, const char *prefix) {
     size_t count;
     bool more;
     struct lh_err err = LH_ERR_INIT;
-    assert_int_equal(object_list(buckets_primary(f->lh->buckets), prefix, "", 1000, f->arena, &items, &count, &more, &err),
-                     LH_OK);
+    assert_int_equal(
+        object_list(buckets_primary(f->lh->buckets), prefix, "", 1000, f->arena, &items, &count, &more, &err), LH_OK);
     return count;
 }
 
@@ -111,7 +116,8 @@ static size_t count_spools(struct fixture *f) {
 static void test_create(void **state) {
     struct fixture *f = *state;
     struct ingest_report r;
-    send_ok(f, "Kunden Liste (2024).csv", "id;mail\n1;ann@example.com\n2;bob@example.org\n3\n", NULL, INGEST_CREATE, &r);
+    send_ok(f, "Kunden Liste (2024).csv", "id;mail\n1;ann@example.com\n2;bob@example.org\n3\n", NULL, INGEST_CREATE,
+            &r);
     assert_string_equal(r.dataset, "kunden_liste_2024");
     assert_string_equal(r.format, "csv");
     assert_true(r.created);
@@ -150,13 +156,16 @@ static void test_pii_by_values(void **state) {
         {{"ann@example.com", "b.o'b@x.co", "C_D+tag@mail.example.org", "x@y.de", "e-f@g-h.io"}, "email"},
         {{"(555) 123-4567", "555-123-4567", "+1 555 123 4567", "+49 (0)30 901820", "555.123.4567 x12"}, "phone"},
         {{"900-12-3456", "123-45-6789", "901-11-1111", "902-22-2222", "903-33-3333"}, "ssn"},
-        {{"12 Main Street", "4711 Oak Ave, Apt 3", "1 Sunset Blvd", "77B Mill Road", "Hauptstra\xC3\x9F" "e 5"}, "address"},
+        {{"12 Main Street", "4711 Oak Ave, Apt 3", "1 Sunset Blvd", "77B Mill Road",
+          "Hauptstra\xC3\x9F"
+          "e 5"},
+         "address"},
         {{"J45.909", "E11.9", "M54.5", "F32.1", "S72.001A"}, "medical"},
-        {{"2024-1001", "2024-1002", "2024-1003", "2024-1004", "2024-1005"}, NULL},      /* order numbers */
-        {{"A5551234567", "A5551234568", "A5551234569", "A1", "A2"}, NULL},               /* part numbers */
-        {{"192.168.0.1", "10.0.0.12", "172.16.254.1", "8.8.8.8", "1.1.1.1"}, NULL},      /* IP addresses */
+        {{"2024-1001", "2024-1002", "2024-1003", "2024-1004", "2024-1005"}, NULL},  /* order numbers */
+        {{"A5551234567", "A5551234568", "A5551234569", "A1", "A2"}, NULL},          /* part numbers */
+        {{"192.168.0.1", "10.0.0.12", "172.16.254.1", "8.8.8.8", "1.1.1.1"}, NULL}, /* IP addresses */
         {{"2024-03-01 09:12", "2024-03-01 09:15", "x", "y", "z"}, NULL},
-        {{"9780306406157", "9783161484100", "x9", "x8", "x7"}, NULL},                    /* ISBN */
+        {{"9780306406157", "9783161484100", "x9", "x8", "x7"}, NULL}, /* ISBN */
         {{"12 months", "3 weeks, 2 days", "5 ways to win", "2 drives", "1 court case"}, NULL},
         {{"see ann@example.com", "none", "call back", "left voicemail", "sent mail"}, NULL},
         {{"v1.2.3", "v1.10.0", "v2.0.0", "B12", "C3PO"}, NULL},
@@ -282,8 +291,14 @@ static void test_idempotency_key(void **state) {
     struct lh_err err = LH_ERR_INIT;
     struct ingest_report r;
     LH_AUTO(mem) char *path = lh_asprintf("%s/in.csv", f->dir);
-    struct ingest_request request = {.path = path, .original_name = "in.csv", .dataset = "k", .mode = INGEST_APPEND,
-                                     .actor = "tester", .idempotency_key = "key-1", .source_system = "cli", .cancel_fd = -1};
+    struct ingest_request request = {.path = path,
+                                     .original_name = "in.csv",
+                                     .dataset = "k",
+                                     .mode = INGEST_APPEND,
+                                     .actor = "tester",
+                                     .idempotency_key = "key-1",
+                                     .source_system = "cli",
+                                     .cancel_fd = -1};
     assert_int_equal(os_write_file_atomic(os_real(), AT_FDCWD, path, "a\n1\n", 4, 0600, &err), LH_OK);
     assert_int_equal(ingest_file(f->lh->ingest, &request, f->arena, &r, &err), LH_OK);
     assert_int_equal(os_write_file_atomic(os_real(), AT_FDCWD, path, "a\n2\n", 4, 0600, &err), LH_OK);

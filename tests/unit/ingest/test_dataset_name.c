@@ -19,7 +19,9 @@ static void test_from_file_name(void **state) {
         {"time.sheets.v2.parquet", "time_sheets_v2"},
         {"---.csv", "data"},
         {".csv", "csv"},
-        {"\xC3\x9C" "bersicht.txt", "bersicht"},
+        {"\xC3\x9C"
+         "bersicht.txt",
+         "bersicht"},
         {"", "data"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -32,11 +34,8 @@ static void test_from_file_name(void **state) {
 static void test_key_prefix(void **state) {
     (void)state;
     static const char *const rows[][2] = {
-        {"calls", "datasets/calls/"},
-        {"a.b-c_D", "datasets/a.b-c_D/"},
-        {"..", "datasets/%2E./"},
-        {"a/b c", "datasets/a%2Fb%20c/"},
-        {"\xC3\xA9", "datasets/%C3%A9/"},
+        {"calls", "datasets/calls/"},     {"a.b-c_D", "datasets/a.b-c_D/"}, {"..", "datasets/%2E./"},
+        {"a/b c", "datasets/a%2Fb%20c/"}, {"\xC3\xA9", "datasets/%C3%A9/"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         LH_AUTO(buf) struct buf prefix = BUF_INIT;

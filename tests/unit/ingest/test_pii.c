@@ -152,7 +152,7 @@ static void test_configured_rule(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table), cmocka_unit_test(test_reasons), cmocka_unit_test(test_configured_rule)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table), cmocka_unit_test(test_reasons),
+                                       cmocka_unit_test(test_configured_rule)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,9 +33,13 @@ static inline void ingest_task_open(struct ingest_task *t) {
     t->worker.os = os_real();
     t->worker.progress_sent_ns = INT64_MAX / 2; /* nobody listens */
     pthread_mutex_init(&t->worker.lock, NULL);
-    struct worker_profile profile = {.memory_limit_bytes = (uint64_t)256 << 20, .threads = 2, .temp_dir = t->folder,
-                                     .read_paths = (const char *const[]){t->folder, LH_TEST_SOURCE_DIR}, .read_count = 2};
-    if (duckdb_api_open(&t->duckdb, &err) != LH_OK || session_open(&t->worker.session, &t->duckdb, &profile, &err) != LH_OK) {
+    struct worker_profile profile = {.memory_limit_bytes = (uint64_t)256 << 20,
+                                     .threads = 2,
+                                     .temp_dir = t->folder,
+                                     .read_paths = (const char *const[]){t->folder, LH_TEST_SOURCE_DIR},
+                                     .read_count = 2};
+    if (duckdb_api_open(&t->duckdb, &err) != LH_OK ||
+        session_open(&t->worker.session, &t->duckdb, &profile, &err) != LH_OK) {
         fprintf(stderr, "%s\n", err.message);
         abort();
     }

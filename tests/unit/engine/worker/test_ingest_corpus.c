@@ -19,7 +19,8 @@ static json_t *observe(struct ingest_task *t, const char *path, const json_t *re
     json_t *seen = json_object(), *answer = NULL;
     json_object_set(seen, "request", (json_t *)request);
     if (ingest_task_run(t, path, request, &answer, &err) != LH_OK) {
-        json_object_set_new(seen, "error", json_pack("{s:s, s:s}", "code", lh_code_name(err.code), "message", err.message));
+        json_object_set_new(seen, "error",
+                            json_pack("{s:s, s:s}", "code", lh_code_name(err.code), "message", err.message));
         return seen;
     }
     json_object_set_new(seen, "answer", answer);
@@ -44,7 +45,8 @@ static int check_file(struct ingest_task *t, const char *name) {
     LH_AUTO(buf) struct buf seen_text = BUF_INIT;
     lh_json_write(seen, LH_JSON_PRETTY, &seen_text);
     if (getenv("LH_INGEST_BLESS")) {
-        assert_int_equal(os_write_file_atomic(os, AT_FDCWD, expect_path, seen_text.data, seen_text.len, 0644, &err), LH_OK);
+        assert_int_equal(os_write_file_atomic(os, AT_FDCWD, expect_path, seen_text.data, seen_text.len, 0644, &err),
+                         LH_OK);
         return 0;
     }
     if (expected && json_equal(seen, expected))

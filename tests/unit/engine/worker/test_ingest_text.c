@@ -17,7 +17,8 @@ struct bytes {
     const char *data;
     size_t len;
 };
-#define BYTES(literal) {literal, sizeof(literal) - 1}
+#define BYTES(literal) \
+    { literal, sizeof(literal) - 1 }
 
 static const struct {
     enum text_encoding encoding;
@@ -32,8 +33,9 @@ static const struct {
     {ENCODING_UTF8, BYTES("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD", 3, 0},
     {ENCODING_UTF16LE, BYTES("a\0\xAC\x20\x3D\xD8\x00\xDE"), "a\xE2\x82\xAC\xF0\x9F\x98\x80", 0, 0},
     {ENCODING_UTF16BE, BYTES("\0a\x20\xAC\xD8\x3D\xDE\x00"), "a\xE2\x82\xAC\xF0\x9F\x98\x80", 0, 0},
-    {ENCODING_UTF16LE, BYTES("\x3D\xD8"
-                             "a\0x"),
+    {ENCODING_UTF16LE,
+     BYTES("\x3D\xD8"
+           "a\0x"),
      "\xEF\xBF\xBD"
      "a\xEF\xBF\xBD",
      2, 0},
@@ -52,7 +54,8 @@ static void test_decode(void **state) {
                 text_decode(&d, in.data, cut, false, &out);
                 text_decode(&d, in.data + cut, second - cut, false, &out);
                 text_decode(&d, in.data + second, in.len - second, true, &out);
-                if (strcmp(buf_cstr(&out), decodings[i].out) != 0 || d.bad != decodings[i].bad || d.nuls != decodings[i].nuls)
+                if (strcmp(buf_cstr(&out), decodings[i].out) != 0 || d.bad != decodings[i].bad ||
+                    d.nuls != decodings[i].nuls)
                     fail_msg("row %zu cut at %zu and %zu: \"%s\", %llu bad", i, cut, second, buf_cstr(&out),
                              (unsigned long long)d.bad);
             }
@@ -160,8 +163,11 @@ static void test_sniff(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct csv_format format;
         struct lh_err err = LH_ERR_INIT;
-        const struct csv_sniff_options options = {.delimiter = CSV_LOOK, .quote = CSV_LOOK, .header = CSV_LOOK,
-                                                  .max_record_bytes = 1 << 20, .max_fields = 100};
+        const struct csv_sniff_options options = {.delimiter = CSV_LOOK,
+                                                  .quote = CSV_LOOK,
+                                                  .header = CSV_LOOK,
+                                                  .max_record_bytes = 1 << 20,
+                                                  .max_fields = 100};
         assert_int_equal(csv_sniff(rows[i].text, strlen(rows[i].text), &options, &format, &err), LH_OK);
         if (format.dialect.delimiter != rows[i].delimiter || format.header != rows[i].header ||
             format.columns != rows[i].columns || format.preamble_lines != rows[i].preamble)

@@ -106,7 +106,8 @@ static void test_columns(void **state) {
             column_note(&facts, value_kinds(v, strlen(v)), v, strlen(v), j + 1);
         }
         enum value_kind kind = column_decide(&facts, rows[i].name, &why);
-        if (kind != rows[i].kind || column_undecided(&facts) != rows[i].undecided || !strstr(buf_cstr(&why), rows[i].why))
+        if (kind != rows[i].kind || column_undecided(&facts) != rows[i].undecided ||
+            !strstr(buf_cstr(&why), rows[i].why))
             fail_msg("row %zu: kind %d, undecided %d, %s", i, (int)kind, column_undecided(&facts), buf_cstr(&why));
     }
 }
@@ -158,8 +159,9 @@ static void test_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds), cmocka_unit_test(test_columns), cmocka_unit_test(test_fit),
-        cmocka_unit_test(test_long_example_is_cut_between_characters), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_kinds), cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_fit),   cmocka_unit_test(test_long_example_is_cut_between_characters),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
