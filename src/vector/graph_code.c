@@ -1,0 +1,180 @@
+#include "vector/graph_code.h"
+
+#include "base/alloc.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum { LINE = 64, AHEAD = 12 /* nodes in flight before the one that is measured */ };
+
+static enum lh_code make(struct vec_graph_code *code, uint32_t d, enum vec_metric metric, uint64_t seed,
+                         struct lh_err *err) {
+    struct vec_rabitq *rq = NULL;
+    const struct vec_rabitq_config config = {.d = d, .bits = 4, .metric = metric, .seed = seed};
+    LH_TRY(vec_rabitq_new(&config, &rq, err));
+    uint32_t padded = vec_rabitq_padded(rq);
+    *code = (struct vec_graph_code){
+        .kernels = vec_kernels(),
+        .rq = rq,
+        .metric = metric,
+        .d = d,
+        .padded = padded,
+        .stride = (padded / 2 + sizeof(struct vec_node_tail) + LINE - 1) / LINE * LINE,
+        .centroid = lh_calloc(padded, sizeof(float)),
+    };
+    return LH_OK;
+}
+
+enum lh_code vec_graph_code_init(struct vec_graph_code *code, uint32_t d, enum vec_metric metric, uint64_t seed,
+                                 const float *mean, struct lh_err *err) {
+    LH_TRY(make(code, d, metric, seed, err));
+    if (!mean)
+        return LH_OK;
+    float length = sqrtf(code->kernels->dot_f32(mean, mean, d));
+    if (length == 0.0f)
+        return LH_OK;
+    vec_rabitq_rotate(code->rq, mean, code->centroid);
+    if (metric == VEC_COSINE) /* rotation made it a unit vector; the mean of unit vectors is shorter */
+        for (uint32_t i = 0; i < code->padded; i++)
+            code->centroid[i] *= length;
+    code->centroid_norm2 = code->kernels->dot_f32(code->centroid, code->centroid, code->padded);
+    return LH_OK;
+}
+
+enum lh_code vec_graph_code_init_rotated(struct vec_graph_code *code, uint32_t d, enum vec_metric metric, uint64_t seed,
+                                         const float *centroid, struct lh_err *err) {
+    LH_TRY(make(code, d, metric, seed, err));
+    memcpy(code->centroid, centroid, code->padded * sizeof(float));
+    code->centroid_norm2 = code->kernels->dot_f32(centroid, centroid, code->padded);
+    return LH_OK;
+}
+
+void vec_graph_code_deinit(struct vec_graph_code *code) {
+    vec_rabitq_free(code->rq);
+    lh_free(code->centroid);
+    *code = (struct vec_graph_code){0};
+}
+
+void vec_probe_init(struct vec_probe *probe, const struct vec_graph_code *code) {
+    *probe = (struct vec_probe){
+        .bytes = lh_malloc_aligned(LINE, code->padded),
+        .rotated = lh_malloc_aligned(LINE, code->padded * sizeof(float)),
+    };
+}
+
+void vec_probe_deinit(struct vec_probe *probe) {
+    lh_free(probe->bytes);
+    lh_free(probe->rotated);
+    *probe = (struct vec_probe){0};
+}
+
+/* The rotated query to signed bytes; returns their sum.  Rotated coordinates are close to Gaussian, so that the largest
+ * is only some four deviations out and a byte keeps them to 1%, a tenth of the codes' own error. */
+static int64_t to_bytes(const float *x, uint32_t d, int8_t *ret_bytes, float *ret_step) {
+    float most = 0.0f;
+    for (uint32_t i = 0; i < d; i++)
+        most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+    float scale = most > 0.0f ? 127.0f / most : 0.0f;
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < d; i++) {
+        float scaled = x[i] * scale;
+        int value = (int)(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
+        ret_bytes[i] = (int8_t)value;
+        sum += value;
+    }
+    *ret_step = most / 127.0f;
+    return sum;
+}
+
+void vec_probe_set(struct vec_probe *probe, const struct vec_graph_code *code, const float *query) {
+    vec_rabitq_rotate(code->rq, query, probe->rotated);
+    int64_t sum = to_bytes(probe->rotated, code->padded, probe->bytes, &probe->scale);
+    probe->bias = 7.5f * (float)sum;
+    probe->of_node = false;
+    float norm2 = code->kernels->l2_f32(probe->rotated, code->centroid, code->padded);
+    float along = code->kernels->dot_f32(probe->rotated, code->centroid, code->padded);
+    probe->norm = sqrtf(norm2);
+    probe->add = code->metric == VEC_L2 ? norm2 : (code->metric == VEC_COSINE ? 1.0f : 0.0f) - along;
+}
+
+/* A code to the signed bytes 2u - 15; returns their sum. */
+static int32_t unpack(const uint8_t *packed, uint32_t d, int8_t *ret_bytes) {
+    int32_t sum = 0;
+    for (uint32_t at = 0; at < d; at += 128) {
+        uint32_t half = d - at >= 128 ? 64 : 32;
+        const uint8_t *run = packed + at / 2;
+        int8_t *low = ret_bytes + at;
+        int8_t *high = low + half;
+        for (uint32_t j = 0; j < half; j++) {
+            low[j] = (int8_t)(2 * (run[j] & 15) - 15);
+            high[j] = (int8_t)(2 * (run[j] >> 4) - 15);
+        }
+        for (uint32_t j = 0; j < 2 * half; j++)
+            sum += low[j];
+    }
+    return sum;
+}
+
+void vec_probe_set_node(struct vec_probe *probe, const struct vec_graph_code *code, const uint8_t *node) {
+    const struct vec_node_tail *tail = vec_node_tail_const(code, node);
+    int32_t sum = unpack(node, code->padded, probe->bytes);
+    bool l2 = code->metric == VEC_L2;
+    probe->bias = 7.5f * (float)sum;
+    probe->scale = 0.5f * (l2 ? tail->rescale * -0.5f : -tail->rescale);
+    probe->add = tail->pair - (l2 ? 0.0f : code->centroid_norm2) + (code->metric == VEC_COSINE ? 1.0f : 0.0f);
+    probe->of_node = true;
+}
+
+void vec_graph_encode(const struct vec_graph_code *code, const float *row, float *scratch, uint8_t *ret_node) {
+    float *rotated = scratch;
+    struct vec_node_tail *tail = vec_node_tail(code, ret_node);
+    struct vec_rabitq_factors factors;
+    vec_rabitq_rotate(code->rq, row, rotated);
+    vec_rabitq_encode(code->rq, rotated, code->centroid, scratch + code->padded, ret_node, &factors);
+    float norm2 = code->kernels->dot_f32(row, row, code->d);
+    tail->add = factors.add;
+    tail->rescale = factors.rescale;
+    tail->error = factors.error;
+    tail->inverse_norm = norm2 > 0.0f ? 1.0f / sqrtf(norm2) : 0.0f;
+    if (code->metric == VEC_L2)
+        tail->pair = code->kernels->l2_f32(rotated, code->centroid, code->padded);
+    else
+        tail->pair = code->centroid_norm2 - code->kernels->dot_f32(rotated, code->centroid, code->padded);
+}
+
+static inline void fetch(const uint8_t *node, size_t bytes) {
+    for (size_t at = 0; at < bytes; at += LINE)
+        __builtin_prefetch(node + at, 0, 3);
+}
+
+static inline float finish(const struct vec_probe *probe, const struct vec_graph_code *code, const uint8_t *node,
+                           int32_t dot) {
+    const struct vec_node_tail *tail = vec_node_tail_const(code, node);
+    float offset = probe->of_node ? tail->pair : tail->add;
+    return probe->add + offset + tail->rescale * probe->scale * ((float)dot - probe->bias);
+}
+
+void vec_probe_distances(const struct vec_probe *probe, const struct vec_graph_code *code, const uint8_t *nodes,
+                         const uint32_t *ids, size_t n, float *ret_dist) {
+    const size_t stride = code->stride;
+    for (size_t i = 0; i < n && i < AHEAD; i++)
+        fetch(nodes + ids[i] * stride, stride);
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        const uint8_t *rows[4];
+        int32_t dots[4];
+        for (size_t j = 0; j < 4; j++) {
+            rows[j] = nodes + ids[i + j] * stride;
+            if (i + j + AHEAD < n)
+                fetch(nodes + ids[i + j + AHEAD] * stride, stride);
+        }
+        code->kernels->dot_u4i8_x4(rows, probe->bytes, code->padded, dots);
+        for (size_t j = 0; j < 4; j++)
+            ret_dist[i + j] = finish(probe, code, rows[j], dots[j]);
+    }
+    for (; i < n; i++) {
+        const uint8_t *node = nodes + ids[i] * stride;
+        ret_dist[i] = finish(probe, code, node, code->kernels->dot_u4i8(node, probe->bytes, code->padded));
+    }
+}

@@ -1,0 +1,272 @@
+/* Construction: inserts, the choice of links, and building on several threads.
+ *
+ * Insert (the paper's algorithm 1).  A node's top level is drawn from a hash of seed and id, so it is the same whatever
+ * the order of threads.  From the entry walk down to that level, then on each level: walk with a window of
+ * ef_construction, select m of what was found, link there, and answer each link.  An answered list that is full is
+ * selected anew from its old links and the new one.
+ *
+ * Selection (the paper's algorithm 4, without its extensions).  Candidates from near to far; one is kept when it is nearer
+ * to the node than to every one kept before.  So links lead in different directions, and a cluster is not a trap.  The loop
+ * is turned inside out: whoever is kept strikes out the candidates nearer to it than they are to the node, in one batch of
+ * distances, so that a code is unpacked once for each node kept and not once for each pair.  Ties are broken by a hash of
+ * the pair: among many equal rows, order by id would leave the last ones with no link to them.
+ *
+ * Not taken: the paper's filling-up with struck-out candidates (measured: more links, slower walks, no recall at the same
+ * time). */
+#include "vector/hnsw_internal.h"
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t mix(uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+static uint32_t level_of(const struct vec_hnsw *graph, uint32_t id) {
+    double unit = ((double)(mix(graph->seed + (id + 1) * 0x9e3779b97f4a7c15u) >> 11) + 0.5) * 0x1.0p-53;
+    double level = -log(unit) * graph->level_scale;
+    return level < VEC_HNSW_TOP_LEVEL ? (uint32_t)level : VEC_HNSW_TOP_LEVEL;
+}
+
+struct tie {
+    uint32_t id;
+};
+
+static int by_distance(const void *left, const void *right, void *arg) {
+    const struct vec_hit *a = left;
+    const struct vec_hit *b = right;
+    const struct tie *tie = arg;
+    if (a->dist != b->dist)
+        return a->dist < b->dist ? -1 : 1;
+    uint64_t key_a = mix(((uint64_t)tie->id << 32) | a->id);
+    uint64_t key_b = mix(((uint64_t)tie->id << 32) | b->id);
+    return key_a < key_b ? -1 : key_a > key_b;
+}
+
+/* cursor->candidates[0..n): measure all from cursor->pair, in batches. */
+static void measure_pair(struct vec_hnsw_cursor *cursor, struct vec_hit *hits, size_t n, float *ret_dist) {
+    const struct vec_hnsw *graph = cursor->graph;
+    for (size_t at = 0; at < n; at += graph->degree) {
+        size_t share = n - at < graph->degree ? n - at : graph->degree;
+        for (size_t i = 0; i < share; i++)
+            cursor->batch[i] = hits[at + i].id;
+        vec_probe_distances(&cursor->pair, &graph->code, graph->nodes, cursor->batch, share, ret_dist + at);
+    }
+}
+
+size_t vec_hnsw_select(struct vec_hnsw_cursor *cursor, uint32_t id, size_t n, size_t most) {
+    const struct vec_hnsw *graph = cursor->graph;
+    struct vec_hit *hits = cursor->candidates;
+    float *dist = cursor->candidate_dist;
+    vec_probe_set_node(&cursor->pair, &graph->code, vec_hnsw_node(graph, id));
+    measure_pair(cursor, hits, n, dist);
+    for (size_t i = 0; i < n; i++)
+        hits[i].dist = dist[i];
+    struct tie tie = {.id = id};
+    qsort_r(hits, n, sizeof *hits, by_distance, &tie);
+
+    size_t kept = 0;
+    while (kept < n && kept < most) {
+        struct vec_hit *chosen = &hits[kept++];
+        if (kept == n || kept == most)
+            break;
+        vec_probe_set_node(&cursor->pair, &graph->code, vec_hnsw_node(graph, chosen->id));
+        measure_pair(cursor, hits + kept, n - kept, dist);
+        size_t left = kept;
+        for (size_t i = kept; i < n; i++)
+            if (!(dist[i - kept] < hits[i].dist))
+                hits[left++] = hits[i];
+        n = left;
+    }
+    return kept;
+}
+
+void vec_list_write(uint32_t *list, uint32_t places, const struct vec_hit *ids, size_t n) {
+    for (uint32_t i = 0; i < places; i++) {
+        uint32_t id = i < n ? ids[i].id : VEC_NO_ID;
+        if (vec_link_load(&list[i]) != id)
+            vec_link_store(&list[i], id);
+    }
+}
+
+/* Let `from` link to `to` on a level. */
+static void answer(struct vec_hnsw_cursor *cursor, uint32_t from, uint32_t to, uint32_t level) {
+    struct vec_hnsw *graph = cursor->graph;
+    uint32_t places = 0;
+    uint32_t *list = vec_hnsw_list(graph, from, level, &places);
+    if (!list)
+        return;
+    vec_hnsw_lock(graph, from);
+    uint32_t used = 0;
+    bool there = false;
+    for (; used < places; used++) {
+        uint32_t other = vec_link_load(&list[used]);
+        if (other == VEC_NO_ID)
+            break;
+        there |= other == to;
+        cursor->candidates[used].id = other;
+    }
+    if (there) {
+        /* linked by an insert on another thread */
+    } else if (used < places) {
+        vec_link_store(&list[used], to);
+    } else {
+        cursor->candidates[used].id = to;
+        size_t kept = vec_hnsw_select(cursor, from, used + 1, places);
+        vec_list_write(list, places, cursor->candidates, kept);
+    }
+    vec_hnsw_unlock(graph, from);
+}
+
+void vec_hnsw_link(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t level) {
+    struct vec_hnsw *graph = cursor->graph;
+    size_t n = 0;
+    for (uint32_t i = 0; i < cursor->queue_used; i++)
+        if (cursor->queue[i].id != id)
+            cursor->candidates[n++] = cursor->queue[i];
+    size_t kept = vec_hnsw_select(cursor, id, n, graph->m);
+    memcpy(cursor->chosen, cursor->candidates, kept * sizeof *cursor->chosen);
+
+    uint32_t places = 0;
+    uint32_t *list = vec_hnsw_list(graph, id, level, &places);
+    vec_hnsw_lock(graph, id);
+    uint32_t used = 0; /* a node of another thread may have linked here already */
+    while (used < places && vec_link_load(&list[used]) != VEC_NO_ID)
+        used++;
+    for (size_t i = 0; i < kept && used < places; i++) {
+        bool there = false;
+        for (uint32_t j = 0; j < used; j++)
+            there |= vec_link_load(&list[j]) == cursor->chosen[i].id;
+        if (!there)
+            vec_link_store(&list[used++], cursor->chosen[i].id);
+    }
+    vec_hnsw_unlock(graph, id);
+    for (size_t i = 0; i < kept; i++)
+        answer(cursor, cursor->chosen[i].id, id, level);
+}
+
+static void prepare_node(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row) {
+    struct vec_hnsw *graph = cursor->graph;
+    struct vec_node_tail *tail = vec_hnsw_tail(graph, id);
+    uint32_t level = level_of(graph, id);
+    vec_graph_encode(&graph->code, row, cursor->scratch, vec_hnsw_node(graph, id));
+    uint32_t upper = level ? __atomic_fetch_add(&graph->upper_count, level, __ATOMIC_RELAXED) : 0;
+    if (level && (uint64_t)upper + level > graph->upper_capacity) /* cannot be, but by a seed made for it */
+        level = 0;
+    tail->upper = upper;
+    tail->level = level;
+    for (uint32_t i = 0; i < graph->degree; i++)
+        vec_link_store(&graph->links[(size_t)id * graph->degree + i], VEC_NO_ID);
+    for (size_t i = 0; i < (size_t)level * graph->m; i++)
+        vec_link_store(&graph->upper[(size_t)upper * graph->m + i], VEC_NO_ID);
+}
+
+void vec_hnsw_add(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row) {
+    struct vec_hnsw *graph = cursor->graph;
+    prepare_node(cursor, id, row);
+    uint32_t level = vec_hnsw_tail(graph, id)->level;
+    uint64_t entry = __atomic_load_n(&graph->entry, __ATOMIC_ACQUIRE);
+    bool rises = entry == VEC_HNSW_NO_ENTRY || level > vec_entry_level(entry);
+    if (rises) {
+        pthread_mutex_lock(&graph->entry_lock);
+        entry = __atomic_load_n(&graph->entry, __ATOMIC_ACQUIRE);
+    }
+
+    if (entry != VEC_HNSW_NO_ENTRY) {
+        uint32_t top = level < vec_entry_level(entry) ? level : vec_entry_level(entry);
+        uint32_t ef = graph->ef_construction;
+        vec_probe_set(&cursor->probe, &graph->code, row);
+        vec_walk_start(cursor, ef);
+        uint32_t nearest = vec_walk_descend(cursor, entry, top);
+        for (uint32_t at = top + 1; at-- > 0;) {
+            vec_walk_start(cursor, ef);
+            vec_walk_enter(cursor, &nearest, 1);
+            vec_walk(cursor, at, ef, 0, 0);
+            if (cursor->queue_used)
+                nearest = cursor->queue[0].id;
+            vec_hnsw_link(cursor, id, at);
+        }
+    }
+    if (rises) {
+        if (entry == VEC_HNSW_NO_ENTRY || level > vec_entry_level(entry))
+            __atomic_store_n(&graph->entry, (uint64_t)level << 32 | id, __ATOMIC_RELEASE);
+        pthread_mutex_unlock(&graph->entry_lock);
+    }
+    __atomic_fetch_or(&graph->live[id / 32], (uint32_t)1 << (id % 32), __ATOMIC_RELEASE);
+}
+
+/* The mean of up to 10,000 rows spread over all; of unit vectors for cosine. */
+static float *mean_of(enum vec_metric metric, const struct vec_rows *rows) {
+    size_t step = rows->n / 10000 + 1;
+    double *sum = lh_calloc(rows->d, sizeof *sum);
+    float *mean = lh_calloc(rows->d, sizeof *mean);
+    size_t used = 0;
+    for (size_t i = 0; i < rows->n; i += step, used++) {
+        const float *row = vec_row(rows, i);
+        double scale = 1.0;
+        if (metric == VEC_COSINE) {
+            float norm2 = vec_kernels()->dot_f32(row, row, rows->d);
+            scale = norm2 > 0.0f ? 1.0 / sqrt((double)norm2) : 0.0;
+        }
+        for (uint32_t j = 0; j < rows->d; j++)
+            sum[j] += scale * (double)row[j];
+    }
+    for (uint32_t j = 0; used && j < rows->d; j++)
+        mean[j] = (float)(sum[j] / (double)used);
+    lh_free(sum);
+    return mean;
+}
+
+static void add_share(void *arg, struct vec_hnsw_cursor *cursor, uint32_t first, uint32_t last) {
+    const struct vec_rows *rows = arg;
+    for (uint32_t id = first; id < last; id++)
+        vec_hnsw_add(cursor, id, vec_row(rows, id));
+}
+
+enum lh_code vec_hnsw_build(const struct vec_hnsw_config *config, const struct vec_rows *rows, unsigned threads,
+                            struct vec_hnsw **ret_graph, struct lh_err *err) {
+    if (rows->d != config->d)
+        return lh_fail(err, LH_INVALID, "rows of %u dimensions for a graph of %u", rows->d, config->d);
+    LH_TRY(vec_check_shape(rows, err));
+    LH_TRY(vec_hnsw_check_config(config, err));
+    LH_AUTO(mem) float *mean = mean_of(config->metric, rows);
+    struct vec_graph_code code;
+    struct vec_hnsw *graph = NULL;
+    LH_TRY(vec_graph_code_init(&code, config->d, config->metric, config->seed, mean, err));
+    enum lh_code made = vec_hnsw_new(config, &code, rows, true, &graph, err);
+    if (made != LH_OK) {
+        vec_graph_code_deinit(&code);
+        return made;
+    }
+    graph->count = (uint32_t)rows->n;
+    struct vec_rows borrowed = *rows;
+    vec_hnsw_share(graph, threads, graph->count, 16, add_share, &borrowed);
+    vec_hnsw_connect(graph);
+    *ret_graph = graph;
+    return LH_OK;
+}
+
+enum lh_code vec_hnsw_insert(struct vec_hnsw_cursor *cursor, const float *vector, uint32_t *ret_id,
+                             struct lh_err *err) {
+    struct vec_hnsw *graph = cursor->graph;
+    if (graph->mapped)
+        return lh_fail(err, LH_UNSUPPORTED, "a mapped graph cannot change: open the file for writing");
+    const struct vec_rows one = {.data = vector, .n = 1, .d = graph->code.d};
+    LH_TRY(vec_check_finite(&one, err));
+    uint32_t id = __atomic_load_n(&graph->count, __ATOMIC_RELAXED);
+    do {
+        if (id >= graph->capacity)
+            return lh_fail(err, LH_LIMIT, "the graph's capacity of %u rows is used up", graph->capacity);
+    } while (!__atomic_compare_exchange_n(&graph->count, &id, id + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    float *row = graph->own + (size_t)(id - graph->borrowed_count) * graph->code.d;
+    memcpy(row, vector, graph->code.d * sizeof *row);
+    vec_hnsw_add(cursor, id, row);
+    *ret_id = id;
+    return LH_OK;
+}

@@ -1,0 +1,273 @@
+/* Search: a walk on codes, then the full rows of the best.
+ *
+ * Re-ranking.  The walk leaves its window sorted by estimate.  Rows are read in that order, four at a time with the next
+ * ones under way, until the lower bound of the next estimate (RaBitQ's error bound) is beyond the k-th exact distance: so
+ * that an easy query reads a dozen rows and a close race reads more, and no fixed factor has to be chosen.
+ *
+ * Filters.  With a share s of the rows allowed, a window of ef / s holds ef allowed rows, if they are spread like all rows.
+ * That costs about (ef / s) * FANOUT estimates; measuring the allowed rows one by one costs s * n.  The cheaper is taken:
+ * at 100,000 rows the scan wins below some 10%.  Where the walk was taken and the window still holds fewer than k allowed
+ * rows (they lie elsewhere), the scan follows: a filter never costs recall, only time.  Deleted rows are treated as
+ * refused: the window grows by the share of the live.
+ *
+ * Ranges.  The window doubles until its far end is beyond the radius by the bound. */
+#include "vector/hnsw_internal.h"
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "vector/topk.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    DEFAULT_EF = 64,
+    FANOUT = 12,   /* nodes first met at a hop, on level 0, for m = 16 */
+    SCAN_GAIN = 2, /* a scan's estimate costs half of a walk's: its reads are known beforehand */
+    SAMPLE = 512,  /* ids asked to learn how many a predicate allows */
+    SCAN_BATCH = 32,
+    RERANK_AHEAD = 4, /* rows under way before the one that is measured */
+};
+
+static bool allowed(const struct vec_hnsw *graph, const struct vec_filter *filter, uint32_t id) {
+    if (!vec_hnsw_is_live(graph, id))
+        return false;
+    if (!filter)
+        return true;
+    if (filter->bitmap && (id >= filter->bitmap_ids || !((filter->bitmap[id / 64] >> (id % 64)) & 1)))
+        return false;
+    return !filter->allow || filter->allow(filter->arg, id);
+}
+
+static double live_share(const struct vec_hnsw *graph, uint32_t limit) {
+    uint32_t dead = __atomic_load_n(&graph->dead_count, __ATOMIC_RELAXED);
+    return limit > dead ? (double)(limit - dead) / (double)limit : 1.0 / (double)(limit + 1);
+}
+
+/* The share of ids below `limit` that may be returned; counted for a bitmap, else from a sample. */
+static double allowed_share(const struct vec_hnsw *graph, const struct vec_filter *filter, uint32_t limit) {
+    double live = live_share(graph, limit);
+    if (!filter || limit == 0)
+        return live;
+    if (filter->bitmap && !filter->allow) {
+        size_t ids = filter->bitmap_ids < limit ? filter->bitmap_ids : limit;
+        size_t set = 0;
+        for (size_t i = 0; i < ids / 64; i++)
+            set += (size_t)__builtin_popcountll(filter->bitmap[i]);
+        if (ids % 64)
+            set += (size_t)__builtin_popcountll(filter->bitmap[ids / 64] & (((uint64_t)1 << (ids % 64)) - 1));
+        return live * (double)set / (double)limit;
+    }
+    uint32_t asked = limit < SAMPLE ? limit : SAMPLE;
+    uint32_t yes = 0;
+    for (uint32_t i = 0; i < asked; i++)
+        yes += allowed(graph, filter, (uint32_t)((uint64_t)limit * i / asked));
+    return ((double)yes + 0.5) / ((double)asked + 1.0);
+}
+
+static float exact(const struct vec_hnsw *graph, uint32_t id, float product) {
+    if (graph->code.metric == VEC_COSINE)
+        return 1.0f - product * vec_node_tail_const(&graph->code, vec_hnsw_node(graph, id))->inverse_norm;
+    return graph->code.metric == VEC_DOT ? -product : product;
+}
+
+static void fetch_row(const float *row, uint32_t d) {
+    uint32_t most = d < 256 ? d : 256; /* the hardware follows a stream that has begun */
+    for (uint32_t i = 0; i < most; i += 16)
+        __builtin_prefetch(row + i, 0, 3);
+}
+
+/* Exact distances of four (or fewer) candidates into `top`. */
+static void measure_rows(struct vec_hnsw_cursor *cursor, const float *query, float query_scale,
+                         const struct vec_hit *four, size_t n, struct vec_topk *top) {
+    const struct vec_hnsw *graph = cursor->graph;
+    const struct vec_kernels *kernels = graph->code.kernels;
+    bool l2 = graph->code.metric == VEC_L2;
+    const float *rows[4];
+    float product[4];
+    for (size_t i = 0; i < 4; i++)
+        rows[i] = vec_hnsw_row_of(graph, four[i < n ? i : 0].id);
+    (l2 ? kernels->l2_f32_x4 : kernels->dot_f32_x4)(query, rows, graph->code.d, product);
+    for (size_t i = 0; i < n; i++) {
+        float dist = exact(graph, four[i].id, product[i] * query_scale);
+        if (dist <= vec_topk_worst(top))
+            vec_topk_push(top, dist, four[i].id);
+    }
+    cursor->effort.reranked += (uint32_t)n;
+}
+
+static float lower_bound(const struct vec_hnsw_cursor *cursor, const struct vec_hit *hit) {
+    const struct vec_graph_code *code = &cursor->graph->code;
+    const struct vec_node_tail *tail = vec_node_tail_const(code, vec_hnsw_node(cursor->graph, hit->id));
+    return hit->dist - VEC_RABITQ_EPSILON * tail->error * cursor->probe.norm;
+}
+
+/* candidates[0..n), nearest estimate first, to exact hits. */
+static size_t rerank(struct vec_hnsw_cursor *cursor, const float *query, const struct vec_hnsw_search *search,
+                     const struct vec_hit *candidates, size_t n, struct vec_hit *ret_hits) {
+    const struct vec_hnsw *graph = cursor->graph;
+    struct vec_topk top;
+    vec_topk_init(&top, ret_hits, search->k);
+    if (search->rerank == UINT32_MAX || !vec_hnsw_has_rows(graph)) {
+        for (size_t i = 0; i < n && i < search->k; i++)
+            vec_topk_push(&top, candidates[i].dist, candidates[i].id);
+        return vec_topk_sort(&top);
+    }
+    float query_scale = 1.0f;
+    if (graph->code.metric == VEC_COSINE) {
+        float norm2 = graph->code.kernels->dot_f32(query, query, graph->code.d);
+        query_scale = norm2 > 0.0f ? 1.0f / sqrtf(norm2) : 0.0f;
+    }
+    size_t most = search->rerank && search->rerank < n ? search->rerank : n;
+    for (size_t i = 0; i < most && i < RERANK_AHEAD; i++)
+        fetch_row(vec_hnsw_row_of(graph, candidates[i].id), graph->code.d);
+    for (size_t i = 0; i < most; i += 4) {
+        if (search->rerank == 0 && lower_bound(cursor, &candidates[i]) > vec_topk_worst(&top))
+            break;
+        size_t share = most - i < 4 ? most - i : 4;
+        for (size_t j = i + RERANK_AHEAD; j < i + RERANK_AHEAD + 4 && j < most; j++)
+            fetch_row(vec_hnsw_row_of(graph, candidates[j].id), graph->code.d);
+        measure_rows(cursor, query, query_scale, candidates + i, share, &top);
+    }
+    return vec_topk_sort(&top);
+}
+
+/* Measure every allowed row; candidates[0..): the `ef` nearest by estimate, sorted. */
+static size_t scan(struct vec_hnsw_cursor *cursor, const struct vec_filter *filter, uint32_t ef) {
+    struct vec_hnsw *graph = cursor->graph;
+    uint32_t ids[SCAN_BATCH];
+    float dist[SCAN_BATCH];
+    struct vec_topk top;
+    vec_cursor_reserve(cursor, ef);
+    vec_topk_init(&top, cursor->candidates, ef);
+    uint32_t held = 0;
+    for (uint32_t id = 0; id <= cursor->limit; id++) {
+        if (id < cursor->limit) {
+            if (filter && filter->bitmap && id % 64 == 0 &&
+                (id >= filter->bitmap_ids || filter->bitmap[id / 64] == 0)) {
+                id += id + 63 < cursor->limit ? 63 : cursor->limit - 1 - id;
+                continue;
+            }
+            if (allowed(graph, filter, id))
+                ids[held++] = id;
+        }
+        if (held == SCAN_BATCH || (id == cursor->limit && held)) {
+            vec_probe_distances(&cursor->probe, &graph->code, graph->nodes, ids, held, dist);
+            cursor->effort.estimates += held;
+            for (uint32_t i = 0; i < held; i++)
+                if (dist[i] <= vec_topk_worst(&top))
+                    vec_topk_push(&top, dist[i], ids[i]);
+            held = 0;
+        }
+    }
+    cursor->effort.scanned = true;
+    return vec_topk_sort(&top);
+}
+
+static void walk_level0(struct vec_hnsw_cursor *cursor, uint32_t ef, uint32_t patience, uint32_t k) {
+    uint64_t entry = __atomic_load_n(&cursor->graph->entry, __ATOMIC_ACQUIRE);
+    vec_walk_start(cursor, ef);
+    uint32_t nearest = vec_walk_descend(cursor, entry, 0);
+    vec_walk_enter(cursor, &nearest, nearest != VEC_NO_ID);
+    vec_walk(cursor, 0, ef, patience, k);
+}
+
+/* The allowed part of the queue, to the candidates. */
+static size_t keep_allowed(struct vec_hnsw_cursor *cursor, const struct vec_filter *filter) {
+    size_t n = 0;
+    for (uint32_t i = 0; i < cursor->queue_used; i++)
+        if (allowed(cursor->graph, filter, cursor->queue[i].id))
+            cursor->candidates[n++] = cursor->queue[i];
+    return n;
+}
+
+static uint32_t window(const struct vec_hnsw_search *search) {
+    uint32_t ef = search->ef ? search->ef : DEFAULT_EF;
+    if (ef < search->k)
+        ef = search->k;
+    return ef < VEC_HNSW_MAX_EF ? ef : VEC_HNSW_MAX_EF;
+}
+
+/* Candidates for the query in cursor->probe, sorted by estimate; returns how many. */
+static size_t find(struct vec_hnsw_cursor *cursor, const struct vec_hnsw_search *search, uint32_t ef) {
+    struct vec_hnsw *graph = cursor->graph;
+    uint32_t limit = __atomic_load_n(&graph->count, __ATOMIC_ACQUIRE);
+    cursor->limit = limit;
+    if (!search->filter && !__atomic_load_n(&graph->dead_count, __ATOMIC_RELAXED)) {
+        walk_level0(cursor, ef, search->patience, search->k);
+        return keep_allowed(cursor, NULL);
+    }
+    double share = allowed_share(graph, search->filter, limit);
+    double wide = (double)ef / (share > 0.0 ? share : 1e-9);
+    if (search->filter && (share * limit <= wide * FANOUT * SCAN_GAIN || wide > VEC_HNSW_MAX_EF))
+        return scan(cursor, search->filter, ef);
+    uint32_t wider = wide < VEC_HNSW_MAX_EF ? (uint32_t)ceil(wide) : VEC_HNSW_MAX_EF;
+    walk_level0(cursor, wider, search->filter ? 0 : search->patience, search->k);
+    size_t found = keep_allowed(cursor, search->filter);
+    if (found < search->k && found < share * limit)
+        return scan(cursor, search->filter, ef);
+    return found;
+}
+
+size_t vec_hnsw_search(struct vec_hnsw_cursor *cursor, const float *query, const struct vec_hnsw_search *search,
+                       struct vec_hit *ret_hits) {
+    cursor->effort = (struct vec_hnsw_effort){0};
+    if (search->k == 0)
+        return 0;
+    vec_probe_set(&cursor->probe, &cursor->graph->code, query);
+    size_t n = find(cursor, search, window(search));
+    return rerank(cursor, query, search, cursor->candidates, n, ret_hits);
+}
+
+size_t vec_hnsw_search_range(struct vec_hnsw_cursor *cursor, const float *query, float radius,
+                             const struct vec_hnsw_search *search, struct vec_hit *ret_hits, size_t max) {
+    cursor->effort = (struct vec_hnsw_effort){0};
+    if (max == 0)
+        return 0;
+    vec_probe_set(&cursor->probe, &cursor->graph->code, query);
+    uint32_t ef = window(search);
+    struct vec_hnsw_search wide = *search;
+    size_t n = 0;
+    for (;; ef *= 2) {
+        n = find(cursor, &wide, ef);
+        bool beyond = n < ef || lower_bound(cursor, &cursor->candidates[n - 1]) > radius;
+        if (beyond || n >= cursor->limit || ef > VEC_HNSW_MAX_EF / 2)
+            break;
+    }
+    LH_AUTO(mem) struct vec_hit *hits = lh_calloc(n + 1, sizeof *hits);
+    wide.k = (uint32_t)n;
+    if (wide.rerank != UINT32_MAX)
+        wide.rerank = (uint32_t)n;
+    size_t found = n ? rerank(cursor, query, &wide, cursor->candidates, n, hits) : 0;
+    size_t inside = 0;
+    while (inside < found && inside < max && hits[inside].dist <= radius)
+        inside++;
+    memcpy(ret_hits, hits, inside * sizeof *hits);
+    return inside;
+}
+
+struct batch {
+    const struct vec_rows *queries;
+    const struct vec_hnsw_search *search;
+    struct vec_hit *hits;
+    size_t *found;
+};
+
+static void search_share(void *arg, struct vec_hnsw_cursor *cursor, uint32_t first, uint32_t last) {
+    struct batch *batch = arg;
+    for (uint32_t i = first; i < last; i++)
+        batch->found[i] = vec_hnsw_search(cursor, vec_row(batch->queries, i), batch->search,
+                                          batch->hits + (size_t)i * batch->search->k);
+}
+
+enum lh_code vec_hnsw_search_batch(struct vec_hnsw *graph, const struct vec_rows *queries, unsigned threads,
+                                   const struct vec_hnsw_search *search, struct vec_hit *ret_hits, size_t *ret_found,
+                                   struct lh_err *err) {
+    if (queries->d != graph->code.d)
+        return lh_fail(err, LH_INVALID, "queries of %u dimensions for a graph of %u", queries->d, graph->code.d);
+    if (queries->n > UINT32_MAX / 2)
+        return lh_fail(err, LH_INVALID, "a batch holds at most %u queries", UINT32_MAX / 2);
+    struct batch batch = {.queries = queries, .search = search, .hits = ret_hits, .found = ret_found};
+    vec_hnsw_share(graph, threads, (uint32_t)queries->n, 8, search_share, &batch);
+    return LH_OK;
+}
