@@ -51,6 +51,7 @@ float vec_distance(enum vec_metric metric, const float *a, const float *b, size_
     float dot = k->dot_f32(a, b, d);
     if (metric == VEC_DOT)
         return -dot;
-    float squares = k->dot_f32(a, a, d) * k->dot_f32(b, b, d);
-    return squares > 0 ? 1 - dot / sqrtf(squares) : 1;
+    float aa = k->dot_f32(a, a, d);
+    float bb = k->dot_f32(b, b, d);
+    return aa > 0 && bb > 0 ? 1 - dot / sqrtf(aa) / sqrtf(bb) : 1;
 }

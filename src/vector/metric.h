@@ -8,7 +8,8 @@
  * Distance.  Everything that ranks does so by one float, smaller is nearer, ties broken by the smaller id:
  *     VEC_L2      |a - b|^2                 (squared: no root is taken anywhere)
  *     VEC_DOT     -<a, b>
- *     VEC_COSINE  1 - <a, b> / (|a| |b|)    (a zero vector has distance 1 to everything, itself included) */
+ *     VEC_COSINE  1 - <a, b> / (|a| |b|)    (a vector whose squared length is 0 has distance 1 to
+ *                                                everything, itself included) */
 #ifndef LH_VECTOR_METRIC_H
 #define LH_VECTOR_METRIC_H
 

@@ -10,6 +10,11 @@
 
 #define FACTOR_FLOATS (3 * VEC_BLOCK_ROWS)
 
+/* The block tables' rounding is an error of its own, which grows with |rescale| and not with the code's error.  So that
+ * one product bounds both, a row's error factor is at least this share of |rescale| (it is about 0.3 of it in many
+ * dimensions), and the query's norm holds the rounding divided by it. */
+#define ROUNDING_SHARE 0.1f
+
 /* The step, in standard deviations, of the best uniform quantizer of a Gaussian (J. Max, 1960). */
 static const float best_step[] = {[4] = 0.3352f, [8] = 0.0308f};
 
@@ -158,6 +163,8 @@ void vec_rabitq_encode(const struct vec_rabitq *rq, const float *rotated, const 
         f = 0;
         error = 0;
     }
+    if (rq->config.bits == 1)
+        error = fmaxf(error, ROUNDING_SHARE * f);
     bool l2 = rq->config.metric == VEC_L2;
     *ret_factors = (struct vec_rabitq_factors){
         .add = l2 ? rr + 2 * f * p.xc : f * p.xc - rc,
@@ -384,13 +391,11 @@ void vec_rabitq_estimate_ids(const struct vec_rabitq_query *q, const struct vec_
         ret_dist[i] = vec_rabitq_estimate(q, centre, codes + ids[i] * bytes, &factors[ids[i]]);
 }
 
-/* The tables' rounding (uniform within half a step, one for each group) is a second error, independent of the code's.
- * It is folded into the query's norm by the ratio of the two: error / |rescale| = sqrt(1 - s^2) / 2 * sqrt(D / (D - 1))
- * with s near 0.798, hence 0.3. */
+/* A table entry is off by at most half a step, uniformly, and independently for each group. */
 void vec_rabitq_block_query(const struct vec_rabitq_query *q, const struct vec_rabitq_centre *centre, float epsilon,
                             struct vec_block_query *ret_block) {
     size_t groups = q->rq->padded / 4;
-    float rounding = q->lut_step * sqrtf((float)groups / 12) / 0.3f;
+    float rounding = q->lut_step * sqrtf((float)groups / 12) / ROUNDING_SHARE;
     *ret_block = (struct vec_block_query){
         .lut = q->lut,
         .groups = groups,

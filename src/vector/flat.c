@@ -1,0 +1,218 @@
+#include "vector/flat.h"
+
+#include "base/alloc.h"
+#include "vector/parallel.h"
+#include "vector/rabitq.h"
+#include "vector/searcher_internal.h"
+
+#include <string.h>
+
+struct vec_flat {
+    struct vec_flat_config config;
+    struct vec_rabitq *rq;
+    struct vec_rows rows; /* rows.n are encoded */
+    uint8_t *blocks;
+    float *inverse_lengths; /* cosine only */
+    uint64_t *deleted;
+    size_t block_bytes, codes_bytes;
+    size_t capacity; /* rows that the arrays hold; whole blocks */
+};
+
+struct vec_searcher *vec_searcher_new(const struct vec_rabitq *rq) {
+    struct vec_searcher *searcher = lh_calloc(1, sizeof *searcher);
+    searcher->query = vec_rabitq_query_new(rq);
+    return searcher;
+}
+
+void vec_searcher_free(struct vec_searcher *searcher) {
+    if (!searcher)
+        return;
+    vec_rabitq_query_free(searcher->query);
+    vec_candidates_deinit(&searcher->candidates);
+    lh_free(searcher->lists);
+    lh_free(searcher->bytes);
+    lh_free(searcher->table);
+    lh_free(searcher);
+}
+
+struct vec_searcher *vec_flat_searcher_new(const struct vec_flat *flat) {
+    return vec_searcher_new(flat->rq);
+}
+
+/* Room for n rows, whole blocks and words of the bitmap at a time; all or nothing. */
+static enum lh_code reserve(struct vec_flat *flat, size_t n, struct lh_err *err) {
+    if (n <= flat->capacity)
+        return LH_OK;
+    size_t capacity = flat->capacity + flat->capacity / 2;
+    capacity = ((capacity > n ? capacity : n) + 63) / 64 * 64;
+    uint8_t *blocks = lh_try_malloc_aligned(64, capacity / VEC_BLOCK_ROWS * flat->block_bytes);
+    float *lengths = lh_try_malloc(capacity * sizeof *lengths);
+    uint64_t *deleted = lh_try_malloc(capacity / 8);
+    if (!blocks || !lengths || !deleted) {
+        lh_free(blocks);
+        lh_free(lengths);
+        lh_free(deleted);
+        return lh_fail(err, LH_NO_MEMORY, "no memory for the codes of %zu vectors", capacity);
+    }
+    size_t used = flat->capacity;
+    if (used) {
+        memcpy(blocks, flat->blocks, used / VEC_BLOCK_ROWS * flat->block_bytes);
+        memcpy(lengths, flat->inverse_lengths, used * sizeof *lengths);
+        memcpy(deleted, flat->deleted, used / 8);
+    }
+    size_t fresh = (capacity - used) / VEC_BLOCK_ROWS;
+    uint8_t *first = blocks + used / VEC_BLOCK_ROWS * flat->block_bytes;
+    memset(first, 0, fresh * flat->block_bytes);
+    for (size_t b = 0; b < fresh; b++)
+        for (unsigned slot = 0; slot < VEC_BLOCK_ROWS; slot++)
+            vec_rabitq_block_clear(flat->rq, first + b * flat->block_bytes, slot);
+    memset(deleted + used / 64, 0, (capacity - used) / 8);
+    lh_free(flat->blocks);
+    lh_free(flat->inverse_lengths);
+    lh_free(flat->deleted);
+    flat->blocks = blocks;
+    flat->inverse_lengths = lengths;
+    flat->deleted = deleted;
+    flat->capacity = capacity;
+    return LH_OK;
+}
+
+struct encode_job {
+    struct vec_flat *flat;
+    const struct vec_rows *rows;
+    size_t first; /* a multiple of 32: no two pieces share a block */
+    size_t begin;
+};
+
+static void encode_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
+    (void)worker;
+    struct encode_job *job = ctx;
+    struct vec_flat *flat = job->flat;
+    size_t padded = vec_rabitq_padded(flat->rq);
+    float *rotated = lh_malloc_aligned(64, (1 + VEC_RABITQ_SCRATCH) * padded * sizeof *rotated);
+    uint8_t *code = lh_malloc(flat->codes_bytes);
+    for (size_t i = job->first + begin; i < job->first + end; i++) {
+        if (i < job->begin)
+            continue;
+        struct vec_rabitq_factors factors;
+        vec_rabitq_rotate(flat->rq, vec_row(job->rows, i), rotated);
+        vec_rabitq_encode(flat->rq, rotated, NULL, rotated + padded, code, &factors);
+        uint8_t *block = flat->blocks + i / VEC_BLOCK_ROWS * flat->block_bytes;
+        vec_rabitq_block_put(flat->rq, block, (unsigned)(i % VEC_BLOCK_ROWS), code, &factors);
+        flat->inverse_lengths[i] = vec_inverse_length(vec_row(job->rows, i), job->rows->d);
+    }
+    lh_free(rotated);
+    lh_free(code);
+}
+
+enum lh_code vec_flat_extend(struct vec_flat *flat, const struct vec_rows *rows, struct lh_err *err) {
+    LH_TRY(vec_check_shape(rows, err));
+    if (rows->d != flat->rows.d || rows->n < flat->rows.n)
+        return lh_fail(err, LH_INVALID, "%zu vectors of %u dimensions do not extend %zu of %u", rows->n, rows->d,
+                       flat->rows.n, flat->rows.d);
+    LH_TRY(reserve(flat, rows->n, err));
+    size_t first = flat->rows.n / VEC_BLOCK_ROWS * VEC_BLOCK_ROWS;
+    struct encode_job job = {.flat = flat, .rows = rows, .first = first, .begin = flat->rows.n};
+    vec_parallel_for(flat->config.threads, rows->n - first, 32 * VEC_BLOCK_ROWS, encode_piece, &job);
+    flat->rows = *rows;
+    return LH_OK;
+}
+
+enum lh_code vec_flat_new(const struct vec_rows *rows, const struct vec_flat_config *config, struct vec_flat **ret_flat,
+                          struct lh_err *err) {
+    LH_TRY(vec_check_shape(rows, err));
+    struct vec_rabitq *rq = NULL;
+    struct vec_rabitq_config codes = {.d = rows->d, .bits = 1, .metric = config->metric, .seed = config->seed};
+    LH_TRY(vec_rabitq_new(&codes, &rq, err));
+    struct vec_flat *flat = lh_calloc(1, sizeof *flat);
+    flat->config = *config;
+    flat->rq = rq;
+    flat->rows = (struct vec_rows){.data = rows->data, .n = 0, .d = rows->d};
+    flat->block_bytes = vec_rabitq_block_bytes(rq);
+    flat->codes_bytes = vec_rabitq_code_bytes(rq);
+    enum lh_code code = vec_flat_extend(flat, rows, err);
+    if (code != LH_OK) {
+        vec_flat_free(flat);
+        return code;
+    }
+    *ret_flat = flat;
+    return LH_OK;
+}
+
+void vec_flat_free(struct vec_flat *flat) {
+    if (!flat)
+        return;
+    vec_rabitq_free(flat->rq);
+    lh_free(flat->blocks);
+    lh_free(flat->inverse_lengths);
+    lh_free(flat->deleted);
+    lh_free(flat);
+}
+
+bool vec_flat_delete(struct vec_flat *flat, uint32_t id) {
+    if (id >= flat->rows.n || vec_bit(flat->deleted, id))
+        return false;
+    flat->deleted[id / 64] |= (uint64_t)1 << (id % 64);
+    vec_rabitq_block_clear(flat->rq, flat->blocks + id / VEC_BLOCK_ROWS * flat->block_bytes, id % VEC_BLOCK_ROWS);
+    return true;
+}
+
+size_t vec_flat_count(const struct vec_flat *flat) {
+    return flat->rows.n;
+}
+
+size_t vec_flat_bytes(const struct vec_flat *flat) {
+    return flat->capacity / VEC_BLOCK_ROWS * flat->block_bytes + flat->capacity * sizeof(float) + flat->capacity / 8;
+}
+
+size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
+                       const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats) {
+    const struct vec_kernels *k = vec_kernels();
+    struct vec_candidates *candidates = &searcher->candidates;
+    struct vec_rabitq_centre origin;
+    struct vec_block_query block_query;
+    vec_rabitq_query_set(searcher->query, query);
+    vec_rabitq_query_centre(searcher->query, NULL, &origin);
+    vec_rabitq_block_query(searcher->query, &origin, search->epsilon > 0 ? search->epsilon : VEC_RABITQ_EPSILON,
+                           &block_query);
+    vec_candidates_begin(candidates, search->k);
+    size_t blocks = (flat->rows.n + VEC_BLOCK_ROWS - 1) / VEC_BLOCK_ROWS;
+    for (size_t b = 0; b < blocks; b++) {
+        const uint8_t *block = flat->blocks + b * flat->block_bytes;
+        const float *factors = (const float *)(const void *)(block + (size_t)VEC_BLOCK_ROWS * flat->codes_bytes);
+        float est[VEC_BLOCK_ROWS], low[VEC_BLOCK_ROWS];
+        uint32_t mask = k->fastscan_b1(&block_query, block, factors, vec_candidates_bar(candidates), est, low);
+        if (!mask)
+            continue;
+        uint32_t ids[VEC_BLOCK_ROWS];
+        for (uint32_t i = 0; i < VEC_BLOCK_ROWS; i++)
+            ids[i] = (uint32_t)b * VEC_BLOCK_ROWS + i;
+        if (search->allowed)
+            mask = vec_allowed_of(mask, search->allowed, ids);
+        vec_candidates_take(candidates, mask, est, low, ids);
+    }
+    struct vec_scorer scorer;
+    vec_scorer_init(&scorer, &flat->rows, flat->config.metric, flat->inverse_lengths, query);
+    struct vec_search_stats stats = {.scanned = flat->rows.n};
+    size_t found = vec_candidates_finish(candidates, &scorer, ret_hits, &stats.scored);
+    if (ret_stats)
+        *ret_stats = stats;
+    return found;
+}
+
+enum lh_code vec_exact_search(const struct vec_rows *rows, enum vec_metric metric, const float *query, size_t k,
+                              const uint64_t *allowed, struct vec_hit *ret_hits, size_t *ret_found,
+                              struct lh_err *err) {
+    LH_TRY(vec_check_shape(rows, err));
+    struct vec_topk top;
+    vec_topk_init(&top, ret_hits, k);
+    for (uint32_t id = 0; id < rows->n; id++) {
+        if (allowed && !vec_bit(allowed, id))
+            continue;
+        float dist = vec_distance(metric, query, vec_row(rows, id), rows->d);
+        if (dist <= vec_topk_worst(&top))
+            vec_topk_push(&top, dist, id);
+    }
+    *ret_found = vec_topk_sort(&top);
+    return LH_OK;
+}

@@ -1,0 +1,74 @@
+/* Searching without an index structure: exactly, or by a scan of 1-bit codes and exact scores for what it leaves.
+ *
+ * vec_exact_search reads every vector: the oracle.  A vec_flat keeps RaBitQ codes of one bit a dimension in blocks of 32
+ * rows (D/8 + 12 bytes a row: 10.8 MB for 100,000 x 768), scans them all with the fast-scan kernel and re-scores by
+ * bound (vector/candidates.h).  There is no build but the encoding, an append is an encoding too, and recall is set by
+ * epsilon alone: the width of the bound, not by any structure of the data.
+ *
+ * Ownership.  Rows are borrowed (vector/metric.h) and may be a memory map; a flat adds codes, and for cosine the rows'
+ * inverse lengths.
+ * Threads.  Any number of searches at once, each with its own searcher; extending and deleting ask for the flat alone. */
+#ifndef LH_VECTOR_FLAT_H
+#define LH_VECTOR_FLAT_H
+
+#include "base/error.h"
+#include "vector/metric.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vec_flat;
+struct vec_searcher;
+
+struct vec_flat_config {
+    enum vec_metric metric;
+    uint64_t seed;
+    unsigned threads; /* for encoding; 0: one a processor */
+};
+
+struct vec_search {
+    size_t k;
+    float epsilon;           /* half-width of the error bound in standard deviations; 0: VEC_RABITQ_EPSILON */
+    const uint64_t *allowed; /* bit id % 64 of word id / 64: rows that may be returned; NULL: all */
+    uint32_t nprobe;         /* IVF: lists to read; 0: a default */
+};
+
+struct vec_search_stats {
+    size_t scanned; /* codes */
+    size_t scored;  /* full vectors */
+};
+
+static inline bool vec_bit(const uint64_t *bits, size_t i) {
+    return (bits[i / 64] >> (i % 64)) & 1;
+}
+
+/* The k nearest of all rows into ret_hits[k], nearest first; *ret_found may be less than k.  `allowed` as above.
+ * LH_INVALID for a shape out of range.  Allocates nothing. */
+LH_CHECKED enum lh_code vec_exact_search(const struct vec_rows *rows, enum vec_metric metric, const float *query,
+                                         size_t k, const uint64_t *allowed, struct vec_hit *ret_hits, size_t *ret_found,
+                                         struct lh_err *err);
+
+/* Encode `rows`.  LH_INVALID for shapes out of range, LH_NO_MEMORY where the codes cannot be held. */
+LH_CHECKED enum lh_code vec_flat_new(const struct vec_rows *rows, const struct vec_flat_config *config,
+                                     struct vec_flat **ret_flat, struct lh_err *err);
+void vec_flat_free(struct vec_flat *flat);
+
+/* Append: `rows` is the whole array now, old rows at their old numbers (it may stand at another address, as a map does that
+ * grew); those beyond the old count are encoded and can be found from here on. */
+LH_CHECKED enum lh_code vec_flat_extend(struct vec_flat *flat, const struct vec_rows *rows, struct lh_err *err);
+/* From here on no search returns this row.  False where it is none or was deleted before. */
+bool vec_flat_delete(struct vec_flat *flat, uint32_t id);
+
+size_t vec_flat_count(const struct vec_flat *flat); /* rows, deleted ones included */
+size_t vec_flat_bytes(const struct vec_flat *flat); /* memory beside the rows */
+
+/* A search's working storage: one thread's, reused; it must not outlive the flat. */
+struct vec_searcher *vec_flat_searcher_new(const struct vec_flat *flat);
+void vec_searcher_free(struct vec_searcher *searcher);
+/* The k nearest into ret_hits[search->k], nearest first, with exact distances.  Returns how many.  `query` is d finite
+ * floats.  *ret_stats may be NULL. */
+size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
+                       const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats);
+
+#endif
