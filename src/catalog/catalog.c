@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/metrics.h"
 #include "catalog/catalog_internal.h"
 #include "os/clock.h"
 #include "os/fault.h"
@@ -41,6 +42,8 @@ void catalog_publish(struct catalog *c, struct catalog_snapshot *s) {
     c->current = s;
     pthread_mutex_unlock(&c->snapshot_lock);
     catalog_snapshot_unref(old);
+    lh_metric_set(c->options.metrics, LH_METRIC_catalog_version, 0, (int64_t)s->version);
+    lh_metric_set(c->options.metrics, LH_METRIC_catalog_datasets, 0, (int64_t)s->count);
 }
 
 enum lh_code catalog_damage(struct catalog *c, struct lh_err *err) {
@@ -201,8 +204,10 @@ static void write_due_checkpoint(struct catalog *c, const struct catalog_snapsho
     enum lh_code code = LH_FAULT("catalog.before_checkpoint", &err);
     if (code == LH_OK)
         code = checkpoint_write(c->options.codec, c->options.store, s, &err);
-    if (code == LH_OK)
+    if (code == LH_OK) {
+        lh_metric_add(c->options.metrics, LH_METRIC_catalog_checkpoints_total, 0, 1);
         code = LH_FAULT("catalog.after_checkpoint", &err);
+    }
     if (code != LH_OK)
         catalog_notice(c, code, "the checkpoint of version %llu was not written: %s; the log holds everything",
                        (unsigned long long)s->version, err.message);

@@ -20,6 +20,7 @@ struct catalog;
 struct catalog_snapshot;
 struct catalog_txn;
 struct checkpoint_codec;
+struct lh_metrics;
 struct object_store;
 struct os;
 
@@ -36,6 +37,7 @@ struct catalog_options {
      * damaged record.  Called from any thread, also during catalog_open.  NULL: nobody. */
     void (*notice)(void *ctx, enum lh_code code, const char *text);
     void *notice_ctx;
+    struct lh_metrics *metrics; /* NULL: none; outlives the catalog */
 };
 
 /* Brings the newest snapshot up: the newest checkpoint that is whole, then the log behind it.

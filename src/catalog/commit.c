@@ -13,6 +13,7 @@
  *   C4  Time rises strictly along the log, whatever the clocks of the servers say. */
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/metrics.h"
 #include "catalog/catalog_internal.h"
 #include "os/clock.h"
 #include "os/fault.h"
@@ -232,6 +233,11 @@ static void fail_batch(struct commit_waiter **waiters, size_t count, const struc
 
 enum step { STEP_DONE, STEP_AGAIN, STEP_SPLIT };
 
+static void count_outcome(struct catalog *c, const char *outcome, uint64_t transactions) {
+    lh_metric_add(c->options.metrics, LH_METRIC_catalog_commits_total,
+                  lh_metric_label(LH_METRIC_catalog_commits_total, outcome), transactions);
+}
+
 static enum step write_batch(struct catalog *c, const struct catalog_snapshot *tip, struct commit_waiter **waiters,
                              size_t count, struct batch *b) {
     LH_AUTO(buf) struct buf bytes = BUF_INIT;
@@ -241,13 +247,16 @@ static enum step write_batch(struct catalog *c, const struct catalog_snapshot *t
         return STEP_SPLIT;
     if (code == LH_OK)
         code = commit_log_write(c->options.os, c->options.store, b->record, &bytes, &err);
-    if (code == LH_EXISTS)
+    if (code == LH_EXISTS) {
+        count_outcome(c, "lost", b->record->transaction_count);
         return STEP_AGAIN;
+    }
     if (code == LH_OK) {
         /* Also the candidate comes from the record, so that what is served is what was written. */
         struct catalog_snapshot *next = NULL;
         code = catalog_replay(tip, b->record, &next, &err);
         if (code == LH_OK) {
+            count_outcome(c, "committed", b->record->transaction_count);
             catalog_publish(c, catalog_snapshot_ref(next));
             if (next->version % c->options.checkpoint_every == 0)
                 catalog_consider_checkpoint(c, next);
@@ -255,6 +264,8 @@ static enum step write_batch(struct catalog *c, const struct catalog_snapshot *t
             code = LH_FAULT("catalog.after_commit", &err);
         }
     }
+    if (code == LH_UNKNOWN_OUTCOME)
+        count_outcome(c, "unknown", b->record->transaction_count);
     if (code != LH_OK)
         fail_batch(waiters, count, tip, &err);
     return STEP_DONE;
@@ -284,8 +295,10 @@ static void lead(struct catalog *c, struct commit_waiter **waiters, size_t count
             return;
         }
         code = catalog_refresh_locked(c, &err);
-        if (code == LH_OK && attempt > c->options.max_retries)
+        if (code == LH_OK && attempt > c->options.max_retries) {
+            count_outcome(c, "conflict", b.record->transaction_count);
             code = lh_fail(&err, LH_CONFLICT, "other writers committed first, %u times in a row", attempt);
+        }
         if (code != LH_OK) {
             fail_batch(waiters, count, tip, &err);
             return;
@@ -328,6 +341,7 @@ enum lh_code catalog_commit(struct catalog *c, const struct catalog_change *chan
         return lh_fail(err, LH_INVALID, "an idempotency key must have 1 to %zu bytes, not %zu", CATALOG_KEY_MAX_BYTES,
                        key_len);
     struct commit_waiter self = {.change = change, .err = LH_ERR_INIT};
+    int64_t start_ns = os_monotonic_ns(c->options.os);
     pthread_mutex_lock(&c->queue_lock);
     *c->queue_tail = &self;
     c->queue_tail = &self.next;
@@ -338,6 +352,8 @@ enum lh_code catalog_commit(struct catalog *c, const struct catalog_change *chan
             lead_queue(c);
     }
     pthread_mutex_unlock(&c->queue_lock);
+    lh_metric_observe_us(c->options.metrics, LH_METRIC_catalog_commit_seconds,
+                         (os_monotonic_ns(c->options.os) - start_ns) / 1000);
     if (self.err.code != LH_OK) {
         *err = self.err;
         return err->code;

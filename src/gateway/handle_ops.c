@@ -38,9 +38,7 @@ enum lh_code handle_ready(struct request *rq, struct lh_err *err) {
     LH_AUTO(json) json_t *parts = json_array();
     struct lh_err failure = LH_ERR_INIT;
     bool ready = add_part(parts, "storage", object_store_ping(buckets_primary(lh->buckets), &failure), &failure);
-    LH_AUTO(catalog_snapshot) struct catalog_snapshot *snapshot = catalog_snapshot(lh->catalog);
-    ready &= add_part(parts, "catalog", snapshot ? LH_OK : lh_fail(&failure, LH_UNAVAILABLE, "no snapshot is loaded"),
-                      &failure);
+    ready &= add_part(parts, "catalog", catalog_damage(lh->catalog, &failure), &failure);
     ready &= add_part(parts, "engine", lh->engine ? LH_OK : lh_fail(&failure, LH_UNAVAILABLE, "it was not started"),
                       &failure);
     LH_AUTO(json) json_t *answer = json_pack("{s:b, s:O}", "ready", ready, "parts", parts);

@@ -156,6 +156,7 @@ static enum lh_code open_catalog(struct lakehouse *lh, struct lh_err *err) {
         .max_retries = (unsigned)lh->config->catalog.max_retries,
         .notice = on_catalog_notice,
         .notice_ctx = lh->log,
+        .metrics = lh->metrics,
     };
     return catalog_open(&options, &lh->catalog, err);
 }

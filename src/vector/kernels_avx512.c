@@ -12,7 +12,7 @@
 
 /* The first `left` of 16 or 64 lanes; all of them from there on. */
 static inline __mmask16 head16(size_t left) {
-    return left >= 16 ? (__mmask16)0xFFFF : (__mmask16)((1u << left) - 1);
+    return (__mmask16)(left >= 16 ? 0xFFFFu : (1u << left) - 1);
 }
 
 static inline __mmask32 head32(size_t left) {

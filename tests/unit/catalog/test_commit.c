@@ -9,6 +9,7 @@
 #include "store/object_store.h"
 #include "twin/checkpoint_text.h"
 #include "twin/object_store_faulty.h"
+#include "twin/os_faulty.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -339,6 +340,109 @@ static void test_history_and_time_travel(void **state) {
     assert_int_equal(catalog_history(f->catalog, "never", UINT64_MAX, 9, arena, &versions, &count, &err), LH_NOT_FOUND);
 }
 
+/* ---- outcomes that stay unknown ---- */
+
+struct clocked {
+    struct os_faulty os; /* its clock stands still but for sleeps, so that waiting costs nothing */
+    struct object_store *store;
+    struct catalog *catalog;
+};
+
+static void clocked_open(struct clocked *k) {
+    struct lh_err err = LH_ERR_INIT;
+    os_faulty_init(&k->os, os_real());
+    os_faulty_set_clock(&k->os, INT64_C(1700000000000000), 1);
+    k->store = object_store_new_faulty();
+    ok(catalog_open(&(struct catalog_options){.os = &k->os.table, .store = k->store}, &k->catalog, &err), &err);
+}
+
+static void clocked_close(struct clocked *k) {
+    catalog_close(k->catalog);
+    object_store_free(k->store);
+    os_faulty_deinit(&k->os);
+}
+
+/* The reply is lost and nothing can be read: the caller hears that nobody knows.  The same key later finds out. */
+static void test_unknown_outcome(void **state) {
+    (void)state;
+    for (int landed = 0; landed < 2; landed++) {
+        struct clocked k;
+        clocked_open(&k);
+        commit_ok(k.catalog, create_named, "t", NULL);
+        enum faulty_kind kind = landed ? FAULTY_LOSE_REPLY : FAULTY_LOSE_REQUEST;
+        object_store_faulty_add(k.store, (struct faulty_rule){FAULTY_PUT, kind, COMMIT_LOG_PREFIX, 1, LH_OK, 0});
+        object_store_faulty_add(k.store, (struct faulty_rule){FAULTY_PUT, FAULTY_FAIL, COMMIT_LOG_PREFIX, 0, LH_IO, 0});
+        object_store_faulty_add(k.store,
+                                (struct faulty_rule){FAULTY_READ, FAULTY_FAIL, COMMIT_LOG_PREFIX, 0, LH_IO, 0});
+        struct lh_err err = LH_ERR_INIT;
+        struct catalog_commit done;
+        assert_int_equal(commit(k.catalog, add_row, "t", "the-key", &done, &err), LH_UNKNOWN_OUTCOME);
+        assert_non_null(strstr(err.hint, "Idempotency-Key"));
+        object_store_faulty_clear(k.store);
+        done = commit_ok(k.catalog, add_row, "t", "the-key");
+        assert_int_equal(done.replayed, landed);
+        assert_int_equal(counter(k.catalog, "t"), 1);
+        assert_int_equal(commit_ok(k.catalog, add_row, "t", NULL).version, 3);
+        clocked_close(&k);
+    }
+}
+
+static void test_time_rises_though_the_clock_falls(void **state) {
+    (void)state;
+    struct clocked k;
+    clocked_open(&k);
+    commit_ok(k.catalog, create_named, "t", NULL);
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *first = catalog_snapshot(k.catalog);
+    os_faulty_set_clock(&k.os, INT64_C(1600000000000000), 1);
+    commit_ok(k.catalog, add_row, "t", NULL);
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *second = catalog_snapshot(k.catalog);
+    assert_int_equal(catalog_snapshot_time(second), catalog_snapshot_time(first) + 1);
+    clocked_close(&k);
+}
+
+/* ---- verdicts inside a batch ---- */
+
+struct racer {
+    struct catalog *catalog;
+    enum lh_code code;
+    pthread_t thread;
+};
+
+static void *race_to_create(void *arg) {
+    struct racer *r = arg;
+    struct lh_err err = LH_ERR_INIT;
+    struct catalog_commit done;
+    r->code = commit(r->catalog, create_named, "prize", NULL, &done, &err);
+    return NULL;
+}
+
+static unsigned run_race(struct catalog *c, struct racer *racers, size_t count, enum lh_code code) {
+    unsigned matching = 0;
+    for (size_t i = 0; i < count; i++) {
+        racers[i] = (struct racer){.catalog = c};
+        assert_int_equal(pthread_create(&racers[i].thread, NULL, race_to_create, &racers[i]), 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        pthread_join(racers[i].thread, NULL);
+        matching += racers[i].code == code;
+    }
+    return matching;
+}
+
+/* Many want one name at one time: one gets it, the others hear why not.  And where the record cannot be written, nobody is told that
+ * the name is taken by a dataset that never came to be. */
+static void test_one_name_for_many(void **state) {
+    struct fixture *f = *state;
+    struct racer racers[12];
+    object_store_faulty_add(f->store, (struct faulty_rule){FAULTY_PUT, FAULTY_FAIL, COMMIT_LOG_PREFIX, 0, LH_IO, 0});
+    assert_int_equal(run_race(f->catalog, racers, LH_ARRAY_LEN(racers), LH_IO), LH_ARRAY_LEN(racers));
+    object_store_faulty_clear(f->store);
+    object_store_faulty_add(f->store, (struct faulty_rule){FAULTY_PUT, FAULTY_DELAY, COMMIT_LOG_PREFIX, 1, LH_OK, 30});
+    assert_int_equal(run_race(f->catalog, racers, LH_ARRAY_LEN(racers), LH_EXISTS), LH_ARRAY_LEN(racers) - 1);
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(f->catalog);
+    assert_int_equal(catalog_snapshot_count(s), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_create_find_delete, set_up, tear_down),
@@ -348,6 +452,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_two_catalogs_keep_the_sum, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refresh_sees_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_history_and_time_travel, set_up, tear_down),
+        cmocka_unit_test(test_unknown_outcome),
+        cmocka_unit_test(test_time_rises_though_the_clock_falls),
+        cmocka_unit_test_setup_teardown(test_one_name_for_many, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
