@@ -280,6 +280,9 @@ static enum lh_code write_front(struct vec_file_writer *writer, struct lh_err *e
     unsigned char front[FRONT_BYTES] = {0};
     struct header *header = &writer->header;
     header->size = writer->end;
+    int cut = writer->os->ftruncate(writer->os->self, writer->fd, (off_t)writer->end); /* an empty last section */
+    if (cut < 0)
+        return lh_fail_errno(err, -cut, "setting the size of %s", writer->path);
     memcpy(front + HEADER_BYTES, writer->entries, sizeof writer->entries);
     header->table_crc = lh_crc32c(0, front + HEADER_BYTES, TABLE_BYTES);
     header->header_crc = lh_crc32c(0, header, offsetof(struct header, header_crc));

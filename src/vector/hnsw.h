@@ -13,8 +13,8 @@
  * own store.  A row's number is its id, for ever: ids are not used again after a deletion.  An update is an insert and a
  * delete in one step, so the row gets a new id.
  *
- * Threads.  Any number of threads may search, insert and delete at the same time, each with its own cursor.  Building,
- * repairing on several threads, checking and saving must not run beside inserts.  No call blocks on I/O but for page
+ * Threads.  Any number of threads may search, insert and delete at the same time, each with its own cursor.  Checking,
+ * tuning and saving must not run beside inserts and deletions.  No call blocks on I/O but for page
  * faults in mapped rows.  The order of two threads' inserts is not determined, so a graph is a function of seed and input
  * only when built on one thread. */
 #ifndef LH_VECTOR_HNSW_H
@@ -105,8 +105,8 @@ LH_CHECKED enum lh_code vec_hnsw_update(struct vec_hnsw_cursor *cursor, uint32_t
 /* From now on no search returns the id; walks still pass through it until the next repair.  LH_NOT_FOUND where there is
  * no such live row. */
 LH_CHECKED enum lh_code vec_hnsw_delete(struct vec_hnsw *graph, uint32_t id, struct lh_err *err);
-/* Take deleted nodes out of every list and link around them; worth it from about one deleted row in five.  Searches may
- * go on.  Returns the nodes whose lists changed. */
+/* Take deleted nodes out of every list and link around them; worth it from about one deleted row in five.  Searches and
+ * inserts may go on.  Returns the nodes whose lists changed. */
 size_t vec_hnsw_repair(struct vec_hnsw *graph, unsigned threads);
 
 void vec_hnsw_stats(const struct vec_hnsw *graph, struct vec_hnsw_stats *ret_stats);

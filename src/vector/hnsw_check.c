@@ -83,10 +83,10 @@ static void measure_links(const struct vec_hnsw *graph, uint32_t *in_degree, str
     report->degree_mean = report->live ? (double)report->links / (double)report->live : 0.0;
 }
 
-uint32_t vec_hnsw_flood(const struct vec_hnsw *graph, uint8_t *seen, uint32_t *order, uint32_t from) {
+uint32_t vec_hnsw_flood(const struct vec_hnsw *graph, uint32_t count, uint8_t *seen, uint32_t *order, uint32_t from) {
     uint32_t head = 0;
     uint32_t tail = 0;
-    if (from < graph->count && !seen[from]) {
+    if (from < count && !seen[from]) {
         seen[from] = 1;
         order[tail++] = from;
     }
@@ -94,7 +94,7 @@ uint32_t vec_hnsw_flood(const struct vec_hnsw *graph, uint8_t *seen, uint32_t *o
         const uint32_t *list = graph->links + (size_t)order[head++] * graph->degree;
         for (uint32_t i = 0; i < graph->degree; i++) {
             uint32_t other = vec_link_load(&list[i]);
-            if (other < graph->count && !seen[other]) {
+            if (other < count && !seen[other]) {
                 seen[other] = 1;
                 order[tail++] = other;
             }
@@ -127,7 +127,7 @@ enum lh_code vec_hnsw_check(const struct vec_hnsw *graph, struct vec_hnsw_report
     LH_AUTO(mem) uint32_t *ids = lh_calloc((size_t)graph->count + 1, sizeof *ids);
     LH_AUTO(mem) uint8_t *seen = lh_calloc((size_t)graph->count + 1, 1);
     measure_links(graph, ids, &report);
-    uint32_t reached = empty ? 0 : vec_hnsw_flood(graph, seen, ids, vec_entry_id(entry));
+    uint32_t reached = empty ? 0 : vec_hnsw_flood(graph, graph->count, seen, ids, vec_entry_id(entry));
     for (uint32_t i = 0; i < reached; i++)
         report.reachable += vec_hnsw_is_live(graph, ids[i]);
     *ret_report = report;

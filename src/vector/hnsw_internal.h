@@ -173,9 +173,9 @@ void vec_hnsw_add(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row)
 /* Link `id` on one level from what the walk left in the queue, and answer the links. */
 void vec_hnsw_link(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t level);
 
-/* hnsw_check.c: breadth-first from `from` over level 0, through deleted nodes too, as walks go: marks who is reached in
- * seen[count] and lists them in order[count]; returns how many are new. */
-uint32_t vec_hnsw_flood(const struct vec_hnsw *graph, uint8_t *seen, uint32_t *order, uint32_t from);
+/* hnsw_check.c: breadth-first from `from` over level 0 and ids below `count`, through deleted nodes too, as walks go: marks
+ * who is reached in seen[count] and lists them in order[count]; returns how many are new. */
+uint32_t vec_hnsw_flood(const struct vec_hnsw *graph, uint32_t count, uint8_t *seen, uint32_t *order, uint32_t from);
 
 /* hnsw_repair.c: give every live node that no walk can reach a link from a near one that can; returns how many. */
 size_t vec_hnsw_connect(struct vec_hnsw *graph);

@@ -192,14 +192,14 @@ size_t vec_hnsw_connect(struct vec_hnsw *graph) {
     LH_AUTO(mem) uint8_t *seen = lh_calloc((size_t)count + 1, 1);
     LH_AUTO(mem) uint32_t *order = lh_calloc((size_t)count + 1, sizeof *order);
     struct vec_hnsw_cursor *cursor = NULL;
-    vec_hnsw_flood(graph, seen, order, vec_entry_id(entry));
+    vec_hnsw_flood(graph, count, seen, order, vec_entry_id(entry));
     for (uint32_t id = 0; id < count; id++) {
         if (seen[id] || !vec_hnsw_is_live(graph, id))
             continue;
         if (!cursor)
             cursor = vec_hnsw_cursor_new(graph);
         linked += link_from_near(cursor, id);
-        vec_hnsw_flood(graph, seen, order, id);
+        vec_hnsw_flood(graph, count, seen, order, id);
     }
     vec_hnsw_cursor_free(cursor);
     return linked;

@@ -1,0 +1,86 @@
+/* An index file of any bytes: opened as it is, and again with its outer checksums mended so that the parsers behind them
+ * are reached too.  A graph that opens is searched, checked and, where all of it holds, inserted into. */
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/hash.h"
+#include "fuzz/fuzz.h"
+#include "vector/file.h"
+#include "vector/hnsw.h"
+
+#include <string.h>
+
+enum { TABLE = 64, TABLE_BYTES = 2048, FRONT = 4096, DEEP = 512 /* dimensions that a run may spend its time on */ };
+
+static bool odd(void *arg, uint32_t id) {
+    (void)arg;
+    return id & 1;
+}
+
+static void use(struct vec_hnsw *graph, uint32_t d) {
+    struct vec_hnsw_cursor *cursor = vec_hnsw_cursor_new(graph);
+    LH_AUTO(mem) float *query = lh_calloc(d, sizeof *query);
+    const struct vec_filter filter = {.allow = odd};
+    const struct vec_hnsw_search searches[] = {
+        {.k = 3}, {.k = 10, .ef = 2, .patience = 1, .rerank = 4}, {.k = 3, .filter = &filter}};
+    struct vec_hit hits[10];
+    for (size_t i = 0; i < sizeof searches / sizeof *searches; i++)
+        FUZZ_CHECK(vec_hnsw_search(cursor, query, &searches[i], hits) <= searches[i].k);
+    FUZZ_CHECK(vec_hnsw_search_range(cursor, query, 1.0f, &searches[0], hits, 10) <= 10);
+    struct vec_hnsw_report report;
+    struct lh_err err;
+    lh_ignore(vec_hnsw_check(graph, &report, &err));
+    struct vec_hnsw_stats stats;
+    vec_hnsw_stats(graph, &stats);
+    uint32_t id = 0;
+    if (vec_hnsw_insert(cursor, query, &id, &err) == LH_OK)
+        FUZZ_CHECK(id == stats.rows && vec_hnsw_delete(graph, id, &err) == LH_OK);
+    vec_hnsw_cursor_free(cursor);
+}
+
+static void open_graph(const unsigned char *data, size_t size, bool writable) {
+    struct vec_file *file = NULL;
+    struct vec_hnsw *graph = NULL;
+    struct lh_err err;
+    if (vec_file_open_memory(data, size, &file, &err) != LH_OK)
+        return;
+    uint32_t d = vec_file_head(file)->d;
+    lh_ignore(vec_file_verify(file, &err));
+    if (d > DEEP || vec_hnsw_open_file(file, &(struct vec_hnsw_open){.writable = writable}, &graph, &err) != LH_OK) {
+        vec_file_close(file);
+        return;
+    }
+    use(graph, d);
+    vec_hnsw_free(graph);
+}
+
+static void put32(unsigned char *at, uint32_t value) {
+    memcpy(at, &value, sizeof value);
+}
+
+/* The checksums of header, table and sections, as a writer of these bytes would have set them. */
+static void seal(unsigned char *data, size_t size) {
+    for (size_t at = TABLE; at < TABLE + TABLE_BYTES; at += 32) {
+        uint64_t offset = 0;
+        uint64_t bytes = 0;
+        memcpy(&offset, data + at + 8, sizeof offset);
+        memcpy(&bytes, data + at + 16, sizeof bytes);
+        if (offset <= size && bytes <= size - offset)
+            put32(data + at + 4, lh_crc32c(0, data + offset, (size_t)bytes));
+    }
+    uint64_t whole = size;
+    memcpy(data + 40, &whole, sizeof whole);
+    put32(data + 52, lh_crc32c(0, data + TABLE, TABLE_BYTES));
+    put32(data + 60, lh_crc32c(0, data, 60));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    LH_AUTO(mem) unsigned char *copy = lh_malloc_aligned(64, size + 1);
+    memcpy(copy, data, size);
+    open_graph(copy, size, false);
+    if (size < FRONT)
+        return 0;
+    seal(copy, size);
+    open_graph(copy, size, false);
+    open_graph(copy, size, true);
+    return 0;
+}
