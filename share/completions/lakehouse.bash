@@ -1,16 +1,11 @@
 # bash completion for lakehouse(1)
+# Made by tools/generate/command_line.mjs from the program's own help.
 _lakehouse() {
-    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command="" i
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
-            -*) ;;
-            *)
-                command=${COMP_WORDS[i]}
-                break
-                ;;
-        esac
-    done
-    local choices=""
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} choices=""
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest demo check key config version help --help --version" -- "$word")
+        return
+    fi
     case $previous in
         --data)
             mapfile -t COMPREPLY < <(compgen -d -- "$word")
@@ -20,22 +15,40 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
             ;;
-        --mode) choices="create append replace upsert" ;;
-        --role) choices="admin recruiter analyst agent" ;;
-        --server) choices="http://127.0.0.1:3100" ;;
-        -c | --name | --http | --primary-key | --bucket | --scale | --seed) return ;;
-        *)
-            case $command in
-                "") choices="serve sql ingest demo check config key version help --help --version" ;;
-                serve) choices="--config --data --http --insecure --help" ;;
-                sql) choices="-c --server --data --json --csv --ndjson --parquet --help" ;;
-                ingest) choices="--name --mode --primary-key --bucket --server --data --json --help" ;;
-                demo) choices="--data --scale --seed --help" ;;
-                check) choices="--data --json --repair --help" ;;
-                config) choices="check show --config --help" ;;
-                key) choices="create list revoke --role --name --server --data --help" ;;
-            esac
+        --role)
+            mapfile -t COMPREPLY < <(compgen -W "admin recruiter analyst agent" -- "$word")
+            return
             ;;
+        --mode)
+            mapfile -t COMPREPLY < <(compgen -W "create append replace" -- "$word")
+            return
+            ;;
+        --format)
+            mapfile -t COMPREPLY < <(compgen -W "csv tsv json ndjson parquet text" -- "$word")
+            return
+            ;;
+        --header)
+            mapfile -t COMPREPLY < <(compgen -W "true false" -- "$word")
+            return
+            ;;
+        --server)
+            mapfile -t COMPREPLY < <(compgen -W "http://127.0.0.1:3100" -- "$word")
+            return
+            ;;
+        --http | --command | --limit | --as-of | --timeout | --name | --bucket | --delimiter | --quote | --encoding | --scale | --seed)
+            return
+            ;;
+    esac
+    case $command in
+        serve) choices="--data --config --http --insecure --help" ;;
+        sql) choices="--server --data --config --command --limit --as-of --timeout --json --ndjson --csv --parquet --help" ;;
+        ingest) choices="--server --data --config --name --mode --bucket --format --delimiter --quote --header --encoding --json --help" ;;
+        demo) choices="--data --config --scale --seed --json --help" ;;
+        check) choices="--data --config --deep --json --help" ;;
+        key) choices="create list revoke --server --data --config --role --name --json --help" ;;
+        config) choices="check show --config --json --help" ;;
+        version) choices="--json --help" ;;
+        help) choices="serve sql ingest demo check key config version --help" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
     case $command in

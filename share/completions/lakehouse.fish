@@ -1,35 +1,63 @@
 # fish completion for lakehouse(1)
-set -l commands serve sql ingest demo check config key version help
+# Made by tools/generate/command_line.mjs from the program's own help.
+set -l commands serve sql ingest demo check key config version help
 complete -c lakehouse -f
-complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d "run the server"
-complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d "run SQL, or type it interactively"
-complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a ingest -d "bring files in"
-complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a demo -d "make the staffing demo"
-complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a check -d "verify a data folder"
-complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a config -d "check or show the configuration"
-complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a key -d "create, list and revoke API keys"
-complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a version -d "say which version this is"
-complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a help -d "say how to use a command"
-
-complete -c lakehouse -n "__fish_seen_subcommand_from serve sql ingest demo check key" -l data -d "data folder" -xa "(__fish_complete_directories)"
-complete -c lakehouse -n "__fish_seen_subcommand_from sql ingest key" -l server -d "address of a running server" -x
-complete -c lakehouse -n "__fish_seen_subcommand_from serve config" -l config -d "configuration file" -rF
-complete -c lakehouse -n "__fish_seen_subcommand_from serve" -l http -d "address and port to listen on" -x
-complete -c lakehouse -n "__fish_seen_subcommand_from serve" -l insecure -d "serve a non-loopback address without authentication"
-complete -c lakehouse -n "__fish_seen_subcommand_from sql ingest check" -l json -d "print JSON"
-complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s c -d "the statement" -x
-complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l csv -d "print CSV"
-complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l ndjson -d "print NDJSON"
-complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l parquet -d "write a Parquet file" -rF
-complete -c lakehouse -n "__fish_seen_subcommand_from sql ingest" -F
-complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l name -d "name of the dataset" -x
-complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l mode -d "what to do with an existing dataset" -xa "create append replace upsert"
-complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l primary-key -d "columns" -x
-complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l bucket -d "bucket of the files" -x
-complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l scale -d "factor on the row counts" -x
-complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l seed -d "seed" -x
-complete -c lakehouse -n "__fish_seen_subcommand_from check" -l repair -d "mend what can be mended"
-complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a data folder over HTTP'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d 'run SQL, or start an interactive shell'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a ingest -d 'turn files into datasets'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a demo -d 'make the staffing demo: 7 tables, 2,469,278 rows, 100,000 resumes'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a check -d 'verify a whole lake, and say how to repair it'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a key -d 'make, list and revoke API keys'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a config -d 'check the configuration file, or show what is in force'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a version -d 'print the version'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a help -d 'how to use a command'
+complete -c lakehouse -n "__fish_seen_subcommand_from serve" -s d -l data -d 'the data folder (default: $LAKEHOUSE_DATA or ./lakehouse-data)' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from serve" -s c -l config -d 'configuration (default: ./lakehouse.toml where it exists)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from serve" -l http -d 'address to listen on (default: 127.0.0.1:3100; port 0 picks a free one)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from serve" -l insecure -d 'allow a non-loopback address without keys or TLS'
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -F
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s c -l command -d 'run this statement' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s l -l limit -d 'rows at most (default: 1,000 as a table, else all that the server gives)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l as-of -d 'read the lake as of a catalog version or an RFC 3339 time' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s t -l timeout -d 'time limit, such as 30s' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l json -d 'one JSON document: columns, rows, row_count'
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l ndjson -d 'one JSON object a row'
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l csv -d 'CSV with a header line'
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l parquet -d 'write a Parquet file' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -F
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s n -l name -d 'dataset name (default: from the file name); one file only' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s m -l mode -d 'create, append or replace (default: create)' -xa "create append replace"
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s b -l bucket -d 'where the files go (default: primary)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s f -l format -d 'csv, tsv, json, ndjson, parquet or text (default: found by looking)' -xa "csv tsv json ndjson parquet text"
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l delimiter -d 'field separator of a CSV file; '\''tab'\'' for a tab (default: found by looking)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l quote -d 'quote character, or '\''none'\''' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l header -d 'true or false: does the first line name the columns?' -xa "true false"
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l encoding -d 'utf-8, utf-16le, utf-16be or windows-1252' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l json -d 'one JSON report a line'
+complete -c lakehouse -n "__fish_seen_subcommand_from demo" -s d -l data -d 'the data folder (default: $LAKEHOUSE_DATA or ./lakehouse-data)' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l config -d 'configuration (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l scale -d 'multiply the row counts (default: 1, which is 2,469,278 rows)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l seed -d 'another seed, other data (default: 42)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l json -d 'one JSON report a table'
+complete -c lakehouse -n "__fish_seen_subcommand_from check" -s d -l data -d 'the data folder (default: $LAKEHOUSE_DATA or ./lakehouse-data)' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from check" -s c -l config -d 'configuration (default: ./lakehouse.toml where it exists)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from check" -l deep -d 'read every byte and compare its checksum'
+complete -c lakehouse -n "__fish_seen_subcommand_from check" -l json -d 'one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -a "create list revoke"
-complete -c lakehouse -n "__fish_seen_subcommand_from key" -l role -d "role of the key" -xa "admin recruiter analyst agent"
-complete -c lakehouse -n "__fish_seen_subcommand_from key" -l name -d "whose key it is" -x
+complete -c lakehouse -n "__fish_seen_subcommand_from key" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from key" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from key" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from key" -s r -l role -d 'create: admin, recruiter, analyst or agent' -xa "admin recruiter analyst agent"
+complete -c lakehouse -n "__fish_seen_subcommand_from key" -s n -l name -d 'create: whose key it is, for lists and the audit' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from key" -l json -d 'as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
+complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from config" -l json -d 'check: the findings as one JSON document'
+complete -c lakehouse -n "__fish_seen_subcommand_from version" -l json -d 'as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest demo check key config version"

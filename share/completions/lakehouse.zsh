@@ -1,57 +1,128 @@
 #compdef lakehouse
 # zsh completion for lakehouse(1)
+# Made by tools/generate/command_line.mjs from the program's own help.
 
 _lakehouse() {
     local state
-    local -a target=(
-        '(--data)--server[address of a running server]:URL:(http\://127.0.0.1\:3100)'
-        '(--server)--data[data folder, without a server]:folder:_files -/'
-    )
     _arguments -C '1: :->command' '*:: :->arguments'
     case $state in
         command)
             local -a commands=(
-                'serve:run the server'
-                'sql:run SQL, or type it interactively'
-                'ingest:bring files in'
-                'demo:make the staffing demo'
-                'check:verify a data folder'
-                'config:check or show the configuration'
-                'key:create, list and revoke API keys'
-                'version:say which version this is'
-                'help:say how to use a command'
+                'serve:serve a data folder over HTTP'
+                'sql:run SQL, or start an interactive shell'
+                'ingest:turn files into datasets'
+                'demo:make the staffing demo\: 7 tables, 2,469,278 rows, 100,000 resumes'
+                'check:verify a whole lake, and say how to repair it'
+                'key:make, list and revoke API keys'
+                'config:check the configuration file, or show what is in force'
+                'version:print the version'
+                'help:how to use a command'
             )
             _describe command commands
             ;;
         arguments)
             case $words[1] in
                 serve)
-                    _arguments '--config[configuration file]:file:_files' '--data[data folder]:folder:_files -/' \
-                        '--http[address and port to listen on]:address' \
-                        '--insecure[serve a non-loopback address without authentication]'
+                    _arguments \
+                    '(-d --data)-d[the data folder (default\: $LAKEHOUSE_DATA or ./lakehouse-data)]:folder:_files -/' \
+                    '(-d --data)--data[the data folder (default\: $LAKEHOUSE_DATA or ./lakehouse-data)]:folder:_files -/' \
+                    '(-c --config)-c[configuration (default\: ./lakehouse.toml where it exists)]:file:_files' \
+                    '(-c --config)--config[configuration (default\: ./lakehouse.toml where it exists)]:file:_files' \
+                    '(--http)--http[address to listen on (default\: 127.0.0.1\:3100; port 0 picks a free one)]:addr\:port:' \
+                    '(--insecure)--insecure[allow a non-loopback address without keys or TLS]' \
+                    '--help[tell more]'
                     ;;
                 sql)
-                    _arguments $target '-c[the statement]:SQL' '(--csv --ndjson --parquet)--json[print JSON]' \
-                        '(--json --ndjson --parquet)--csv[print CSV]' '(--json --csv --parquet)--ndjson[print NDJSON]' \
-                        '(--json --csv --ndjson)--parquet[write a Parquet file]:file:_files' '::file:_files'
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(-c --command)-c[run this statement]:sql:' \
+                    '(-c --command)--command[run this statement]:sql:' \
+                    '(-l --limit)-l[rows at most (default\: 1,000 as a table, else all that the server gives)]:n:' \
+                    '(-l --limit)--limit[rows at most (default\: 1,000 as a table, else all that the server gives)]:n:' \
+                    '(--as-of)--as-of[read the lake as of a catalog version or an RFC 3339 time]:when:' \
+                    '(-t --timeout)-t[time limit, such as 30s]:time:' \
+                    '(-t --timeout)--timeout[time limit, such as 30s]:time:' \
+                    '(--json)--json[one JSON document\: columns, rows, row_count]' \
+                    '(--ndjson)--ndjson[one JSON object a row]' \
+                    '(--csv)--csv[CSV with a header line]' \
+                    '(--parquet)--parquet[write a Parquet file]:file:_files' \
+                    '*:file:_files'
                     ;;
                 ingest)
-                    _arguments $target '--name[name of the dataset]:name' \
-                        '--mode[what to do with an existing dataset]:mode:(create append replace upsert)' \
-                        '--primary-key[columns]:columns' '--bucket[bucket of the files]:bucket' '--json[print JSON]' '*:file:_files'
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(-n --name)-n[dataset name (default\: from the file name); one file only]:name:' \
+                    '(-n --name)--name[dataset name (default\: from the file name); one file only]:name:' \
+                    '(-m --mode)-m[create, append or replace (default\: create)]:mode:(create append replace)' \
+                    '(-m --mode)--mode[create, append or replace (default\: create)]:mode:(create append replace)' \
+                    '(-b --bucket)-b[where the files go (default\: primary)]:bucket:' \
+                    '(-b --bucket)--bucket[where the files go (default\: primary)]:bucket:' \
+                    '(-f --format)-f[csv, tsv, json, ndjson, parquet or text (default\: found by looking)]:format:(csv tsv json ndjson parquet text)' \
+                    '(-f --format)--format[csv, tsv, json, ndjson, parquet or text (default\: found by looking)]:format:(csv tsv json ndjson parquet text)' \
+                    '(--delimiter)--delimiter[field separator of a CSV file; '\''tab'\'' for a tab (default\: found by looking)]:char:' \
+                    '(--quote)--quote[quote character, or '\''none'\'']:char:' \
+                    '(--header)--header[true or false\: does the first line name the columns?]:bool:(true false)' \
+                    '(--encoding)--encoding[utf-8, utf-16le, utf-16be or windows-1252]:name:' \
+                    '(--json)--json[one JSON report a line]' \
+                    '*:file:_files'
                     ;;
                 demo)
-                    _arguments '--data[data folder]:folder:_files -/' '--scale[factor on the row counts]:factor' '--seed[seed]:number'
+                    _arguments \
+                    '(-d --data)-d[the data folder (default\: $LAKEHOUSE_DATA or ./lakehouse-data)]:folder:_files -/' \
+                    '(-d --data)--data[the data folder (default\: $LAKEHOUSE_DATA or ./lakehouse-data)]:folder:_files -/' \
+                    '(--config)--config[configuration (default\: ./lakehouse.toml)]:file:_files' \
+                    '(--scale)--scale[multiply the row counts (default\: 1, which is 2,469,278 rows)]:f:' \
+                    '(--seed)--seed[another seed, other data (default\: 42)]:n:' \
+                    '(--json)--json[one JSON report a table]' \
+                    '--help[tell more]'
                     ;;
                 check)
-                    _arguments '--data[data folder]:folder:_files -/' '--json[print JSON]' '--repair[mend what can be mended]'
-                    ;;
-                config)
-                    _arguments '1: :(check show)' '--config[configuration file]:file:_files'
+                    _arguments \
+                    '(-d --data)-d[the data folder (default\: $LAKEHOUSE_DATA or ./lakehouse-data)]:folder:_files -/' \
+                    '(-d --data)--data[the data folder (default\: $LAKEHOUSE_DATA or ./lakehouse-data)]:folder:_files -/' \
+                    '(-c --config)-c[configuration (default\: ./lakehouse.toml where it exists)]:file:_files' \
+                    '(-c --config)--config[configuration (default\: ./lakehouse.toml where it exists)]:file:_files' \
+                    '(--deep)--deep[read every byte and compare its checksum]' \
+                    '(--json)--json[one JSON document]' \
+                    '--help[tell more]'
                     ;;
                 key)
-                    _arguments $target '1: :(create list revoke)' '--role[role of the key]:role:(admin recruiter analyst agent)' \
-                        '--name[whose key it is]:name'
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(-r --role)-r[create\: admin, recruiter, analyst or agent]:role:(admin recruiter analyst agent)' \
+                    '(-r --role)--role[create\: admin, recruiter, analyst or agent]:role:(admin recruiter analyst agent)' \
+                    '(-n --name)-n[create\: whose key it is, for lists and the audit]:name:' \
+                    '(-n --name)--name[create\: whose key it is, for lists and the audit]:name:' \
+                    '(--json)--json[as JSON]' \
+                    '1: :(create list revoke)'
+                    ;;
+                config)
+                    _arguments \
+                    '(-c --config)-c[the file (default\: ./lakehouse.toml where it exists)]:file:_files' \
+                    '(-c --config)--config[the file (default\: ./lakehouse.toml where it exists)]:file:_files' \
+                    '(--json)--json[check\: the findings as one JSON document]' \
+                    '1: :(check show)'
+                    ;;
+                version)
+                    _arguments \
+                    '(--json)--json[as JSON]' \
+                    '--help[tell more]'
+                    ;;
+                help)
+                    _arguments \
+                    '1: :(serve sql ingest demo check key config version)'
                     ;;
             esac
             ;;

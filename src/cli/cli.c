@@ -6,8 +6,10 @@
 #include "os/file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct cli_command *const cli_commands[] = {
     &cli_serve, &cli_sql, &cli_ingest, &cli_demo, &cli_check, &cli_key, &cli_config, &cli_version, NULL,
@@ -23,7 +25,14 @@ static json_t *error_json(const struct lh_err *err) {
     return body;
 }
 
+bool cli_reader_left(void) {
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return ferror(stdout) && poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 int cli_fail(const struct cli *cli, const struct lh_err *err) {
+    if (cli_reader_left())
+        return CLI_FAILED;
     if (cli->json) {
         LH_AUTO(json) json_t *body = error_json(err);
         LH_AUTO(buf) struct buf text = BUF_INIT;

@@ -46,6 +46,9 @@ extern const struct cli_command *const cli_commands[];
 
 /* Print the error to stderr and return the exit code it means (LH_USAGE: 2, else 1). */
 int cli_fail(const struct cli *cli, const struct lh_err *err);
+/* Whether writing to stdout failed because its reader has left, as head does when it has seen enough.  That is no failure
+ * to talk about: cli_fail then prints nothing, and main ends the process by SIGPIPE, as if it had not been ignored. */
+bool cli_reader_left(void);
 /* A wrong use of `command`, with the way to its help. */
 int cli_usage_error(const struct cli *cli, const struct cli_command *command, const struct lh_err *err);
 

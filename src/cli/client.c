@@ -10,9 +10,7 @@
 #include "os/file.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEFAULT_SERVER "http://127.0.0.1:3100"
 #define MAX_ANSWER ((size_t)256 << 20)
@@ -27,8 +25,6 @@ struct client {
     /* A private server's. */
     struct lh_config *config;
     struct service *service;
-    char *socket_dir; /* mode 0700 */
-    char *socket_path;
 };
 
 const char *client_place(const struct client *c) {
@@ -47,12 +43,6 @@ void client_close(struct client *c) {
     http_client_free(c->http);
     service_stop(c->service);
     lh_config_free(c->config);
-    if (c->socket_path)
-        unlink(c->socket_path);
-    if (c->socket_dir)
-        rmdir(c->socket_dir);
-    lh_free(c->socket_path);
-    lh_free(c->socket_dir);
     lh_free(c->base_url);
     lh_free(c->place);
     lh_free(c->api_key);
@@ -81,14 +71,6 @@ enum lh_code client_open_folder(struct cli *cli, const struct cli_args *args, co
                                 struct client **ret_client, struct lh_err *err) {
     LH_AUTO(client) struct client *c = client_new(cli);
     LH_TRY(cli_load_config(cli, cli_arg(args, "config"), &c->config, err));
-    const char *base = cli_env(cli, "TMPDIR");
-    char *pattern = lh_asprintf("%s/lakehouse-XXXXXX", base ? base : "/tmp");
-    if (!mkdtemp(pattern)) {
-        lh_free(pattern);
-        return lh_fail(err, LH_IO, "cannot make a temporary folder in %s", base ? base : "/tmp");
-    }
-    c->socket_dir = pattern;
-    c->socket_path = lh_asprintf("%s/http", pattern);
     c->base_url = lh_strdup("http://localhost");
     c->place = lh_strdup(dir);
     struct service_options options = {
@@ -96,10 +78,10 @@ enum lh_code client_open_folder(struct cli *cli, const struct cli_args *args, co
         .data_dir = dir,
         .command = "lakehouse (command line)",
         .must_exist = !create,
-        .unix_path = c->socket_path,
+        .private_socket = true,
     };
     LH_TRY(service_start(cli, &options, &c->service, err));
-    LH_TRY(http_client_new(c->socket_path, &c->http, err));
+    LH_TRY(http_client_new(service_socket_path(c->service), &c->http, err));
     *ret_client = LH_STEAL(c);
     return LH_OK;
 }

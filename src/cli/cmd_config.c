@@ -1,6 +1,7 @@
 /* lakehouse config check|show */
 #include "base/buf.h"
 #include "base/config.h"
+#include "base/json.h"
 #include "cli/cli.h"
 #include "os/file.h"
 
@@ -10,7 +11,7 @@
 
 static const struct cli_option options[] = {
     {"config", 'c', "FILE", "the file (default: ./lakehouse.toml where it exists)", false},
-    {"json", 0, NULL, "errors as JSON", false},
+    {"json", 0, NULL, "check: the findings as one JSON document", false},
     {NULL, 0, NULL, NULL, false},
 };
 
@@ -26,6 +27,18 @@ static int show(struct cli *cli, const char *path) {
     return CLI_OK;
 }
 
+/* `problems`: one a line. */
+static void print_json(const char *name, const char *problems) {
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    LH_AUTO(json) json_t *list = json_array();
+    for (const char *line = problems, *end; (end = strchr(line, '\n')); line = end + 1)
+        json_array_append_new(list, json_stringn(line, (size_t)(end - line)));
+    LH_AUTO(json) json_t *answer =
+        json_pack("{s:b, s:s?, s:O}", "ok", json_array_size(list) == 0, "file", name, "problems", list);
+    lh_json_write(answer, LH_JSON_COMPACT, &text);
+    printf("%s\n", buf_cstr(&text));
+}
+
 /* Every problem, not only the first. */
 static int check(struct cli *cli, const char *path) {
     struct lh_err err = LH_ERR_INIT;
@@ -38,15 +51,16 @@ static int check(struct cli *cli, const char *path) {
         return cli_fail(cli, &err);
     code =
         lh_config_load(file ? buf_cstr(&text) : NULL, text.len, file ? name : NULL, cli->env, &config, &problems, &err);
-    if (code != LH_OK && (cli->json || problems.len == 0))
-        return cli_fail(cli, &err);
-    if (code != LH_OK) {
-        fputs(buf_cstr(&problems), stderr);
-        return CLI_FAILED;
-    }
     lh_config_free(config);
-    printf("%s: ok\n", file ? name : "defaults and environment");
-    return CLI_OK;
+    if (code != LH_OK && problems.len == 0)
+        return cli_fail(cli, &err);
+    if (cli->json)
+        print_json(file ? name : NULL, buf_cstr(&problems));
+    else if (code != LH_OK)
+        fputs(buf_cstr(&problems), stderr);
+    else
+        printf("%s: ok\n", file ? name : "defaults and environment");
+    return code == LH_OK ? CLI_OK : CLI_FAILED;
 }
 
 static int run(struct cli *cli, const struct cli_args *args) {
@@ -62,7 +76,7 @@ static int run(struct cli *cli, const struct cli_args *args) {
 
 const struct cli_command cli_config = {
     .name = "config",
-    .usage = "check|show [--config FILE]",
+    .usage = "check|show [--config FILE] [--json]",
     .summary = "check the configuration file, or show what is in force",
     .help = "check  names every problem with file, line, key and what is allowed\n"
             "show   prints every key with its value in force, its default and what it does\n\n"

@@ -58,12 +58,17 @@ static enum lh_code list(struct cli *cli, struct client *client, struct lh_err *
     return LH_OK;
 }
 
-static enum lh_code revoke(struct client *client, const char *id, struct lh_err *err) {
+static enum lh_code revoke(struct cli *cli, struct client *client, const char *id, struct lh_err *err) {
     LH_AUTO(buf) struct buf path = BUF_INIT;
     buf_append_str(&path, "/access/keys/");
     client_append_escaped(&path, id);
     LH_TRY(client_json(client, "DELETE", buf_cstr(&path), NULL, NULL, err));
-    printf("revoked %s\n", id);
+    if (cli->json) {
+        LH_AUTO(json) json_t *answer = json_pack("{s:s}", "revoked", id);
+        print_json(answer);
+    } else {
+        printf("revoked %s\n", id);
+    }
     return LH_OK;
 }
 
@@ -84,12 +89,13 @@ static int run(struct cli *cli, const struct cli_args *args) {
         return cli_usage_error(cli, &cli_key, &err);
 
     const char *data = cli_arg(args, "data");
-    enum lh_code code = data && !cli_arg(args, "server") ? client_open_folder(cli, args, data, true, &client, &err)
-                                                         : client_open(cli, args, &client, &err);
+    enum lh_code code = is_create && data && !cli_arg(args, "server")
+                            ? client_open_folder(cli, args, data, true, &client, &err)
+                            : client_open(cli, args, &client, &err);
     if (code == LH_OK)
         code = is_create ? create(cli, client, args, &err)
                : is_list ? list(cli, client, &err)
-                         : revoke(client, args->positional[1], &err);
+                         : revoke(cli, client, args->positional[1], &err);
     return code == LH_OK ? CLI_OK : cli_fail(cli, &err);
 }
 

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/service.h"
 #include "gateway/gateway.h"
+#include "gateway/listen.h"
 #include "lakehouse/lakehouse.h"
 #include "net/http_client.h"
 #include "os/clock.h"
@@ -86,7 +87,12 @@ static int serve(struct cli *cli, const struct cli_args *args, const struct lh_c
 static int run(struct cli *cli, const struct cli_args *args) {
     struct lh_err err = LH_ERR_INIT;
     struct lh_config *config = NULL;
+    const char *listen = cli_arg(args, "http");
+    char host[256];
+    uint16_t port;
     int signal_fd = -1;
+    if (listen && listen_parse(listen, host, &port, &err) != LH_OK)
+        return cli_usage_error(cli, &cli_serve, &err);
     if (os_signals_open(&signal_fd, &err) != LH_OK || http_client_global_init(&err) != LH_OK ||
         cli_load_config(cli, cli_arg(args, "config"), &config, &err) != LH_OK)
         return cli_fail(cli, &err);

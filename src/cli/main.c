@@ -122,7 +122,14 @@ int main(int argc, char **argv, char **env) {
     if (!command)
         return fail_unknown_command(&cli, name);
     int code = run_command(&cli, command, argc - 2, argv + 2);
-    if (fflush(stdout) != 0 && code == CLI_OK)
-        code = CLI_FAILED; /* a full disk or a closed pipe must not look like success */
+    bool written = fflush(stdout) == 0 && !ferror(stdout); /* a full disk must not look like success */
+    if (!written && cli_reader_left()) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    if (!written && code == CLI_OK) {
+        fputs("lakehouse: cannot write standard output\n", stderr);
+        code = CLI_FAILED;
+    }
     return code;
 }

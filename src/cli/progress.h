@@ -1,4 +1,4 @@
-/* A progress line on stderr for work longer than two seconds: rewritten in place on a terminal, silent elsewhere. */
+/* A progress line on stderr for work that is not done at once (half a second): rewritten in place on a terminal, silent elsewhere. */
 #ifndef LH_CLI_PROGRESS_H
 #define LH_CLI_PROGRESS_H
 

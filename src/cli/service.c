@@ -13,8 +13,10 @@
 #include "lakehouse/lakehouse.h"
 #include "net/http_client.h"
 #include "net/otlp.h"
+#include "os/file.h"
 #include "os/os.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 struct service {
@@ -24,12 +26,18 @@ struct service {
     struct http_client *otlp_client;
     struct otlp_exporter *otlp;
     int trace_fd;
+    int tmp_fd; /* -1: none */
+    char *socket_path;
     struct lakehouse *lakehouse;
     struct gateway *gateway;
 };
 
 const char *service_url(const struct service *s) {
     return gateway_url(s->gateway);
+}
+
+const char *service_socket_path(const struct service *s) {
+    return s->socket_path;
 }
 
 struct lakehouse *service_lakehouse(struct service *s) {
@@ -44,6 +52,11 @@ void service_stop(struct service *s) {
     if (!s)
         return;
     gateway_stop(s->gateway);
+    if (s->socket_path)
+        unlink(s->socket_path);
+    if (s->tmp_fd >= 0)
+        close(s->tmp_fd);
+    lh_free(s->socket_path);
     lakehouse_close(s->lakehouse);
     lh_tracer_free(s->tracer);
     otlp_exporter_free(s->otlp);
@@ -79,15 +92,24 @@ static enum lh_code start_tracer(struct service *s, const struct lh_config *conf
     return LH_OK;
 }
 
+/* Below tmp/, so that nothing outlives the next start on this folder even where this process is killed; through a
+ * descriptor of that folder, because a socket's path has room for 107 bytes only. */
+static enum lh_code choose_socket_path(struct service *s, struct lh_err *err) {
+    LH_TRY(os_open(s->os, AT_FDCWD, s->lakehouse->tmp_dir, O_PATH | O_DIRECTORY, 0, 0, &s->tmp_fd, err));
+    s->socket_path = lh_asprintf("/proc/self/fd/%d/http", s->tmp_fd);
+    return LH_OK;
+}
+
 static enum lh_code start_gateway(struct service *s, const struct service_options *o, struct lh_err *err) {
     const struct lh_config_server *server = &o->config->server;
     struct gateway_options options;
     char host[256];
     gateway_options_init(&options);
-    if (o->unix_path)
-        options.unix_path = o->unix_path;
+    if (o->private_socket)
+        LH_TRY(choose_socket_path(s, err));
     else
         LH_TRY(listen_parse(o->listen ? o->listen : server->listen, host, &options.port, err));
+    options.unix_path = s->socket_path;
     options.host = host;
     options.os = s->os;
     options.log = o->log;
@@ -98,7 +120,7 @@ static enum lh_code start_gateway(struct service *s, const struct service_option
     options.routes = gateway_routes;
     options.route_count = gateway_route_count;
     options.insecure = o->insecure || server->insecure;
-    options.auth = o->unix_path                             ? GATEWAY_AUTH_OFF
+    options.auth = o->private_socket                        ? GATEWAY_AUTH_OFF
                    : o->config->auth.enabled == LH_AUTH_ON  ? GATEWAY_AUTH_REQUIRED
                    : o->config->auth.enabled == LH_AUTH_OFF ? GATEWAY_AUTH_OFF
                                                             : GATEWAY_AUTH_AUTO;
@@ -125,6 +147,7 @@ enum lh_code service_start(struct cli *cli, const struct service_options *o, str
                            struct lh_err *err) {
     LH_AUTO(service) struct service *s = lh_calloc(1, sizeof *s);
     s->os = cli->os;
+    s->tmp_fd = -1;
     s->metrics = lh_metrics_new();
     LH_TRY(start_tracer(s, o->config, err));
     struct lakehouse_options options = {

@@ -18,13 +18,16 @@ struct service_options {
     const char *command; /* for the lock's holder line */
     bool must_exist;     /* the folder is not created */
     bool insecure;
-    const char *listen;    /* "ADDRESS:PORT"; NULL: config's */
-    const char *unix_path; /* a private socket instead of an address; every caller is then the local admin */
+    const char *listen;  /* "ADDRESS:PORT"; NULL: config's */
+    bool private_socket; /* listen on a socket in the folder's tmp/, which only this user can enter, instead of an
+                              address; every caller is then the local admin */
 };
 
 LH_CHECKED enum lh_code service_start(struct cli *cli, const struct service_options *options,
                                       struct service **ret_service, struct lh_err *err);
 const char *service_url(const struct service *s);
+/* The way to the private socket, good in this process; NULL where there is none. */
+const char *service_socket_path(const struct service *s);
 struct lakehouse *service_lakehouse(struct service *s);
 struct gateway *service_gateway(struct service *s);
 /* Drains requests, flushes, closes.  NULL is fine. */

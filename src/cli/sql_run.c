@@ -10,6 +10,7 @@
 #include "os/file.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,7 +69,7 @@ struct sink {
     FILE *file;      /* where bytes go */
     struct buf text; /* SQL_TABLE: the JSON answer */
     bool collect;
-    bool failed;
+    int failed; /* errno of the write that failed, else 0 */
 };
 
 static bool take(void *ctx, const void *data, size_t len) {
@@ -77,8 +78,9 @@ static bool take(void *ctx, const void *data, size_t len) {
         buf_append(&s->text, data, len);
         return true;
     }
-    s->failed = fwrite(data, 1, len, s->file) != len;
-    return !s->failed;
+    if (fwrite(data, 1, len, s->file) != len)
+        s->failed = errno;
+    return s->failed == 0;
 }
 
 static json_t *request_body(const char *sql, const struct sql_output *output) {
@@ -127,15 +129,15 @@ enum lh_code sql_run(const struct cli *cli, struct client *client, const char *s
     LH_AUTO(json) json_t *body = request_body(sql, output);
     struct sink sink = {.os = cli->os, .file = stdout, .collect = output->format == SQL_TABLE};
     if (output->path) {
-        sink.file = fopen(output->path, "wb");
+        sink.file = fopen(output->path, "wbe");
         if (!sink.file)
-            return lh_fail(err, LH_IO, "cannot write \"%s\"", output->path);
+            return lh_fail_errno(err, errno, "cannot write \"%s\"", output->path);
     }
     enum lh_code code = client_stream(client, "/query/sql", body, accept[output->format], take, &sink, err);
-    if (output->path && fclose(sink.file) != 0)
-        sink.failed = true;
-    if (sink.failed)
-        code = lh_fail(err, LH_IO, "cannot write %s", output->path ? output->path : "standard output");
+    if (output->path && fclose(sink.file) != 0 && sink.failed == 0)
+        sink.failed = errno;
+    if (sink.failed != 0)
+        code = lh_fail_errno(err, sink.failed, "cannot write %s", output->path ? output->path : "standard output");
     if (code != LH_OK && output->path)
         remove(output->path);
     if (code == LH_OK && output->format == SQL_TABLE)

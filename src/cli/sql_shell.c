@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/quantity.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/sql_run.h"
@@ -69,7 +70,8 @@ static void words_load(struct words *w, struct client *client) {
     }
 }
 
-/* The readline protocol: called with rising `state` until it gives NULL; the strings are freed by the library. */
+/* The readline protocol: called with rising `state` until it gives NULL; the strings are freed by the library, with
+ * the free() that lh_free is too. */
 static char *next_completion(const char *text, int state) {
     static size_t at;
     size_t len = strlen(text);
@@ -78,7 +80,7 @@ static char *next_completion(const char *text, int state) {
     while (completions && at < completions->count) {
         const char *word = completions->items[at++];
         if (strncasecmp(word, text, len) == 0)
-            return strdup(word);
+            return lh_strdup(word);
     }
     return NULL;
 }
@@ -108,6 +110,14 @@ static void set_mode(struct sql_output *output, const char *name) {
             return;
         }
     puts("modes: table, json, ndjson, csv");
+}
+
+static void set_limit(struct sql_output *output, const char *text) {
+    int64_t limit;
+    if (lh_int_parse(text, &limit) && limit > 0)
+        output->limit = (uint64_t)limit;
+    else
+        printf(".limit needs a number of rows, not \"%s\"\n", text);
 }
 
 static enum lh_code show_schema(const struct cli *cli, struct client *client, const char *name,
@@ -144,7 +154,7 @@ static bool dot_command(const struct cli *cli, struct client *client, char *line
     else if (strcmp(word, ".mode") == 0 && argument)
         set_mode(output, argument);
     else if (strcmp(word, ".limit") == 0 && argument)
-        output->limit = strtoull(argument, NULL, 10);
+        set_limit(output, argument);
     else
         print_help();
     if (code != LH_OK)
@@ -198,7 +208,7 @@ int sql_shell(const struct cli *cli, struct client *client, struct sql_output *o
             buf_append_char(&pending, '\n');
             run_complete_statements(cli, client, &pending, output);
         }
-        free(line); // readline's own memory
+        lh_free(line);
         fflush(stdout);
         if (done)
             break;

@@ -47,11 +47,10 @@ static enum lh_code open_folder(struct lakehouse *lh, const struct lakehouse_opt
     if (code == LH_NOT_FOUND)
         code = os_mkdir_all(o->os, AT_FDCWD, o->data_dir, 0700, err);
     LH_TRY(code);
-    char *path = realpath(o->data_dir, NULL);
+    LH_AUTO(mem) char *path = realpath(o->data_dir, NULL); /* libc's own malloc: lh_free is its free */
     if (!path)
         return lh_fail(err, LH_IO, "cannot find the path of \"%s\"", o->data_dir);
     lh->data_dir = lh_strdup(path);
-    free(path); // libc's own
     lh->tmp_dir = lh_asprintf("%s/tmp", lh->data_dir);
     return LH_OK;
 }

@@ -105,6 +105,7 @@ node_suites() {
     while read -r folder; do
         local extra=""
         [ "$folder" = tests/readme ] && extra="README.md docs demo"
+        [ "$folder" = tests/cli ] && extra="docs/man share demo tools/generate"
         suite "$(basename "$folder")$suffix" "$program tests/lib package-lock.json $folder $extra" run_node "$preset" "$folder"
     done < <(find tests -name '*.test.mjs' -printf '%h\n' | LC_ALL=C sort -u)
 }

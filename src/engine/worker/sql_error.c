@@ -156,6 +156,18 @@ static void trim(char *message) {
         message[--len] = '\0';
 }
 
+/* "name,rate" as DuckDB lists them. */
+static enum lh_code hint_at_candidates(struct lh_err *err, const char *candidates) {
+    LH_AUTO(buf) struct buf words = BUF_INIT;
+    for (; *candidates; candidates++) {
+        if (*candidates == ',')
+            buf_append_str(&words, " or ");
+        else
+            buf_append_char(&words, *candidates);
+    }
+    return lh_err_hint(err, "did you mean %s?", buf_cstr(&words));
+}
+
 enum lh_code sql_error_fill(struct lh_err *err, const char *duckdb_error, const char *sql) {
     if (!duckdb_error || !*duckdb_error)
         return lh_fail(err, LH_INTERNAL, "DuckDB failed and gave no reason");
@@ -180,6 +192,6 @@ enum lh_code sql_error_fill(struct lh_err *err, const char *duckdb_error, const 
     if (missing_table) /* DuckDB knows only the tables bound so far and guesses among its own */
         return lh_err_hint(err, "GET /catalog/datasets lists the datasets");
     if (*candidates && strlen(candidates) < 200)
-        return lh_err_hint(err, "did you mean %s?", candidates);
+        return hint_at_candidates(err, candidates);
     return code;
 }
