@@ -204,7 +204,7 @@ static size_t find(struct vec_hnsw_cursor *cursor, const struct vec_hnsw_search 
     uint32_t wider = wide < VEC_HNSW_MAX_EF ? (uint32_t)ceil(wide) : VEC_HNSW_MAX_EF;
     walk_level0(cursor, wider, search->filter ? 0 : search->patience, search->k);
     size_t found = keep_allowed(cursor, search->filter);
-    if (found < search->k && found < share * limit)
+    if (found < search->k && (double)found < share * limit)
         return scan(cursor, search->filter, ef);
     return found;
 }
