@@ -54,6 +54,23 @@ static enum lh_code check_characters(const struct guard_header *h, struct lh_err
     return LH_OK;
 }
 
+/* Was every line of the head sent as it reads now?  The differences of several repairs could cancel each other out only by a
+ * NUL byte just before a bare LF, which together look like CRLF. */
+static enum lh_code check_spelling(const struct guard_head *head, struct lh_err *err) {
+    size_t bytes = strlen(head->method) + 1 + head->target_len + 1 + strlen(head->version) + 2;
+    for (size_t i = 0; i < head->header_count; i++) {
+        const struct guard_header *h = &head->headers[i];
+        if (h->gap > head->sent_bytes)
+            return lh_fail(err, LH_INVALID, "header %.*s is folded over several lines", (int)h->name_len, h->name);
+        bytes += h->name_len + 1 + h->gap + h->value_len + 2;
+    }
+    if (bytes + 2 == head->sent_bytes)
+        return LH_OK;
+    return lh_fail(err, LH_INVALID,
+                   "the request head is not in canonical form: a line that does not end in CRLF, a folded header, a NUL "
+                   "byte, or blanks where none belong");
+}
+
 /* 1*DIGIT below 2^63, nothing else around it. */
 static enum lh_code parse_length(const struct guard_header *h, int64_t *ret_length, struct lh_err *err) {
     int64_t length = 0;
@@ -112,6 +129,8 @@ enum lh_code guard_check(const struct guard_head *head, struct guard_verdict *re
         return lh_fail(err, LH_INVALID, "there are more than %d headers", GUARD_HEADERS_MAX);
     for (size_t i = 0; i < head->header_count; i++)
         LH_TRY(check_characters(&head->headers[i], err));
+    if (head->sent_bytes > 0)
+        LH_TRY(check_spelling(head, err));
     LH_TRY(check_framing(head, &v, err));
     LH_TRY(check_host(head, err));
     if (guard_header_count(head, "Expect") > 0) {

@@ -2,7 +2,11 @@
  *
  * libmicrohttpd 0.9.75 lets through forms that two readers may understand differently (request smuggling): length and
  * chunking together, two lengths, odd transfer encodings, two hosts, control characters, any method.  Each of them is
- * refused here with 400 and the connection is closed, since what follows on it cannot be trusted.  Pure functions. */
+ * refused here with 400 and the connection is closed, since what follows on it cannot be trusted.  Pure functions.
+ *
+ * The library also repairs what it should refuse: it takes a bare LF for a line end, joins folded lines, and cuts a line at a
+ * NUL byte, all before anyone sees the head.  Each of these changes the head's length, which the library tells: a head that
+ * is not as long as its parts are when they are spelled in the one lawful way (one space, CRLF) was repaired. */
 #ifndef LH_GATEWAY_GUARD_H
 #define LH_GATEWAY_GUARD_H
 
@@ -19,11 +23,14 @@ struct guard_header {
     size_t name_len;
     const char *value;
     size_t value_len;
+    size_t gap; /* blanks between the colon and the value, as sent */
 };
 
 struct guard_head {
     const char *method;
     const char *version; /* "HTTP/1.1" */
+    size_t target_len;
+    size_t sent_bytes; /* from the method to the empty line's end, as sent; 0: not known, and not checked */
     struct guard_header headers[GUARD_HEADERS_MAX];
     size_t header_count;
     bool too_many_headers;

@@ -21,8 +21,11 @@ static enum MHD_Result take_header(void *self, enum MHD_ValueKind kind, const ch
         head->too_many_headers = true;
         return MHD_NO;
     }
+    /* Name and value lie in the head's buffer one after the other, unless the library joined folded lines elsewhere: the gap
+     * is then a number beyond any head's length. */
+    size_t gap = value ? (size_t)((uintptr_t)value - (uintptr_t)name) - name_len - 1 : 0;
     head->headers[head->header_count++] =
-        (struct guard_header){name, name_len, value ? value : "", value ? value_len : 0};
+        (struct guard_header){name, name_len, value ? value : "", value ? value_len : 0, gap};
     return MHD_YES;
 }
 
@@ -150,8 +153,7 @@ static enum lh_code judge(struct request *rq, struct lh_err *err) {
         rq->close = true;
         return err->code;
     }
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(rq->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-    if (info && info->header_size > o->max_header_bytes) {
+    if (rq->head.sent_bytes > o->max_header_bytes) {
         rq->close = true;
         return lh_fail(err, LH_INVALID, "the request head is larger than %zu bytes (server.max_header_bytes)",
                        o->max_header_bytes);
@@ -188,6 +190,8 @@ enum lh_code head_admit(struct request *rq, struct lh_err *err) {
 enum lh_code head_judge(struct request *rq, const char *method, const char *version, struct lh_err *err) {
     rq->head.method = method;
     rq->head.version = version;
+    rq->head.target_len = rq->connection->target_len;
+    rq->head.sent_bytes = MHD_get_connection_info(rq->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
     MHD_get_connection_values_n(rq->mhd, MHD_HEADER_KIND, take_header, &rq->head);
     take_ids(rq);
     rq->head_only = http_method_parse(method, &rq->method) && rq->method == HTTP_HEAD;

@@ -200,7 +200,10 @@ static enum MHD_Result queue(struct request *rq, bool whole) {
         MHD_add_response_header(r, h->name, h->value);
     MHD_add_response_header(r, "X-Request-Id", rq->id);
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (rq->close || rq->gateway->stopping)
+    /* The library takes bare line feeds in the framing of chunks, which another reader may not; so nothing that follows a
+     * chunked request on its connection is believed. */
+    bool chunked = rq->verdict.body_length < 0;
+    if (rq->close || chunked || rq->gateway->stopping)
         MHD_add_response_header(r, "Connection", "close");
     enum MHD_Result result = MHD_queue_response(rq->mhd, (unsigned)rq->status, r);
     MHD_destroy_response(r);
