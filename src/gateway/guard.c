@@ -66,9 +66,10 @@ static enum lh_code check_spelling(const struct guard_head *head, struct lh_err 
     }
     if (bytes + 2 == head->sent_bytes)
         return LH_OK;
-    return lh_fail(err, LH_INVALID,
-                   "the request head is not in canonical form: a line that does not end in CRLF, a folded header, a NUL "
-                   "byte, or blanks where none belong");
+    return lh_fail(
+        err, LH_INVALID,
+        "the request head is not in canonical form: a line that does not end in CRLF, a folded header, a NUL "
+        "byte, or blanks where none belong");
 }
 
 /* 1*DIGIT below 2^63, nothing else around it. */
