@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         line[len] = '\0';
         line[name_len] = '\0';
         head.headers[head.header_count++] =
-            (struct guard_header){line, name_len, colon ? colon + 1 : line + len, colon ? len - name_len - 1 : 0};
+            (struct guard_header){line, name_len, colon ? colon + 1 : line + len, colon ? len - name_len - 1 : 0, 0};
         line = next ? next + 1 : NULL;
     }
     struct lh_err err = LH_ERR_INIT;
