@@ -87,8 +87,7 @@ struct request {
     pthread_mutex_t lock;
     pthread_cond_t wake; /* the handler waits here for body bytes, room, or an end */
     int refs;
-    bool begun;   /* the head was judged */
-    bool started; /* the handler was queued */
+    bool begun; /* the head was judged */
     bool suspended;
     bool answered;   /* the response was given to libmicrohttpd */
     bool ready;      /* the response may be given to it */
