@@ -75,7 +75,9 @@ static void suspend(struct request *rq) {
 static bool launch(struct request *rq) {
     rq->collecting = false;
     rq->refs++;
-    bool taken = pool_push(rq->gateway->pool, rq, (rq->match.route->flags & ROUTE_LONG) != 0);
+    /* What takes long on a thread: a download is sent by the connection's. */
+    bool is_long = (rq->match.route->flags & ROUTE_LONG) && rq->match.route->body != BODY_NONE;
+    bool taken = pool_push(rq->gateway->pool, rq, is_long);
     if (!taken)
         rq->refs--;
     return taken;
@@ -96,14 +98,20 @@ static enum MHD_Result refuse_busy(struct request *rq) {
     return result;
 }
 
-/* A JSON body is collected before its handler starts, as far as the ring holds it, so that slow senders cost no threads.
- * The handler of an upload starts at once, since it may refuse before the body is sent. */
+/* A body that the ring holds, or as much as it holds of any JSON, is collected before its handler starts, so that slow senders
+ * cost no threads.  The handler of a larger upload starts at once, since it may refuse before the body is sent. */
+static bool collects_first(const struct request *rq) {
+    int64_t length = rq->verdict.body_length;
+    bool fits = length > 0 && length <= (int64_t)BODY_RING_BYTES;
+    return rq->verdict.has_body && (fits || rq->match.route->body == BODY_JSON);
+}
+
 static enum MHD_Result start_handler(struct request *rq) {
     watch_hangup(rq->gateway->watch, rq->connection);
     pthread_mutex_lock(&rq->lock);
     bool has_body = rq->verdict.has_body;
     bool taken = true;
-    rq->collecting = has_body && rq->match.route->body == BODY_JSON;
+    rq->collecting = collects_first(rq);
     if (!rq->collecting)
         taken = launch(rq);
     if (taken && has_body && !rq->collecting)

@@ -18,8 +18,8 @@ struct pool {
     pthread_cond_t work, idle;
     void (*run)(void *item);
     struct lane lanes[LANES];
-    unsigned cap; /* of each lane, and of what waits or runs in all */
-    unsigned held;
+    unsigned cap;  /* of what waits or runs in each lane, so that one lane's crowd never shuts out the other's */
+    unsigned held; /* in all lanes */
     bool stopping;
     pthread_t *threads;
     unsigned thread_count;
@@ -89,7 +89,7 @@ enum lh_code pool_new(unsigned threads, unsigned queue, void (*run)(void *item),
 bool pool_push(struct pool *p, void *item, bool is_long) {
     pthread_mutex_lock(&p->lock);
     struct lane *lane = &p->lanes[is_long ? LANE_LONG : LANE_SHORT];
-    bool room = p->held < p->cap;
+    bool room = lane->len + lane->running < p->cap;
     if (room) {
         lane->items[(lane->start + lane->len) % p->cap] = item;
         lane->len++;
