@@ -102,7 +102,7 @@ static enum MHD_Result refuse_busy(struct request *rq) {
  * cost no threads.  The handler of a larger upload starts at once, since it may refuse before the body is sent. */
 static bool collects_first(const struct request *rq) {
     int64_t length = rq->verdict.body_length;
-    bool fits = length > 0 && length <= (int64_t)BODY_RING_BYTES;
+    bool fits = length > 0 && length <= (int64_t)BODY_RING_BYTES && !rq->verdict.expects_continue;
     return rq->verdict.has_body && (fits || rq->match.route->body == BODY_JSON);
 }
 

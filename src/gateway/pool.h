@@ -10,7 +10,7 @@
 
 struct pool;
 
-/* Each item is passed to `run` on one of `threads` threads, in order of arrival among its kind; at most `queue` wait. */
+/* Each item is passed to `run` on one of `threads` threads, in order of arrival among its kind; at most `queue` of each kind wait. */
 LH_CHECKED enum lh_code pool_new(unsigned threads, unsigned queue, void (*run)(void *item), struct pool **ret_pool,
                                  struct lh_err *err);
 bool pool_push(struct pool *p, void *item, bool is_long); /* false: the queue is full */

@@ -109,11 +109,22 @@ static void check_all(struct watch *w) {
     pthread_mutex_unlock(&w->lock);
 }
 
+/* The client sends nothing more.  libmicrohttpd waits for edges, and where the end came together with the last bytes it does
+ * not see it; cutting the connection is an edge of its own.  An answer on its way is let through. */
+static void end_of_client(struct connection *c) {
+    request_cancel(c->current, false);
+    pthread_mutex_lock(&c->current->lock);
+    bool answered = c->current->answered;
+    pthread_mutex_unlock(&c->current->lock);
+    if (!answered)
+        shutdown(c->fd, SHUT_RDWR);
+}
+
 static void hung_up(struct watch *w, uint64_t serial) {
     pthread_mutex_lock(&w->lock);
     for (struct connection *c = w->list; c; c = c->next)
         if (c->serial == serial && c->current)
-            request_cancel(c->current, false);
+            end_of_client(c);
     pthread_mutex_unlock(&w->lock);
 }
 
