@@ -120,7 +120,7 @@
 
 #define LH_CONFIG_PII_RULE(X)                                                                                          \
     X(STRING, name, "", "a name", "Kind that a match is flagged as")                                                   \
-    X(STRING, pattern, "", "a regular expression", "POSIX extended; matched against sampled values; may be empty")     \
+    X(STRING, pattern, "", "a regular expression", "RE2 syntax; matched against sampled values; may be empty")         \
     X(LIST, columns, "", "names", "Column names (shell patterns, case ignored) that are flagged by name alone")
 
 enum lh_config_auth_enabled { LH_AUTH_AUTO, LH_AUTH_ON, LH_AUTH_OFF };

@@ -17,8 +17,39 @@
 #include <string.h>
 #include <strings.h>
 
+/* A pattern of [[ingest.pii]] that RE2 does not understand would fail every ingest: say so at the start, by its name. */
+static enum lh_code check_patterns(struct engine *engine, const struct lh_config *config, struct lh_err *err) {
+    for (size_t i = 0; i < config->pii_rule_count; i++) {
+        const struct lh_config_pii_rule *rule = &config->pii_rules[i];
+        if (rule->pattern[0] == '\0')
+            continue;
+        LH_AUTO(json) json_t *params = json_pack("[s]", rule->pattern);
+        LH_AUTO(engine_result) struct engine_result *result = NULL;
+        struct engine_query query = {.sql = "SELECT regexp_matches('', $1)",
+                                     .params = params,
+                                     .format = ENGINE_CSV,
+                                     .row_limit = 1,
+                                     .timeout_ms = 10000,
+                                     .cancel_fd = -1};
+        const void *data;
+        size_t len = 1;
+        enum lh_code code = engine_query_start(engine, &query, &result, err);
+        while (code == LH_OK && len > 0)
+            code = engine_result_read(result, &data, &len, err);
+        if (code == LH_SQL) {
+            char reason[256];
+            snprintf(reason, sizeof reason, "%.255s", err->message);
+            lh_fail(err, LH_INVALID, "the pattern of [[ingest.pii]] \"%s\" is no regular expression: %s", rule->name, reason);
+            return lh_err_hint(err, "patterns are RE2 syntax, such as ^B-[0-9]{6}$");
+        }
+        LH_TRY(code);
+    }
+    return LH_OK;
+}
+
 enum lh_code ingest_new(const struct ingest_services *services, struct ingest **ret_ingest, struct lh_err *err) {
-    (void)err;
+    if (services->config)
+        LH_TRY(check_patterns(services->engine, services->config, err));
     struct ingest *in = lh_calloc(1, sizeof *in);
     in->services = *services;
     lh_ulid_source_init(&in->ulids);
