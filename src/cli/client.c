@@ -63,6 +63,9 @@ static enum lh_code open_server(struct cli *cli, const char *url, struct client 
     const char *key = cli_env(cli, "LAKEHOUSE_API_KEY");
     c->api_key = key ? lh_strdup(key) : NULL;
     LH_TRY(http_client_new(NULL, &c->http, err));
+    const char *ca_file = cli_env(cli, "LAKEHOUSE_CA_FILE");
+    if (ca_file)
+        http_client_trust(c->http, ca_file);
     *ret_client = LH_STEAL(c);
     return LH_OK;
 }
@@ -167,7 +170,9 @@ static enum lh_code send(struct exchange *x, struct http_request *request, const
     request->self = x;
     request->stall_timeout_ms = 3600 * 1000; /* the server ends what takes too long, and says why */
     enum lh_code code = http_client_send(c->http, request, &response, err);
-    if (code == LH_UPSTREAM && x->status == 0)
+    if (code == LH_UPSTREAM && x->status == 0 && strstr(err->message, "certificate"))
+        lh_err_hint(err, "LAKEHOUSE_CA_FILE can name a PEM file with the certificates to trust");
+    else if (code == LH_UPSTREAM && x->status == 0)
         lh_err_hint(
             err, "is a server running there?  Start one with 'lakehouse serve', or work on a folder with --data DIR");
     if (x->status >= 400)

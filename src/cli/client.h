@@ -27,7 +27,8 @@ struct client;
     }
 
 /* LH_USAGE where both were given; LH_UNAVAILABLE where no server answers, with what to do; LH_LOCKED where a server has the
- * folder open.  The API key comes from $LAKEHOUSE_API_KEY. */
+ * folder open.  The API key comes from $LAKEHOUSE_API_KEY, the certificates to trust from the PEM file
+ * $LAKEHOUSE_CA_FILE where that is set. */
 LH_CHECKED enum lh_code client_open(struct cli *cli, const struct cli_args *args, struct client **ret_client,
                                     struct lh_err *err);
 /* As client_open with --data `dir`, whatever the options say; `create` makes the folder. */

@@ -18,6 +18,7 @@
  * warm. */
 struct http_client {
     char *unix_path; /* NULL: TCP */
+    char *ca_file;   /* NULL: the system's */
     pthread_mutex_t lock;
     CURL *idle[MAX_IDLE_HANDLES];
     size_t idle_count;
@@ -54,6 +55,11 @@ enum lh_code http_client_new(const char *unix_path, struct http_client **ret_cli
     return LH_OK;
 }
 
+void http_client_trust(struct http_client *client, const char *ca_file) {
+    lh_free(client->ca_file);
+    client->ca_file = lh_strdup(ca_file);
+}
+
 void http_client_free(struct http_client *client) {
     if (!client)
         return;
@@ -61,6 +67,7 @@ void http_client_free(struct http_client *client) {
         curl_easy_cleanup(client->idle[i]);
     pthread_mutex_destroy(&client->lock);
     lh_free(client->unix_path);
+    lh_free(client->ca_file);
     lh_free(client);
 }
 
@@ -140,8 +147,7 @@ static void add_header(struct call *call, const char *line, size_t len) {
     for (char *c = name; *c; c++)
         if (*c >= 'A' && *c <= 'Z')
             *c = (char)(*c + 32);
-    response->headers[response->header_count++] =
-        (struct http_header){name, lh_strndup(value, (size_t)(end - value))};
+    response->headers[response->header_count++] = (struct http_header){name, lh_strndup(value, (size_t)(end - value))};
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *arg) {
@@ -265,6 +271,10 @@ static enum lh_code judge(const struct call *call, CURLcode result, const char *
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL: return lh_fail(err, LH_INVALID, "the address is not an http or https URL");
     case CURLE_COULDNT_CONNECT: return lh_fail(err, LH_UPSTREAM, "cannot connect to %s", place);
+    case CURLE_PEER_FAILED_VERIFICATION:
+        lh_ignore(lh_fail(err, LH_UPSTREAM, "the certificate of %s is not one that is trusted here", place));
+        return lh_err_detail(err, "%s", reason);
+    case CURLE_SSL_CACERT_BADFILE: return lh_fail(err, LH_INVALID, "cannot read the file of trusted certificates");
     case CURLE_COULDNT_RESOLVE_HOST: return lh_fail(err, LH_UPSTREAM, "there is no host %s", place);
     default: break;
     }
@@ -282,6 +292,8 @@ enum lh_code http_client_send(struct http_client *client, const struct http_requ
     set_options(&call, headers, reason);
     if (client->unix_path)
         curl_easy_setopt(call.handle, CURLOPT_UNIX_SOCKET_PATH, client->unix_path);
+    if (client->ca_file)
+        curl_easy_setopt(call.handle, CURLOPT_CAINFO, client->ca_file);
     CURLcode result = curl_easy_perform(call.handle);
     if (result == CURLE_OK && !tell_head(&call)) /* an answer without a body */
         call.stopped = true;

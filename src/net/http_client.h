@@ -22,6 +22,8 @@ LH_CHECKED enum lh_code http_client_global_init(struct lh_err *err);
 
 /* `unix_path`: every request goes over this Unix socket, whatever host its URL names; NULL: by TCP. */
 LH_CHECKED enum lh_code http_client_new(const char *unix_path, struct http_client **ret_client, struct lh_err *err);
+/* Trust the certificates in this PEM file instead of the system's.  Before the first request. */
+void http_client_trust(struct http_client *client, const char *ca_file);
 void http_client_free(struct http_client *client); /* no call may be running; NULL is fine */
 
 struct http_header {
@@ -60,7 +62,8 @@ struct http_response {
     size_t header_count;
 };
 
-#define HTTP_RESPONSE_INIT { 0, BUF_INIT, NULL, 0 }
+#define HTTP_RESPONSE_INIT \
+    { 0, BUF_INIT, NULL, 0 }
 
 /* Blocks.  `ret_response` must be HTTP_RESPONSE_INIT and is released by the caller, also after a failure. */
 LH_CHECKED enum lh_code http_client_send(struct http_client *client, const struct http_request *request,

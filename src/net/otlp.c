@@ -26,8 +26,8 @@ struct otlp_exporter {
 };
 
 enum lh_code otlp_exporter_new(struct os *os, struct http_client *client, struct lh_metrics *metrics,
-                               const char *endpoint, const char *service_version,
-                               struct otlp_exporter **ret_exporter, struct lh_err *err) {
+                               const char *endpoint, const char *service_version, struct otlp_exporter **ret_exporter,
+                               struct lh_err *err) {
     if (strncmp(endpoint, "http://", 7) != 0 && strncmp(endpoint, "https://", 8) != 0)
         return lh_fail(err, LH_INVALID, "the address of the trace collector must begin with http:// or https://");
     struct otlp_exporter *exporter = lh_calloc(1, sizeof *exporter);

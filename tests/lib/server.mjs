@@ -76,13 +76,14 @@ export async function runLakehouse(args, { cwd, env = {}, stdin = '', timeoutMs 
  * @param {string} [options.dataDir]   an existing data folder, kept at the end; otherwise a fresh one, removed at the end
  * @param {string} [options.config]    text of a lakehouse.toml
  * @param {string[]} [options.args]    more arguments of `serve`
+ * @param {string} [options.listen]    another address than 127.0.0.1:0
  * @param {object} [options.env]       more environment, such as LAKEHOUSE__SECTION__KEY
  * @param {number} [options.timeoutMs] how long it may take to listen
  */
-export async function startServer({ t, dataDir, config, args = [], env = {}, timeoutMs = 30_000 } = {}) {
+export async function startServer({ t, dataDir, config, args = [], listen = '127.0.0.1:0', env = {}, timeoutMs = 30_000 } = {}) {
   const ownFolder = dataDir === undefined;
   const data = dataDir ?? makeTemporaryFolder();
-  const command = ['serve', '--data', data, '--http', '127.0.0.1:0', ...args];
+  const command = ['serve', '--data', data, '--http', listen, ...args];
   if (config !== undefined) {
     const scratch = ownFolder ? data : makeTemporaryFolder();
     const file = path.join(scratch, 'lakehouse.toml');
