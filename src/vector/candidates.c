@@ -2,6 +2,8 @@
 
 #include "base/alloc.h"
 
+#include <stdint.h>
+
 void vec_candidates_begin(struct vec_candidates *c, size_t k) {
     if (k > c->k_capacity) {
         c->uppers = lh_realloc(c->uppers, k * sizeof *c->uppers);
@@ -49,6 +51,20 @@ void vec_candidates_take(struct vec_candidates *c, uint32_t mask, const float *e
         if (upper < vec_candidates_bar(c))
             vec_topk_push(&c->bar, upper, ids[i]);
     }
+}
+
+struct vec_hit *vec_candidates_room(struct vec_candidates *c, size_t n) {
+    if (n > c->capacity) {
+        c->kept = lh_realloc(c->kept, n * sizeof *c->kept);
+        c->capacity = n;
+    }
+    return c->kept;
+}
+
+void vec_candidates_set(struct vec_candidates *c, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        c->kept[i].dist = -INFINITY;
+    c->used = n;
 }
 
 /* A min-heap by lower bound: only what is scored is ever put in order. */

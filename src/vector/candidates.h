@@ -36,6 +36,10 @@ static inline float vec_candidates_bar(const struct vec_candidates *c) {
 /* Take the rows of `mask` (fastscan_b1's answer), whose ids are ids[0..31]. */
 void vec_candidates_take(struct vec_candidates *c, uint32_t mask, const float *est, const float *low,
                          const uint32_t *ids);
+/* For estimates without a bound: room for n hits, to be filled by the caller, and then the word that n of them are there.
+ * All of them will be scored. */
+struct vec_hit *vec_candidates_room(struct vec_candidates *c, size_t n);
+void vec_candidates_set(struct vec_candidates *c, size_t n);
 /* The k nearest by exact distance into ret_hits, nearest first.  Returns how many; *ret_scored: vectors read. */
 size_t vec_candidates_finish(struct vec_candidates *c, const struct vec_scorer *scorer, struct vec_hit *ret_hits,
                              size_t *ret_scored);

@@ -30,6 +30,7 @@ void vec_searcher_free(struct vec_searcher *searcher) {
     vec_rabitq_query_free(searcher->query);
     vec_candidates_deinit(&searcher->candidates);
     lh_free(searcher->lists);
+    lh_free(searcher->scores);
     lh_free(searcher->bytes);
     lh_free(searcher->table);
     lh_free(searcher);

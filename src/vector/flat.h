@@ -32,6 +32,7 @@ struct vec_search {
     float epsilon;           /* half-width of the error bound in standard deviations; 0: VEC_RABITQ_EPSILON */
     const uint64_t *allowed; /* bit id % 64 of word id / 64: rows that may be returned; NULL: all */
     uint32_t nprobe;         /* IVF: lists to read; 0: a default */
+    uint32_t refine;         /* IVF-PQ: times k rows are scored exactly; 0: 10 */
 };
 
 struct vec_search_stats {

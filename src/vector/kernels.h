@@ -65,6 +65,9 @@ struct vec_kernels {
     int32_t (*dot_u8i8)(const uint8_t *row, const int8_t *q, size_t d);
     void (*dot_u8i8_x4)(const uint8_t *const rows[4], const int8_t *q, size_t d, int32_t ret[4]);
 
+    /* A tile, ret[4 * j + r] = <rows[r], qs[j]>: for many against many, where rows stay in registers for four queries. */
+    void (*dot_u8i8_4x4)(const uint8_t *const rows[4], const int8_t *const qs[4], size_t d, int32_t ret[16]);
+
     /* 4-bit rows under a signed byte query.  d is a multiple of 64.  Each run of 128 dimensions is 64 bytes: byte j
      * holds dimension j in its low and dimension 64 + j in its high nibble; a last run of 64 is 32 bytes, j and 32 + j. */
     int32_t (*dot_u4i8)(const uint8_t *row, const int8_t *q, size_t d);
@@ -92,6 +95,8 @@ struct vec_kernels {
     /* In place, unnormalised Walsh-Hadamard transform of n (a power of two) floats. */
     void (*fht)(float *x, size_t n);
     void (*multiply)(float *x, const float *by, size_t d); /* x[i] *= by[i] */
+    float (*max_abs)(const float *x, size_t d);            /* the largest |x[i]| */
+    void (*add)(float *x, const float *more, size_t d);    /* x[i] += more[i] */
     void (*walk)(float *x, size_t half);                   /* x[i], x[half + i] become their sum and difference */
     void (*f32_from_u8)(const uint8_t *x, size_t d, float offset, float *ret); /* ret[i] = x[i] + offset */
     /* ret[i] = the integer nearest x[i] * scale + offset, cut to [0, max].  Half-way cases go to even. */

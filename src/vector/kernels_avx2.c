@@ -54,13 +54,14 @@ AVX2 static inline float one_bf16(const uint16_t *p) {
         __m256 s[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()}; \
         size_t i = 0;                                                                                       \
         for (; i + 32 <= d; i += 32)                                                                        \
-            for (size_t j = 0; j < 4; j++) {                                                                \
-                __m256 x = load_##KIND_A(a + i + 8 * j);                                                    \
-                __m256 y = load_##KIND_B(b + i + 8 * j);                                                    \
-                if (IS_L2)                                                                                  \
-                    x = y = _mm256_sub_ps(x, y);                                                            \
-                s[j] = _mm256_fmadd_ps(x, y, s[j]);                                                         \
-            }                                                                                               \
+            VEC_UNROLL                                                                                      \
+        for (size_t j = 0; j < 4; j++) {                                                                    \
+            __m256 x = load_##KIND_A(a + i + 8 * j);                                                        \
+            __m256 y = load_##KIND_B(b + i + 8 * j);                                                        \
+            if (IS_L2)                                                                                      \
+                x = y = _mm256_sub_ps(x, y);                                                                \
+            s[j] = _mm256_fmadd_ps(x, y, s[j]);                                                             \
+        }                                                                                                   \
         for (; i + 8 <= d; i += 8) {                                                                        \
             __m256 x = load_##KIND_A(a + i);                                                                \
             __m256 y = load_##KIND_B(b + i);                                                                \
@@ -93,6 +94,7 @@ DEFINE_FLOAT(dot_bf16_pair, uint16_t, uint16_t, bf16, bf16, 0)
         size_t i = 0;                                                                                       \
         for (; i + 8 <= d; i += 8) {                                                                        \
             __m256 x = _mm256_loadu_ps(q + i);                                                              \
+            VEC_UNROLL                                                                                      \
             for (int r = 0; r < 4; r++) {                                                                   \
                 __m256 y = _mm256_loadu_ps(rows[r] + i);                                                    \
                 if (IS_L2)                                                                                  \
@@ -100,6 +102,7 @@ DEFINE_FLOAT(dot_bf16_pair, uint16_t, uint16_t, bf16, bf16, 0)
                 s[r] = _mm256_fmadd_ps(IS_L2 ? y : x, y, s[r]);                                             \
             }                                                                                               \
         }                                                                                                   \
+        VEC_UNROLL                                                                                          \
         for (int r = 0; r < 4; r++) {                                                                       \
             float tail = 0;                                                                                 \
             for (size_t j = i; j < d; j++) {                                                                \
@@ -163,14 +166,22 @@ AVX2 static void dot_u8i8_x4(const uint8_t *const rows[4], const int8_t *q, size
     size_t i = 0;
     for (; i + 16 <= d; i += 16) {
         __m256i x = words_i8(q + i);
+        VEC_UNROLL
         for (int r = 0; r < 4; r++)
             s[r] = _mm256_add_epi32(s[r], _mm256_madd_epi16(words_u8(rows[r] + i), x));
     }
+    VEC_UNROLL
     for (int r = 0; r < 4; r++) {
         ret[r] = sum8_i32(s[r]);
         for (size_t j = i; j < d; j++)
             ret[r] += rows[r][j] * q[j];
     }
+}
+
+AVX2 static void dot_u8i8_4x4(const uint8_t *const rows[4], const int8_t *const qs[4], size_t d, int32_t ret[16]) {
+    VEC_UNROLL
+    for (int j = 0; j < 4; j++)
+        dot_u8i8_x4(rows, qs[j], d, ret + 4 * j);
 }
 
 /* Nibbles times signed bytes: pairs reach 2 * 15 * 128, so 16 bits hold them. */
@@ -196,6 +207,7 @@ AVX2 static int32_t dot_u4i8(const uint8_t *row, const int8_t *q, size_t d) {
 }
 
 AVX2 static void dot_u4i8_x4(const uint8_t *const rows[4], const int8_t *q, size_t d, int32_t ret[4]) {
+    VEC_UNROLL
     for (int r = 0; r < 4; r++)
         ret[r] = dot_u4i8(rows[r], q, d);
 }
@@ -223,6 +235,7 @@ AVX2 static int32_t dot_b1i8(const uint8_t *row, const int8_t *q, size_t d) {
 }
 
 AVX2 static void dot_b1i8_x4(const uint8_t *const rows[4], const int8_t *q, size_t d, int32_t ret[4]) {
+    VEC_UNROLL
     for (int r = 0; r < 4; r++)
         ret[r] = dot_b1i8(rows[r], q, d);
 }
@@ -238,6 +251,7 @@ AVX2 static uint32_t dot_b1u4(const uint8_t *row, const uint8_t *planes, size_t 
     uint64_t s[4] = {0};
     for (size_t i = 0; i < bytes; i += 8) {
         uint64_t x = word_at(row + i);
+        VEC_UNROLL
         for (size_t p = 0; p < 4; p++)
             s[p] += (uint64_t)_mm_popcnt_u64(x & word_at(planes + p * bytes + i));
     }
@@ -283,6 +297,7 @@ AVX2 static uint32_t fastscan_b1(const struct vec_block_query *q, const uint8_t 
     const __m256 scale = _mm256_set1_ps(q->scale), bias = _mm256_set1_ps(q->bias), add = _mm256_set1_ps(q->add);
     const __m256 error = _mm256_set1_ps(q->error), bar = _mm256_set1_ps(threshold);
     uint32_t mask = 0;
+    VEC_UNROLL
     for (int h = 0; h < 4; h++) {
         __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(sums + 8 * h)));
         __m256 product = _mm256_fmadd_ps(_mm256_cvtepi32_ps(words), scale, bias);
@@ -339,6 +354,26 @@ AVX2 static void multiply(float *x, const float *by, size_t d) {
     for (; i + 8 <= d; i += 8)
         _mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(by + i)));
     vec_kernels_portable.multiply(x + i, by + i, d - i);
+}
+
+AVX2 static float max_abs(const float *x, size_t d) {
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    __m256 largest = _mm256_setzero_ps();
+    size_t i = 0;
+    for (; i + 8 <= d; i += 8)
+        largest = _mm256_max_ps(largest, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i)));
+    __m128 half = _mm_max_ps(_mm256_castps256_ps128(largest), _mm256_extractf128_ps(largest, 1));
+    half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+    float body = _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
+    float tail = vec_kernels_portable.max_abs(x + i, d - i);
+    return body > tail ? body : tail;
+}
+
+AVX2 static void add(float *x, const float *more, size_t d) {
+    size_t i = 0;
+    for (; i + 8 <= d; i += 8)
+        _mm256_storeu_ps(x + i, _mm256_add_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(more + i)));
+    vec_kernels_portable.add(x + i, more + i, d - i);
 }
 
 AVX2 static void walk(float *x, size_t half) {
@@ -406,6 +441,7 @@ const struct vec_kernels vec_kernels_avx2 = {
     .l2_i8 = l2_i8,
     .dot_u8i8 = dot_u8i8,
     .dot_u8i8_x4 = dot_u8i8_x4,
+    .dot_u8i8_4x4 = dot_u8i8_4x4,
     .dot_u4i8 = dot_u4i8,
     .dot_u4i8_x4 = dot_u4i8_x4,
     .dot_b1i8 = dot_b1i8,
@@ -416,6 +452,8 @@ const struct vec_kernels vec_kernels_avx2 = {
     .fht = fht,
     .dot_b1f32 = dot_b1f32,
     .multiply = multiply,
+    .max_abs = max_abs,
+    .add = add,
     .walk = walk,
     .f32_from_u8 = f32_from_u8,
     .quantize_u8 = quantize_u8,

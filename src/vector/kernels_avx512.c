@@ -23,6 +23,18 @@ static inline __mmask64 head64(size_t left) {
     return left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
 }
 
+/* Four sums at once: the four registers are interleaved and added until each 128-bit lane holds a part of each sum. */
+BASE static inline __m512i sum_four(__m512i a, __m512i b, __m512i c, __m512i e) {
+    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    __m512i ce = _mm512_add_epi32(_mm512_unpacklo_epi32(c, e), _mm512_unpackhi_epi32(c, e));
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(ab, ce), _mm512_unpackhi_epi64(ab, ce)); /* a b c e in each lane */
+}
+
+BASE static inline __m128i sum_lanes(__m512i v) {
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
 /* ---- f32 ---- */
 
 BASE static float dot_f32(const float *a, const float *b, size_t d) {
@@ -69,6 +81,7 @@ BASE static void dot_f32_x4(const float *q, const float *const rows[4], size_t d
     for (; i + 32 <= d; i += 32) {
         __m512 x = _mm512_loadu_ps(q + i);
         __m512 y = _mm512_loadu_ps(q + i + 16);
+        VEC_UNROLL
         for (int r = 0; r < 4; r++) {
             s[r] = _mm512_fmadd_ps(x, _mm512_loadu_ps(rows[r] + i), s[r]);
             t[r] = _mm512_fmadd_ps(y, _mm512_loadu_ps(rows[r] + i + 16), t[r]);
@@ -77,9 +90,11 @@ BASE static void dot_f32_x4(const float *q, const float *const rows[4], size_t d
     for (; i < d; i += 16) {
         __mmask16 m = head16(d - i);
         __m512 x = _mm512_maskz_loadu_ps(m, q + i);
+        VEC_UNROLL
         for (int r = 0; r < 4; r++)
             s[r] = _mm512_fmadd_ps(x, _mm512_maskz_loadu_ps(m, rows[r] + i), s[r]);
     }
+    VEC_UNROLL
     for (int r = 0; r < 4; r++)
         ret[r] = _mm512_reduce_add_ps(_mm512_add_ps(s[r], t[r]));
 }
@@ -91,6 +106,7 @@ BASE static void l2_f32_x4(const float *q, const float *const rows[4], size_t d,
     for (; i + 32 <= d; i += 32) {
         __m512 x = _mm512_loadu_ps(q + i);
         __m512 y = _mm512_loadu_ps(q + i + 16);
+        VEC_UNROLL
         for (int r = 0; r < 4; r++) {
             __m512 e = _mm512_sub_ps(x, _mm512_loadu_ps(rows[r] + i));
             __m512 f = _mm512_sub_ps(y, _mm512_loadu_ps(rows[r] + i + 16));
@@ -101,11 +117,13 @@ BASE static void l2_f32_x4(const float *q, const float *const rows[4], size_t d,
     for (; i < d; i += 16) {
         __mmask16 m = head16(d - i);
         __m512 x = _mm512_maskz_loadu_ps(m, q + i);
+        VEC_UNROLL
         for (int r = 0; r < 4; r++) {
             __m512 e = _mm512_sub_ps(x, _mm512_maskz_loadu_ps(m, rows[r] + i));
             s[r] = _mm512_fmadd_ps(e, e, s[r]);
         }
     }
+    VEC_UNROLL
     for (int r = 0; r < 4; r++)
         ret[r] = _mm512_reduce_add_ps(_mm512_add_ps(s[r], t[r]));
 }
@@ -227,11 +245,17 @@ BASE static void dot_u8i8_x4(const uint8_t *const rows[4], const int8_t *q, size
     for (size_t i = 0; i < d; i += 32) {
         __mmask32 m = head32(d - i);
         __m512i x = widen_i8(q + i, m);
+        VEC_UNROLL
         for (int r = 0; r < 4; r++)
             s[r] = _mm512_add_epi32(s[r], _mm512_madd_epi16(widen_u8(rows[r] + i, m), x));
     }
-    for (int r = 0; r < 4; r++)
-        ret[r] = _mm512_reduce_add_epi32(s[r]);
+    _mm_storeu_si128((__m128i *)ret, sum_lanes(sum_four(s[0], s[1], s[2], s[3])));
+}
+
+BASE static void dot_u8i8_4x4(const uint8_t *const rows[4], const int8_t *const qs[4], size_t d, int32_t ret[16]) {
+    VEC_UNROLL
+    for (int j = 0; j < 4; j++)
+        dot_u8i8_x4(rows, qs[j], d, ret + 4 * j);
 }
 
 /* u8 x s8 with one instruction.  A signed row becomes unsigned by +128, which adds 128 * sum(q): taken off again. */
@@ -254,17 +278,51 @@ VNNI static void dot_u8i8_x4_vnni(const uint8_t *const rows[4], const int8_t *q,
     size_t i = 0;
     for (; i + 64 <= d; i += 64) {
         __m512i x = _mm512_loadu_si512(q + i);
+        VEC_UNROLL
         for (int r = 0; r < 4; r++)
             s[r] = _mm512_dpbusd_epi32(s[r], _mm512_loadu_si512(rows[r] + i), x);
     }
     if (i < d) {
         __mmask64 m = head64(d - i);
         __m512i x = _mm512_maskz_loadu_epi8(m, q + i);
+        VEC_UNROLL
         for (int r = 0; r < 4; r++)
             s[r] = _mm512_dpbusd_epi32(s[r], _mm512_maskz_loadu_epi8(m, rows[r] + i), x);
     }
+    _mm_storeu_si128((__m128i *)ret, sum_lanes(sum_four(s[0], s[1], s[2], s[3])));
+}
+
+VNNI static inline void add_tile(__m512i s[4][4], const uint8_t *const rows[4], const int8_t *const qs[4], size_t i,
+                                 __mmask64 m) {
+    __m512i x[4];
+    VEC_UNROLL
     for (int r = 0; r < 4; r++)
-        ret[r] = _mm512_reduce_add_epi32(s[r]);
+        x[r] = _mm512_maskz_loadu_epi8(m, rows[r] + i);
+    VEC_UNROLL
+    for (int j = 0; j < 4; j++) {
+        __m512i y = _mm512_maskz_loadu_epi8(m, qs[j] + i);
+        VEC_UNROLL
+        for (int r = 0; r < 4; r++)
+            s[j][r] = _mm512_dpbusd_epi32(s[j][r], x[r], y);
+    }
+}
+
+VNNI static void dot_u8i8_4x4_vnni(const uint8_t *const rows[4], const int8_t *const qs[4], size_t d, int32_t ret[16]) {
+    __m512i s[4][4];
+    VEC_UNROLL
+    for (int j = 0; j < 4; j++) {
+        VEC_UNROLL
+        for (int r = 0; r < 4; r++)
+            s[j][r] = _mm512_setzero_si512();
+    }
+    size_t i = 0;
+    for (; i + 64 <= d; i += 64)
+        add_tile(s, rows, qs, i, ~(__mmask64)0);
+    if (i < d)
+        add_tile(s, rows, qs, i, head64(d - i));
+    VEC_UNROLL
+    for (int j = 0; j < 4; j++)
+        _mm_storeu_si128((__m128i *)(ret + 4 * j), sum_lanes(sum_four(s[j][0], s[j][1], s[j][2], s[j][3])));
 }
 
 VNNI static int32_t dot_i8_vnni(const int8_t *a, const int8_t *b, size_t d) {
@@ -319,17 +377,18 @@ VNNI static inline __m512i multiply_nibbles_vnni(__m512i s, __m512i nibbles, __m
         size_t i = 0;                                                                                                 \
         for (; i + 128 <= d; i += 128) {                                                                              \
             __m512i x = _mm512_loadu_si512(q + i), y = _mm512_loadu_si512(q + i + 64);                                \
+            VEC_UNROLL                                                                                                \
             for (int r = 0; r < 4; r++) {                                                                             \
                 __m512i v = _mm512_loadu_si512(rows[r] + i / 2);                                                      \
                 s[r] = MULTIPLY(s[r], _mm512_and_si512(v, low), x);                                                   \
                 s[r] = MULTIPLY(s[r], _mm512_and_si512(_mm512_srli_epi16(v, 4), low), y);                             \
             }                                                                                                         \
         }                                                                                                             \
-        for (int r = 0; r < 4; r++) {                                                                                 \
+        VEC_UNROLL                                                                                                    \
+        for (int r = 0; r < 4; r++)                                                                                   \
             if (i < d)                                                                                                \
                 s[r] = MULTIPLY(s[r], nibbles_of_tail(rows[r] + i / 2), _mm512_loadu_si512(q + i));                   \
-            ret[r] = _mm512_reduce_add_epi32(s[r]);                                                                   \
-        }                                                                                                             \
+        _mm_storeu_si128((__m128i *)ret, sum_lanes(sum_four(s[0], s[1], s[2], s[3])));                                \
     }
 
 DEFINE_U4(, BASE, multiply_nibbles)
@@ -366,11 +425,11 @@ static inline uint64_t bits_at(const uint8_t *p) {
                         _mm512_setzero_si512()};                                                                      \
         for (size_t i = 0; i < d; i += 64) {                                                                          \
             __m512i x = _mm512_loadu_si512(q + i);                                                                    \
+            VEC_UNROLL                                                                                                \
             for (int r = 0; r < 4; r++)                                                                               \
                 s[r] = ADD(s[r], x, bits_at(rows[r] + i / 8));                                                        \
         }                                                                                                             \
-        for (int r = 0; r < 4; r++)                                                                                   \
-            ret[r] = _mm512_reduce_add_epi32(s[r]);                                                                   \
+        _mm_storeu_si128((__m128i *)ret, sum_lanes(sum_four(s[0], s[1], s[2], s[3])));                                \
     }
 
 DEFINE_B1(, BASE, add_masked)
@@ -382,6 +441,7 @@ VNNI static uint32_t dot_b1u4_vnni(const uint8_t *row, const uint8_t *planes, si
     for (size_t i = 0; i < bytes; i += 64) {
         __mmask64 m = head64(bytes - i);
         __m512i x = _mm512_maskz_loadu_epi8(m, row + i);
+        VEC_UNROLL
         for (size_t p = 0; p < 4; p++) {
             __m512i both = _mm512_and_si512(x, _mm512_maskz_loadu_epi8(m, planes + p * bytes + i));
             s[p] = _mm512_add_epi64(s[p], _mm512_popcnt_epi64(both));
@@ -433,6 +493,7 @@ BASE static uint32_t fastscan_b1(const struct vec_block_query *q, const uint8_t 
     const __m512 scale = _mm512_set1_ps(q->scale), bias = _mm512_set1_ps(q->bias), add = _mm512_set1_ps(q->add);
     const __m512 error = _mm512_set1_ps(q->error), bar = _mm512_set1_ps(threshold);
     uint32_t mask = 0;
+    VEC_UNROLL
     for (int h = 0; h < 2; h++) {
         __m512 product = _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(sums[h])), scale, bias);
         __m512 base = _mm512_add_ps(add, _mm512_loadu_ps(factors + 16 * h));
@@ -508,6 +569,21 @@ BASE static void multiply(float *x, const float *by, size_t d) {
     }
 }
 
+BASE static float max_abs(const float *x, size_t d) {
+    __m512 largest = _mm512_setzero_ps();
+    for (size_t i = 0; i < d; i += 16)
+        largest = _mm512_max_ps(largest, _mm512_abs_ps(_mm512_maskz_loadu_ps(head16(d - i), x + i)));
+    return _mm512_reduce_max_ps(largest);
+}
+
+BASE static void add(float *x, const float *more, size_t d) {
+    for (size_t i = 0; i < d; i += 16) {
+        __mmask16 m = head16(d - i);
+        __m512 v = _mm512_add_ps(_mm512_maskz_loadu_ps(m, x + i), _mm512_maskz_loadu_ps(m, more + i));
+        _mm512_mask_storeu_ps(x + i, m, v);
+    }
+}
+
 BASE static void walk(float *x, size_t half) {
     for (size_t i = 0; i < half; i += 16) {
         __mmask16 m = head16(half - i);
@@ -548,13 +624,13 @@ BASE static void signs(const float *x, size_t d, uint8_t *ret) {
 #define COMMON                                                                                                  \
     .dot_f32 = dot_f32, .l2_f32 = l2_f32, .dot_f32_x4 = dot_f32_x4, .l2_f32_x4 = l2_f32_x4, .dot_f16 = dot_f16, \
     .l2_f16 = l2_f16, .dot_bf16 = dot_bf16, .l2_bf16 = l2_bf16, .l2_i8 = l2_i8, .fastscan_b1 = fastscan_b1,     \
-    .fht = fht, .dot_b1f32 = dot_b1f32, .multiply = multiply, .walk = walk, .f32_from_u8 = f32_from_u8,         \
-    .quantize_u8 = quantize_u8, .signs = signs, .f16_from_f32 = f16_from_f32,                                   \
+    .fht = fht, .dot_b1f32 = dot_b1f32, .multiply = multiply, .max_abs = max_abs, .add = add, .walk = walk,     \
+    .f32_from_u8 = f32_from_u8, .quantize_u8 = quantize_u8, .signs = signs, .f16_from_f32 = f16_from_f32,       \
     .bf16_from_f32 = vec_portable_bf16_from_f32
-#define WITH_VNNI                                                                                                 \
-    .dot_i8 = dot_i8_vnni, .dot_u8i8 = dot_u8i8_vnni, .dot_u8i8_x4 = dot_u8i8_x4_vnni, .dot_u4i8 = dot_u4i8_vnni, \
-    .dot_u4i8_x4 = dot_u4i8_x4_vnni, .dot_b1i8 = dot_b1i8_vnni, .dot_b1i8_x4 = dot_b1i8_x4_vnni,                  \
-    .dot_b1u4 = dot_b1u4_vnni, .hamming = hamming_vnni
+#define WITH_VNNI                                                                                  \
+    .dot_i8 = dot_i8_vnni, .dot_u8i8 = dot_u8i8_vnni, .dot_u8i8_x4 = dot_u8i8_x4_vnni,             \
+    .dot_u8i8_4x4 = dot_u8i8_4x4_vnni, .dot_u4i8 = dot_u4i8_vnni, .dot_u4i8_x4 = dot_u4i8_x4_vnni, \
+    .dot_b1i8 = dot_b1i8_vnni, .dot_b1i8_x4 = dot_b1i8_x4_vnni, .dot_b1u4 = dot_b1u4_vnni, .hamming = hamming_vnni
 
 const struct vec_kernels vec_kernels_avx512 = {
     .level = VEC_LEVEL_AVX512,
@@ -564,6 +640,7 @@ const struct vec_kernels vec_kernels_avx512 = {
     .dot_i8 = dot_i8,
     .dot_u8i8 = dot_u8i8,
     .dot_u8i8_x4 = dot_u8i8_x4,
+    .dot_u8i8_4x4 = dot_u8i8_4x4,
     .dot_u4i8 = dot_u4i8,
     .dot_u4i8_x4 = dot_u4i8_x4,
     .dot_b1i8 = dot_b1i8,

@@ -20,6 +20,13 @@ uint32_t vec_portable_hamming(const uint8_t *a, const uint8_t *b, size_t bytes);
 void vec_portable_f16_from_f32(const float *x, size_t d, uint16_t *ret);
 void vec_portable_bf16_from_f32(const float *x, size_t d, uint16_t *ret);
 
+/* Before a short loop over registers: gcc at -O2 would keep the array that they stand in in memory. */
+#if defined(__clang__)
+#define VEC_UNROLL _Pragma("unroll")
+#else
+#define VEC_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 static inline float vec_f32_from_bf16(uint16_t half) {
     union {
         uint32_t bits;

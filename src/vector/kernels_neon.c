@@ -34,13 +34,14 @@ static inline float one_bf16(const uint16_t *p) {
         float32x4_t s[4] = {vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0), vdupq_n_f32(0)}; \
         size_t i = 0;                                                                        \
         for (; i + 16 <= d; i += 16)                                                         \
-            for (size_t j = 0; j < 4; j++) {                                                 \
-                float32x4_t x = load_##KIND_A(a + i + 4 * j);                                \
-                float32x4_t y = load_##KIND_B(b + i + 4 * j);                                \
-                if (IS_L2)                                                                   \
-                    x = y = vsubq_f32(x, y);                                                 \
-                s[j] = vfmaq_f32(s[j], x, y);                                                \
-            }                                                                                \
+            VEC_UNROLL                                                                       \
+        for (size_t j = 0; j < 4; j++) {                                                     \
+            float32x4_t x = load_##KIND_A(a + i + 4 * j);                                    \
+            float32x4_t y = load_##KIND_B(b + i + 4 * j);                                    \
+            if (IS_L2)                                                                       \
+                x = y = vsubq_f32(x, y);                                                     \
+            s[j] = vfmaq_f32(s[j], x, y);                                                    \
+        }                                                                                    \
         float tail = 0;                                                                      \
         for (; i < d; i++) {                                                                 \
             float x = one_##KIND_A(a + i);                                                   \
@@ -66,6 +67,7 @@ DEFINE_FLOAT(dot_bf16_pair, uint16_t, uint16_t, bf16, bf16, 0)
         size_t i = 0;                                                                        \
         for (; i + 4 <= d; i += 4) {                                                         \
             float32x4_t x = vld1q_f32(q + i);                                                \
+            VEC_UNROLL                                                                       \
             for (int r = 0; r < 4; r++) {                                                    \
                 float32x4_t y = vld1q_f32(rows[r] + i);                                      \
                 if (IS_L2)                                                                   \
@@ -73,6 +75,7 @@ DEFINE_FLOAT(dot_bf16_pair, uint16_t, uint16_t, bf16, bf16, 0)
                 s[r] = vfmaq_f32(s[r], IS_L2 ? y : x, y);                                    \
             }                                                                                \
         }                                                                                    \
+        VEC_UNROLL                                                                           \
         for (int r = 0; r < 4; r++) {                                                        \
             float tail = 0;                                                                  \
             for (size_t j = i; j < d; j++) {                                                 \
@@ -131,8 +134,15 @@ static int32_t dot_u8i8(const uint8_t *row, const int8_t *q, size_t d) {
 }
 
 static void dot_u8i8_x4(const uint8_t *const rows[4], const int8_t *q, size_t d, int32_t ret[4]) {
+    VEC_UNROLL
     for (int r = 0; r < 4; r++)
         ret[r] = dot_u8i8(rows[r], q, d);
+}
+
+static void dot_u8i8_4x4(const uint8_t *const rows[4], const int8_t *const qs[4], size_t d, int32_t ret[16]) {
+    VEC_UNROLL
+    for (int j = 0; j < 4; j++)
+        dot_u8i8_x4(rows, qs[j], d, ret + 4 * j);
 }
 
 /* Both operands are signed here: a nibble fits. */
@@ -158,6 +168,7 @@ static int32_t dot_u4i8(const uint8_t *row, const int8_t *q, size_t d) {
 }
 
 static void dot_u4i8_x4(const uint8_t *const rows[4], const int8_t *q, size_t d, int32_t ret[4]) {
+    VEC_UNROLL
     for (int r = 0; r < 4; r++)
         ret[r] = dot_u4i8(rows[r], q, d);
 }
@@ -177,6 +188,7 @@ static int32_t dot_b1i8(const uint8_t *row, const int8_t *q, size_t d) {
 }
 
 static void dot_b1i8_x4(const uint8_t *const rows[4], const int8_t *q, size_t d, int32_t ret[4]) {
+    VEC_UNROLL
     for (int r = 0; r < 4; r++)
         ret[r] = dot_b1i8(rows[r], q, d);
 }
@@ -224,6 +236,7 @@ static uint32_t fastscan_b1(const struct vec_block_query *q, const uint8_t *code
         float32x4_t low = vfmsq_f32(est, vld1q_f32(factors + 64 + 4 * h), vdupq_n_f32(q->error));
         vst1q_f32(ret_est + 4 * h, est);
         vst1q_f32(ret_low + 4 * h, low);
+        VEC_UNROLL
         for (int j = 0; j < 4; j++)
             mask |= (uint32_t)(ret_low[4 * h + j] < threshold) << (4 * h + j);
     }
@@ -273,6 +286,22 @@ static void multiply(float *x, const float *by, size_t d) {
     vec_kernels_portable.multiply(x + i, by + i, d - i);
 }
 
+static float max_abs(const float *x, size_t d) {
+    float32x4_t largest = vdupq_n_f32(0);
+    size_t i = 0;
+    for (; i + 4 <= d; i += 4)
+        largest = vmaxq_f32(largest, vabsq_f32(vld1q_f32(x + i)));
+    float body = vmaxvq_f32(largest), tail = vec_kernels_portable.max_abs(x + i, d - i);
+    return body > tail ? body : tail;
+}
+
+static void add(float *x, const float *more, size_t d) {
+    size_t i = 0;
+    for (; i + 4 <= d; i += 4)
+        vst1q_f32(x + i, vaddq_f32(vld1q_f32(x + i), vld1q_f32(more + i)));
+    vec_kernels_portable.add(x + i, more + i, d - i);
+}
+
 static void walk(float *x, size_t half) {
     size_t i = 0;
     for (; i + 4 <= half; i += 4) {
@@ -301,6 +330,7 @@ static void quantize_u8(const float *x, size_t d, float scale, float offset, uin
     size_t i = 0;
     for (; i + 8 <= d; i += 8) {
         uint16x4_t halves[2];
+        VEC_UNROLL
         for (size_t h = 0; h < 2; h++) {
             float32x4_t v = vfmaq_n_f32(vdupq_n_f32(offset), vld1q_f32(x + i + 4 * h), scale);
             v = vminq_f32(vmaxq_f32(v, vdupq_n_f32(0)), vdupq_n_f32(max));
@@ -337,6 +367,7 @@ const struct vec_kernels vec_kernels_neon = {
     .l2_i8 = l2_i8,
     .dot_u8i8 = dot_u8i8,
     .dot_u8i8_x4 = dot_u8i8_x4,
+    .dot_u8i8_4x4 = dot_u8i8_4x4,
     .dot_u4i8 = dot_u4i8,
     .dot_u4i8_x4 = dot_u4i8_x4,
     .dot_b1i8 = dot_b1i8,
@@ -347,6 +378,8 @@ const struct vec_kernels vec_kernels_neon = {
     .fht = fht,
     .dot_b1f32 = dot_b1f32,
     .multiply = multiply,
+    .max_abs = max_abs,
+    .add = add,
     .walk = walk,
     .f32_from_u8 = f32_from_u8,
     .quantize_u8 = quantize_u8,

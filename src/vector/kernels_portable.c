@@ -93,6 +93,11 @@ static void dot_u8i8_x4(const uint8_t *const rows[4], const int8_t *q, size_t d,
         ret[r] = dot_u8i8(rows[r], q, d);
 }
 
+static void dot_u8i8_4x4(const uint8_t *const rows[4], const int8_t *const qs[4], size_t d, int32_t ret[16]) {
+    for (int j = 0; j < 4; j++)
+        dot_u8i8_x4(rows, qs[j], d, ret + 4 * j);
+}
+
 static int32_t dot_u4i8(const uint8_t *row, const int8_t *q, size_t d) {
     int32_t sum = 0;
     for (size_t i = 0; i < d;) {
@@ -193,6 +198,20 @@ static void multiply(float *x, const float *by, size_t d) {
         x[i] *= by[i];
 }
 
+static float max_abs(const float *x, size_t d) {
+    float largest = 0;
+    for (size_t i = 0; i < d; i++) {
+        float magnitude = fabsf(x[i]);
+        largest = magnitude > largest ? magnitude : largest;
+    }
+    return largest;
+}
+
+static void add(float *x, const float *more, size_t d) {
+    for (size_t i = 0; i < d; i++)
+        x[i] += more[i];
+}
+
 static void walk(float *x, size_t half) {
     for (size_t i = 0; i < half; i++) {
         float a = x[i];
@@ -267,6 +286,7 @@ const struct vec_kernels vec_kernels_portable = {
     .l2_i8 = l2_i8,
     .dot_u8i8 = dot_u8i8,
     .dot_u8i8_x4 = dot_u8i8_x4,
+    .dot_u8i8_4x4 = dot_u8i8_4x4,
     .dot_u4i8 = dot_u4i8,
     .dot_u4i8_x4 = dot_u4i8_x4,
     .dot_b1i8 = dot_b1i8,
@@ -277,6 +297,8 @@ const struct vec_kernels vec_kernels_portable = {
     .fht = fht,
     .dot_b1f32 = dot_b1f32,
     .multiply = multiply,
+    .max_abs = max_abs,
+    .add = add,
     .walk = walk,
     .f32_from_u8 = f32_from_u8,
     .quantize_u8 = quantize_u8,

@@ -260,14 +260,10 @@ void vec_rabitq_query_free(struct vec_rabitq_query *q) {
 /* Signed bytes by way of unsigned ones about 128: the top bit turns over. */
 static void quantize_signed(struct vec_rabitq_query *q) {
     size_t d = q->rq->padded;
-    float largest = 0;
     q->sum = 0;
-    for (size_t i = 0; i < d; i++) {
-        float magnitude = fabsf(q->rotated[i]);
-        largest = magnitude > largest ? magnitude : largest;
+    for (size_t i = 0; i < d; i++)
         q->sum += q->rotated[i];
-    }
-    q->step = largest / 127;
+    q->step = q->rq->kernels->max_abs(q->rotated, d) / 127;
     float scale = q->step > 0 ? 1 / q->step : 0;
     if (!isfinite(scale))
         scale = q->step = 0;

@@ -9,9 +9,9 @@ struct vec_searcher {
     struct vec_rabitq_query *query;
     struct vec_candidates candidates;
     struct vec_hit *lists; /* IVF: the nearest lists */
-    size_t lists_capacity;
-    int8_t *bytes; /* IVF: the rotated query in signed bytes */
-    float *table;  /* IVF-PQ: products of the query with every codeword */
+    float *scores;         /* IVF: of every list's centroid */
+    int8_t *bytes;         /* IVF: the rotated query, for them */
+    float *table;          /* IVF-PQ: products of the query with every codeword */
 };
 
 struct vec_searcher *vec_searcher_new(const struct vec_rabitq *rq);

@@ -118,6 +118,11 @@ static void check_integers(const struct vec_kernels *k, const struct data *x, si
         assert_int_equal(p->dot_u8i8(rows[r], q, d), k->dot_u8i8(rows[r], q, d));
         assert_int_equal(p->dot_u8i8(rows[r], q, d), got[r]);
     }
+    const int8_t *const qs[4] = {q, x->i8b, x->i8b + shift, q + 1};
+    int32_t tile[16];
+    k->dot_u8i8_4x4(rows, qs, d, tile);
+    for (int i = 0; i < 16; i++)
+        assert_int_equal(p->dot_u8i8(rows[i % 4], qs[i / 4], d), tile[i]);
     size_t whole = d / 64 * 64;
     k->dot_u4i8_x4(rows, q, whole, got);
     for (int r = 0; r < 4; r++) {
@@ -157,6 +162,9 @@ static void check_transforms(const struct vec_kernels *k, const struct data *x, 
     p->multiply(want, a, d);
     k->multiply(got, a, d);
     assert_memory_equal(want, got, d * sizeof *want);
+    p->add(want, a, d);
+    k->add(got, a, d);
+    assert_memory_equal(want, got, d * sizeof *want);
     p->f32_from_u8(x->bytes[1] + shift, d, -7.5f, want);
     k->f32_from_u8(x->bytes[1] + shift, d, -7.5f, got);
     assert_memory_equal(want, got, d * sizeof *want);
@@ -169,6 +177,7 @@ static void check_transforms(const struct vec_kernels *k, const struct data *x, 
     p->signs(a, d / 64 * 64, want_bytes);
     k->signs(a, d / 64 * 64, got_bytes);
     assert_memory_equal(want_bytes, got_bytes, MAX + 1);
+    assert_true(p->max_abs(a, d) == k->max_abs(a, d));
     exact(a, a, d, 0, &magnitude);
     assert_near("dot_b1f32", k->name, d, p->dot_b1f32(x->bytes[0], a, d / 64 * 64),
                 k->dot_b1f32(x->bytes[0], a, d / 64 * 64), sqrt(magnitude * (double)d));
@@ -232,6 +241,7 @@ static void no_byte_beyond_a_row_is_read(void **state) {
             k->f16_from_f32(a, d, h);
             k->f32_from_u8(u, d, 0, a);
             k->multiply(a, b, d);
+            k->add(a, b, d);
             k->walk(a, d / 2);
             lh_free(a);
             lh_free(b);

@@ -1,0 +1,251 @@
+#include "vector/ivf_internal.h"
+
+#include "base/alloc.h"
+#include "vector/parallel.h"
+
+#include <math.h>
+#include <string.h>
+
+size_t vec_ivf_codes_bytes(const struct vec_ivf *ivf, size_t capacity) {
+    if (ivf->pq)
+        return capacity * vec_pq_bytes(ivf->pq);
+    return capacity / VEC_BLOCK_ROWS * vec_rabitq_block_bytes(ivf->rq);
+}
+
+/* ---- life ---- */
+
+struct rotate_job {
+    const struct vec_ivf *ivf;
+    const struct vec_rows *rows;
+    size_t n;
+    float *data;
+};
+
+static void rotate_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
+    (void)worker;
+    struct rotate_job *job = ctx;
+    for (size_t i = begin; i < end; i++) {
+        size_t number = (size_t)((double)i * ((double)job->rows->n / (double)job->n));
+        vec_rabitq_rotate(job->ivf->rq, vec_row(job->rows, number), job->data + i * job->ivf->padded);
+    }
+}
+
+/* A sample in the rotated space: what centroids and codewords are trained on. */
+static enum lh_code rotate_sample(const struct vec_ivf *ivf, const struct vec_rows *rows, size_t wanted,
+                                  struct vec_rows *ret_sample, struct lh_err *err) {
+    size_t n = wanted < rows->n ? wanted : rows->n;
+    float *data = lh_try_malloc_aligned(64, n * ivf->padded * sizeof *data);
+    if (!data)
+        return lh_fail(err, LH_NO_MEMORY, "no memory for a sample of %zu vectors", n);
+    struct rotate_job job = {ivf, rows, n, data};
+    vec_parallel_for(ivf->config.threads, n, 512, rotate_piece, &job);
+    *ret_sample = (struct vec_rows){data, n, ivf->padded};
+    return LH_OK;
+}
+
+/* Codewords for residuals: the sample less its centroids, in place. */
+static enum lh_code train_pq(struct vec_ivf *ivf, const struct vec_rows *sample, float *data, struct lh_err *err) {
+    uint32_t *nearest = lh_malloc(sample->n * sizeof *nearest);
+    enum lh_code code = vec_kmeans_assign(sample, ivf->centroids, ivf->config.lists, ivf->config.threads, nearest, err);
+    for (size_t i = 0; code == LH_OK && i < sample->n; i++)
+        for (uint32_t j = 0; j < ivf->padded; j++)
+            data[i * ivf->padded + j] -= ivf->centroids[(size_t)nearest[i] * ivf->padded + j];
+    lh_free(nearest);
+    LH_TRY(code);
+    struct vec_pq_config config = {
+        .d = ivf->padded,
+        .m = ivf->config.pq_bytes ? ivf->config.pq_bytes : ivf->padded / 8,
+        .threads = ivf->config.threads,
+        .seed = ivf->config.seed,
+    };
+    return vec_pq_train(sample, &config, &ivf->pq, err);
+}
+
+static enum lh_code train(struct vec_ivf *ivf, const struct vec_rows *rows, struct lh_err *err) {
+    struct vec_rows origin = {.n = 1, .d = ivf->padded};
+    struct vec_rows sample = origin;
+    if (rows->n)
+        LH_TRY(rotate_sample(ivf, rows, 64 * (size_t)ivf->config.lists, &sample, err));
+    else
+        sample.data = lh_calloc(ivf->padded, sizeof(float));
+    struct vec_kmeans how = {
+        .k = ivf->config.lists,
+        .threads = ivf->config.threads,
+        .seed = ivf->config.seed,
+    };
+    enum lh_code code = vec_kmeans_train(&sample, &how, ivf->centroids, err);
+    if (code == LH_OK && ivf->config.codes == VEC_IVF_PQ)
+        code = train_pq(ivf, &sample, (float *)(uintptr_t)sample.data, err);
+    lh_free((float *)(uintptr_t)sample.data);
+    LH_TRY(code);
+    return vec_centres_new(ivf->centroids, ivf->config.lists, ivf->padded, &ivf->centres, err);
+}
+
+static uint32_t default_lists(size_t n) {
+    uint32_t lists = (uint32_t)(2 * sqrt((double)n));
+    return lists ? lists : 1;
+}
+
+enum lh_code vec_ivf_new(const struct vec_rows *rows, const struct vec_ivf_config *config, struct vec_ivf **ret_ivf,
+                         struct lh_err *err) {
+    LH_TRY(vec_check_shape(rows, err));
+    if (config->lists > (1u << 24))
+        return lh_fail(err, LH_INVALID, "%u lists; %u are possible", config->lists, 1u << 24);
+    struct vec_rabitq *rq = NULL;
+    struct vec_rabitq_config codes = {.d = rows->d, .bits = 1, .metric = config->metric, .seed = config->seed};
+    LH_TRY(vec_rabitq_new(&codes, &rq, err));
+    struct vec_ivf *ivf = lh_calloc(1, sizeof *ivf);
+    ivf->config = *config;
+    ivf->config.lists = !rows->n ? 1 : config->lists ? config->lists : default_lists(rows->n);
+    ivf->rq = rq;
+    ivf->padded = vec_rabitq_padded(rq);
+    ivf->rows = (struct vec_rows){.data = rows->data, .n = 0, .d = rows->d};
+    ivf->lists = lh_calloc(ivf->config.lists, sizeof *ivf->lists);
+    ivf->centroids = lh_try_malloc_aligned(64, (size_t)ivf->config.lists * ivf->padded * sizeof *ivf->centroids);
+    enum lh_code code =
+        ivf->centroids ? train(ivf, rows, err) : lh_fail(err, LH_NO_MEMORY, "no memory for the centroids");
+    if (code == LH_OK)
+        code = vec_ivf_fill(ivf, rows, err);
+    if (code != LH_OK) {
+        vec_ivf_free(ivf);
+        return code;
+    }
+    *ret_ivf = ivf;
+    return LH_OK;
+}
+
+void vec_ivf_free(struct vec_ivf *ivf) {
+    if (!ivf)
+        return;
+    for (uint32_t l = 0; l < ivf->config.lists; l++) {
+        lh_free(ivf->lists[l].codes);
+        lh_free(ivf->lists[l].adds);
+        lh_free(ivf->lists[l].ids);
+    }
+    lh_free(ivf->lists);
+    lh_free(ivf->centroids);
+    lh_free(ivf->list_of);
+    lh_free(ivf->slot_of);
+    lh_free(ivf->inverse_lengths);
+    vec_centres_free(ivf->centres);
+    vec_pq_free(ivf->pq);
+    vec_rabitq_free(ivf->rq);
+    lh_free(ivf);
+}
+
+enum lh_code vec_ivf_extend(struct vec_ivf *ivf, const struct vec_rows *rows, struct lh_err *err) {
+    LH_TRY(vec_check_shape(rows, err));
+    if (rows->d != ivf->rows.d || rows->n < ivf->rows.n)
+        return lh_fail(err, LH_INVALID, "%zu vectors of %u dimensions do not extend %zu of %u", rows->n, rows->d,
+                       ivf->rows.n, ivf->rows.d);
+    return vec_ivf_fill(ivf, rows, err);
+}
+
+/* PQ's rows bear no bound to set to infinity: their id is taken away, in both kinds. */
+bool vec_ivf_delete(struct vec_ivf *ivf, uint32_t id) {
+    if (id >= ivf->rows.n || ivf->list_of[id] == VEC_NO_ID)
+        return false;
+    struct ivf_list *list = &ivf->lists[ivf->list_of[id]];
+    uint32_t slot = ivf->slot_of[id];
+    list->ids[slot] = VEC_NO_ID;
+    if (!ivf->pq)
+        vec_rabitq_block_clear(ivf->rq, list->codes + slot / VEC_BLOCK_ROWS * vec_rabitq_block_bytes(ivf->rq),
+                               slot % VEC_BLOCK_ROWS);
+    ivf->list_of[id] = VEC_NO_ID;
+    return true;
+}
+
+size_t vec_ivf_count(const struct vec_ivf *ivf) {
+    return ivf->rows.n;
+}
+
+size_t vec_ivf_bytes(const struct vec_ivf *ivf) {
+    size_t bytes = ivf->capacity * (2 * sizeof(uint32_t) + sizeof(float));
+    bytes += (size_t)ivf->config.lists * (ivf->padded * (2 * sizeof(float) + 1) + sizeof *ivf->lists);
+    for (uint32_t l = 0; l < ivf->config.lists; l++) {
+        size_t capacity = ivf->lists[l].capacity;
+        bytes += vec_ivf_codes_bytes(ivf, capacity) + capacity * sizeof(uint32_t);
+        bytes += ivf->pq ? capacity * sizeof(float) : 0;
+    }
+    return bytes;
+}
+
+uint32_t vec_ivf_lists(const struct vec_ivf *ivf) {
+    return ivf->config.lists;
+}
+
+uint32_t vec_ivf_list_size(const struct vec_ivf *ivf, uint32_t list) {
+    return ivf->lists[list].n;
+}
+
+/* ---- search ---- */
+
+struct vec_searcher *vec_ivf_searcher_new(const struct vec_ivf *ivf) {
+    struct vec_searcher *searcher = vec_searcher_new(ivf->rq);
+    searcher->scores = lh_malloc(ivf->config.lists * sizeof *searcher->scores);
+    searcher->lists = lh_malloc(ivf->config.lists * sizeof *searcher->lists);
+    searcher->bytes = lh_malloc_aligned(64, ivf->padded);
+    if (ivf->pq)
+        searcher->table = lh_malloc_aligned(64, (size_t)vec_pq_bytes(ivf->pq) * VEC_PQ_WORDS * sizeof(float));
+    return searcher;
+}
+
+/* The nearest lists into searcher->lists, nearest first. */
+static uint32_t choose_lists(const struct vec_ivf *ivf, struct vec_searcher *searcher, uint32_t nprobe) {
+    uint32_t lists = ivf->config.lists;
+    if (nprobe == 0)
+        nprobe = lists / 16 + 8;
+    nprobe = nprobe < lists ? nprobe : lists;
+    vec_centres_score(ivf->centres, vec_rabitq_query_rotated(searcher->query), searcher->bytes, searcher->scores);
+    struct vec_topk top;
+    vec_topk_init(&top, searcher->lists, nprobe);
+    for (uint32_t l = 0; l < lists; l++)
+        if (searcher->scores[l] < vec_topk_worst(&top))
+            vec_topk_push(&top, searcher->scores[l], l);
+    return (uint32_t)vec_topk_sort(&top);
+}
+
+static void scan_list(const struct vec_ivf *ivf, struct vec_searcher *searcher, const struct vec_search *search,
+                      uint32_t number) {
+    const struct vec_kernels *k = vec_kernels();
+    const struct ivf_list *list = &ivf->lists[number];
+    size_t block_bytes = vec_rabitq_block_bytes(ivf->rq);
+    struct vec_rabitq_centre centre;
+    struct vec_block_query query;
+    vec_rabitq_query_centre(searcher->query, ivf->centroids + (size_t)number * ivf->padded, &centre);
+    vec_rabitq_block_query(searcher->query, &centre, search->epsilon > 0 ? search->epsilon : VEC_RABITQ_EPSILON,
+                           &query);
+    for (uint32_t first = 0; first < list->n; first += VEC_BLOCK_ROWS) {
+        const uint8_t *block = list->codes + first / VEC_BLOCK_ROWS * block_bytes;
+        const float *factors = (const float *)(const void *)(block + (size_t)VEC_BLOCK_ROWS * ivf->padded / 8);
+        float est[VEC_BLOCK_ROWS], low[VEC_BLOCK_ROWS];
+        float bar = vec_candidates_bar(&searcher->candidates);
+        uint32_t mask = k->fastscan_b1(&query, block, factors, bar, est, low);
+        if (mask && search->allowed)
+            mask = vec_allowed_of(mask, search->allowed, list->ids + first);
+        if (mask)
+            vec_candidates_take(&searcher->candidates, mask, est, low, list->ids + first);
+    }
+}
+
+size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, const float *query,
+                      const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats) {
+    struct vec_search_stats stats = {0};
+    vec_rabitq_query_set(searcher->query, query);
+    uint32_t n_lists = choose_lists(ivf, searcher, search->nprobe);
+    if (ivf->pq)
+        vec_ivf_pq_scan(ivf, searcher, search, n_lists);
+    else
+        vec_candidates_begin(&searcher->candidates, search->k);
+    for (uint32_t i = 0; i < n_lists; i++) {
+        if (!ivf->pq)
+            scan_list(ivf, searcher, search, searcher->lists[i].id);
+        stats.scanned += ivf->lists[searcher->lists[i].id].n;
+    }
+    struct vec_scorer scorer;
+    vec_scorer_init(&scorer, &ivf->rows, ivf->config.metric, ivf->inverse_lengths, query);
+    size_t found = vec_candidates_finish(&searcher->candidates, &scorer, ret_hits, &stats.scored);
+    if (ret_stats)
+        *ret_stats = stats;
+    return found;
+}

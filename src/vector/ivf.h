@@ -1,0 +1,64 @@
+/* Inverted lists: rows gathered by their nearest of `lists` centroids, of which a query reads the nearest `nprobe`.
+ *
+ * Sources.  J. Sivic, A. Zisserman, "Video Google", ICCV 2003 (the lists); H. Jegou, M. Douze, C. Schmid, "Product
+ * Quantization for Nearest Neighbor Search", TPAMI 2011 (codes of residuals); Gao and Long, see vector/rabitq.h.
+ *
+ * Everything lives in the rotated space: centroids are trained there (vector/kmeans.h, on bytes), and a row's code is that
+ * of its residual, which is shorter than the row, so that the same bits say more.
+ *
+ * Layout of a list, which is one piece of memory to be read from its beginning to its end:
+ *     VEC_IVF_RABITQ   blocks of 32 one-bit codes with their factors (vector/rabitq.h), and the rows' ids
+ *     VEC_IVF_PQ       m bytes a row (vector/pq.h), one float a row, and the ids
+ * A row is in exactly one slot of one list; a deleted one's slot stays behind, cleared.
+ *
+ * Search.  The query's nearest lists are read nearest first.  With one-bit codes the error bound decides which rows are
+ * scored exactly (vector/candidates.h): epsilon is the refine factor, and adapts to the query.  PQ has no bound: its
+ * nearest refine * k by estimate are scored.
+ *
+ * Ownership and threads are those of vector/flat.h. */
+#ifndef LH_VECTOR_IVF_H
+#define LH_VECTOR_IVF_H
+
+#include "base/error.h"
+#include "vector/flat.h"
+#include "vector/metric.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vec_ivf;
+
+enum vec_ivf_codes { VEC_IVF_RABITQ = 0, VEC_IVF_PQ = 1 };
+
+struct vec_ivf_config {
+    enum vec_metric metric;
+    enum vec_ivf_codes codes;
+    uint32_t lists;    /* 0: 2 sqrt(n), at least 1 */
+    uint32_t pq_bytes; /* VEC_IVF_PQ: bytes a code; 0: one for 8 dimensions.  Must divide D (d rounded up to 64) */
+    uint64_t seed;
+    unsigned threads; /* for building; 0: one a processor */
+};
+
+/* Train on a sample of `rows` and put all of them in lists.  An empty `rows` (n 0) makes an IVF of one list about the
+ * origin.  LH_INVALID for shapes or settings out of range, LH_NO_MEMORY. */
+LH_CHECKED enum lh_code vec_ivf_new(const struct vec_rows *rows, const struct vec_ivf_config *config,
+                                    struct vec_ivf **ret_ivf, struct lh_err *err);
+void vec_ivf_free(struct vec_ivf *ivf);
+
+/* As vec_flat_extend and vec_flat_delete: appended rows go to the lists of the centroids as they are. */
+LH_CHECKED enum lh_code vec_ivf_extend(struct vec_ivf *ivf, const struct vec_rows *rows, struct lh_err *err);
+bool vec_ivf_delete(struct vec_ivf *ivf, uint32_t id);
+
+size_t vec_ivf_count(const struct vec_ivf *ivf);
+size_t vec_ivf_bytes(const struct vec_ivf *ivf);
+uint32_t vec_ivf_lists(const struct vec_ivf *ivf);
+/* Rows in a list, cleared slots included: for statistics of balance. */
+uint32_t vec_ivf_list_size(const struct vec_ivf *ivf, uint32_t list);
+
+struct vec_searcher *vec_ivf_searcher_new(const struct vec_ivf *ivf);
+/* As vec_flat_search; search->nprobe 0 means 8 and a sixteenth of the lists. */
+size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, const float *query,
+                      const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats);
+
+#endif

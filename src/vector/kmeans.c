@@ -1,0 +1,354 @@
+#include "vector/kmeans.h"
+
+#include "base/alloc.h"
+#include "vector/kernels.h"
+#include "vector/parallel.h"
+#include "vector/random.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BYTES_FROM_D 64u /* fewer dimensions are compared as floats */
+
+struct vec_centres {
+    const struct vec_kernels *kernels;
+    uint32_t k, d;
+    float *floats;  /* a copy; k * d */
+    uint8_t *bytes; /* floats / step + 128, and a row of 128s; NULL where floats are compared */
+    float step;
+    float *half_squares;
+};
+
+enum lh_code vec_centres_new(const float *centres, uint32_t k, uint32_t d, struct vec_centres **ret_centres,
+                             struct lh_err *err) {
+    struct vec_centres *c = lh_malloc(sizeof *c);
+    *c = (struct vec_centres){.kernels = vec_kernels(), .k = k, .d = d};
+    size_t values = (size_t)k * d;
+    c->floats = lh_try_malloc_aligned(64, values * sizeof *c->floats);
+    c->half_squares = lh_try_malloc(k * sizeof *c->half_squares);
+    c->bytes = d >= BYTES_FROM_D ? lh_try_malloc_aligned(64, values + d) : NULL;
+    if (!c->floats || !c->half_squares || (d >= BYTES_FROM_D && !c->bytes)) {
+        vec_centres_free(c);
+        return lh_fail(err, LH_NO_MEMORY, "no memory for %u centres of %u dimensions", k, d);
+    }
+    memcpy(c->floats, centres, values * sizeof *c->floats);
+    for (uint32_t i = 0; i < k; i++)
+        c->half_squares[i] = c->kernels->dot_f32(centres + (size_t)i * d, centres + (size_t)i * d, d) / 2;
+    c->step = c->kernels->max_abs(centres, values) / 127;
+    float scale = c->step > 0 && isfinite(1 / c->step) ? 1 / c->step : 0;
+    if (c->bytes) {
+        c->kernels->quantize_u8(centres, values, scale, 128, 255, c->bytes);
+        memset(c->bytes + values, 128, d);
+    }
+    *ret_centres = c;
+    return LH_OK;
+}
+
+void vec_centres_free(struct vec_centres *centres) {
+    if (!centres)
+        return;
+    lh_free(centres->floats);
+    lh_free(centres->bytes);
+    lh_free(centres->half_squares);
+    lh_free(centres);
+}
+
+/* Signed bytes of a row; returns their step. */
+static float row_to_bytes(const struct vec_kernels *k, const float *row, size_t d, int8_t *ret) {
+    float step = k->max_abs(row, d) / 127;
+    float scale = step > 0 && isfinite(1 / step) ? 1 / step : 0;
+    k->quantize_u8(row, d, scale, 128, 255, (uint8_t *)ret);
+    for (size_t i = 0; i < d; i++)
+        ret[i] = (int8_t)((uint8_t)ret[i] ^ 0x80u);
+    return step;
+}
+
+static void score_bytes(const struct vec_centres *c, const float *row, int8_t *scratch, float *ret) {
+    size_t d = c->d;
+    float step = row_to_bytes(c->kernels, row, d, scratch) * c->step;
+    int32_t offset = c->kernels->dot_u8i8(c->bytes + c->k * d, scratch, d);
+    uint32_t i = 0;
+    for (; i + 4 <= c->k; i += 4) {
+        const uint8_t *first = c->bytes + i * d;
+        const uint8_t *const rows[4] = {first, first + d, first + 2 * d, first + 3 * d};
+        int32_t products[4];
+        c->kernels->dot_u8i8_x4(rows, scratch, d, products);
+        for (uint32_t r = 0; r < 4; r++)
+            ret[i + r] = c->half_squares[i + r] - step * (float)(products[r] - offset);
+    }
+    for (; i < c->k; i++)
+        ret[i] = c->half_squares[i] - step * (float)(c->kernels->dot_u8i8(c->bytes + i * d, scratch, d) - offset);
+}
+
+void vec_centres_score(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret) {
+    const struct vec_centres *c = centres;
+    if (c->bytes) {
+        score_bytes(c, row, scratch, ret);
+        return;
+    }
+    uint32_t i = 0;
+    for (; i + 4 <= c->k; i += 4) {
+        const float *first = c->floats + (size_t)i * c->d;
+        const float *const rows[4] = {first, first + c->d, first + 2 * c->d, first + 3 * c->d};
+        float products[4];
+        c->kernels->dot_f32_x4(row, rows, c->d, products);
+        for (uint32_t r = 0; r < 4; r++)
+            ret[i + r] = c->half_squares[i + r] - products[r];
+    }
+    for (; i < c->k; i++)
+        ret[i] = c->half_squares[i] - c->kernels->dot_f32(row, c->floats + (size_t)i * c->d, c->d);
+}
+
+uint32_t vec_centres_nearest(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret_scores) {
+    vec_centres_score(centres, row, scratch, ret_scores);
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < centres->k; i++)
+        if (ret_scores[i] < ret_scores[best])
+            best = i;
+    return best;
+}
+
+/* ---- assignment ---- */
+
+struct assign_job {
+    const struct vec_rows *rows;
+    const size_t *numbers; /* which rows; NULL: all */
+    const struct vec_centres *centres;
+    uint32_t *nearest;
+    float *scores; /* of the nearest; may be NULL */
+};
+
+static const float *row_of(const struct assign_job *job, size_t i) {
+    return vec_row(job->rows, job->numbers ? job->numbers[i] : i);
+}
+
+/* Four rows against all centres, tile by tile, so that centres come from the cache once for four rows. */
+static void assign_four(const struct assign_job *job, size_t i, int8_t *scratch) {
+    const struct vec_centres *c = job->centres;
+    size_t d = c->d;
+    const int8_t *const qs[4] = {scratch, scratch + d, scratch + 2 * d, scratch + 3 * d};
+    float steps[4], best[4];
+    int32_t offsets[4];
+    for (size_t j = 0; j < 4; j++) {
+        steps[j] = c->step * row_to_bytes(c->kernels, row_of(job, i + j), d, scratch + j * d);
+        offsets[j] = c->kernels->dot_u8i8(c->bytes + c->k * d, qs[j], d);
+        best[j] = INFINITY;
+        job->nearest[i + j] = 0;
+    }
+    for (uint32_t first = 0; first < c->k; first += 4) {
+        const uint8_t *rows[4];
+        for (uint32_t r = 0; r < 4; r++) /* a tile that runs over takes its last centre again */
+            rows[r] = c->bytes + (first + r < c->k ? first + r : c->k - 1) * d;
+        int32_t products[16];
+        c->kernels->dot_u8i8_4x4(rows, qs, d, products);
+        for (uint32_t r = 0; r < 4 && first + r < c->k; r++)
+            for (size_t j = 0; j < 4; j++) {
+                float score = c->half_squares[first + r] - steps[j] * (float)(products[4 * j + r] - offsets[j]);
+                if (score < best[j]) {
+                    best[j] = score;
+                    job->nearest[i + j] = first + r;
+                }
+            }
+    }
+    for (size_t j = 0; job->scores && j < 4; j++)
+        job->scores[i + j] = best[j];
+}
+
+static void assign_range(const struct assign_job *job, size_t begin, size_t end, int8_t *scratch, float *scores) {
+    size_t i = begin;
+    for (; job->centres->bytes && i + 4 <= end; i += 4)
+        assign_four(job, i, scratch);
+    for (; i < end; i++) {
+        job->nearest[i] = vec_centres_nearest(job->centres, row_of(job, i), scratch, scores);
+        if (job->scores)
+            job->scores[i] = scores[job->nearest[i]];
+    }
+}
+
+void vec_centres_assign(const struct vec_centres *centres, const struct vec_rows *rows, int8_t *scratch, float *scores,
+                        uint32_t *ret_nearest) {
+    struct assign_job job = {.rows = rows, .centres = centres, .nearest = ret_nearest};
+    assign_range(&job, 0, rows->n, scratch, scores);
+}
+
+static void assign_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
+    (void)worker;
+    const struct assign_job *job = ctx;
+    int8_t *scratch = lh_malloc_aligned(64, 4 * (size_t)job->rows->d);
+    float *scores = lh_malloc(job->centres->k * sizeof *scores);
+    assign_range(job, begin, end, scratch, scores);
+    lh_free(scratch);
+    lh_free(scores);
+}
+
+enum lh_code vec_kmeans_assign(const struct vec_rows *rows, const float *centres, uint32_t k, unsigned threads,
+                               uint32_t *ret_nearest, struct lh_err *err) {
+    LH_TRY(vec_check_shape(rows, err));
+    struct vec_centres *ready = NULL;
+    LH_TRY(vec_centres_new(centres, k, rows->d, &ready, err));
+    struct assign_job job = {.rows = rows, .centres = ready, .nearest = ret_nearest};
+    vec_parallel_for(threads, rows->n, 512, assign_piece, &job);
+    vec_centres_free(ready);
+    return LH_OK;
+}
+
+/* ---- training ---- */
+
+struct training {
+    const struct vec_rows *rows;
+    const struct vec_kmeans *how;
+    const struct vec_kernels *kernels;
+    float *centres;    /* k * d: the caller's */
+    size_t *sample;    /* row numbers, in the order of the batches */
+    size_t n;          /* of them */
+    uint32_t *nearest; /* n */
+    float *scores;     /* n */
+    uint64_t *weights; /* rows that each centre ever got; k */
+};
+
+static void shuffle(size_t *numbers, size_t n, struct vec_random *random) {
+    for (size_t i = n; i > 1; i--) {
+        size_t j = vec_random_below(random, (uint32_t)i);
+        size_t kept = numbers[j];
+        numbers[j] = numbers[i - 1];
+        numbers[i - 1] = kept;
+    }
+}
+
+/* k-means++ on the first rows of the (shuffled) sample. */
+static void seed_centres(const struct training *t, struct vec_random *random) {
+    uint32_t k = t->how->k, d = t->rows->d;
+    size_t n = t->n < 4 * (size_t)k ? t->n : 4 * (size_t)k;
+    float *distances = lh_malloc(n * sizeof *distances);
+    for (size_t i = 0; i < n; i++)
+        distances[i] = INFINITY;
+    size_t chosen = vec_random_below(random, (uint32_t)n);
+    for (uint32_t c = 0; c < k; c++) {
+        float *centre = t->centres + (size_t)c * d;
+        memcpy(centre, vec_row(t->rows, t->sample[chosen]), d * sizeof *centre);
+        double sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            float dist = t->kernels->l2_f32(vec_row(t->rows, t->sample[i]), centre, d);
+            distances[i] = dist < distances[i] ? dist : distances[i];
+            sum += (double)distances[i];
+        }
+        double target = sum * vec_random_unit(random);
+        chosen = (c + 1) % n; /* where all distances are 0: repeat rows */
+        for (size_t i = 0; sum > 0 && i < n; i++) {
+            target -= (double)distances[i];
+            if (target <= 0) {
+                chosen = i;
+                break;
+            }
+        }
+    }
+    lh_free(distances);
+}
+
+struct mean_job {
+    struct training *t;
+    const size_t *order, *starts; /* positions by centre */
+};
+
+static void move_centres(void *ctx, unsigned worker, size_t begin, size_t end) {
+    (void)worker;
+    struct mean_job *job = ctx;
+    struct training *t = job->t;
+    uint32_t d = t->rows->d;
+    float *sum = lh_malloc_aligned(64, d * sizeof *sum);
+    for (size_t c = begin; c < end; c++) {
+        size_t got = job->starts[c + 1] - job->starts[c];
+        if (!got)
+            continue;
+        float *centre = t->centres + c * d;
+        float before = (float)t->weights[c];
+        for (uint32_t j = 0; j < d; j++)
+            sum[j] = centre[j] * before;
+        for (size_t i = job->starts[c]; i < job->starts[c + 1]; i++)
+            t->kernels->add(sum, vec_row(t->rows, t->sample[job->order[i]]), d);
+        float share = 1 / (before + (float)got);
+        for (uint32_t j = 0; j < d; j++)
+            centre[j] = sum[j] * share;
+        if (t->how->batch)
+            t->weights[c] += got;
+    }
+    lh_free(sum);
+}
+
+/* The row that is worst off, once for each empty centre. */
+static void fill_empty(struct training *t, const size_t *starts, size_t begin, size_t end) {
+    uint32_t d = t->rows->d;
+    for (uint32_t c = 0; c < t->how->k; c++) {
+        if (starts[c + 1] != starts[c] || t->weights[c])
+            continue;
+        size_t worst = begin;
+        float farthest = -1;
+        for (size_t i = begin; i < end; i++) {
+            const float *row = vec_row(t->rows, t->sample[i]);
+            float dist = 2 * t->scores[i] + t->kernels->dot_f32(row, row, d);
+            if (dist > farthest) {
+                farthest = dist;
+                worst = i;
+            }
+        }
+        if (!(farthest > 0))
+            return;
+        const float *row = vec_row(t->rows, t->sample[worst]);
+        memcpy(t->centres + (size_t)c * d, row, d * sizeof *t->centres);
+        t->scores[worst] = -INFINITY;
+    }
+}
+
+static enum lh_code run_round(struct training *t, size_t begin, size_t end, struct lh_err *err) {
+    uint32_t k = t->how->k;
+    struct vec_centres *ready = NULL;
+    LH_TRY(vec_centres_new(t->centres, k, t->rows->d, &ready, err));
+    struct assign_job assign = {t->rows, t->sample + begin, ready, t->nearest + begin, t->scores + begin};
+    vec_parallel_for(t->how->threads, end - begin, 512, assign_piece, &assign);
+    vec_centres_free(ready);
+    size_t *starts = lh_calloc(k + 2, sizeof *starts);
+    size_t *order = lh_malloc((end - begin) * sizeof *order);
+    for (size_t i = begin; i < end; i++)
+        starts[t->nearest[i] + 2]++;
+    for (uint32_t c = 1; c < k + 2; c++)
+        starts[c] += starts[c - 1];
+    for (size_t i = begin; i < end; i++)
+        order[starts[t->nearest[i] + 1]++] = i;
+    struct mean_job job = {t, order, starts};
+    vec_parallel_for(t->how->threads, k, 8, move_centres, &job);
+    fill_empty(t, starts, begin, end);
+    lh_free(starts);
+    lh_free(order);
+    return LH_OK;
+}
+
+enum lh_code vec_kmeans_train(const struct vec_rows *rows, const struct vec_kmeans *how, float *ret_centres,
+                              struct lh_err *err) {
+    LH_TRY(vec_check_shape(rows, err));
+    if (how->k == 0 || rows->n == 0)
+        return lh_fail(err, LH_INVALID, "k-means of %zu vectors into %u", rows->n, how->k);
+    size_t n = how->sample ? how->sample : 64 * (size_t)how->k;
+    n = n < rows->n ? n : rows->n;
+    struct training t = {.rows = rows, .how = how, .kernels = vec_kernels(), .centres = ret_centres, .n = n};
+    t.sample = lh_malloc(n * sizeof *t.sample);
+    t.nearest = lh_malloc(n * sizeof *t.nearest);
+    t.scores = lh_malloc(n * sizeof *t.scores);
+    t.weights = lh_calloc(how->k, sizeof *t.weights);
+    for (size_t i = 0; i < n; i++)
+        t.sample[i] = (size_t)((double)i * ((double)rows->n / (double)n));
+    struct vec_random random;
+    vec_random_init(&random, how->seed);
+    shuffle(t.sample, n, &random);
+    seed_centres(&t, &random);
+    size_t batch = how->batch && how->batch < n ? how->batch : n;
+    enum lh_code code = LH_OK;
+    for (uint32_t round = 0; code == LH_OK && round < (how->rounds ? how->rounds : 10); round++) {
+        size_t begin = round * batch % n;
+        code = run_round(&t, begin, n - begin > batch ? begin + batch : n, err);
+    }
+    lh_free(t.sample);
+    lh_free(t.nearest);
+    lh_free(t.scores);
+    lh_free(t.weights);
+    return code;
+}
