@@ -3,7 +3,7 @@
 _lakehouse() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} choices=""
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest demo check key config version help --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest demo check key vec config version help --help --version" -- "$word")
         return
     fi
     case $previous in
@@ -11,7 +11,7 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -d -- "$word")
             return
             ;;
-        --config | --parquet)
+        --config | --parquet | --vectors)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
             ;;
@@ -35,7 +35,7 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -W "http://127.0.0.1:3100" -- "$word")
             return
             ;;
-        --http | --command | --limit | --as-of | --timeout | --name | --bucket | --delimiter | --quote | --encoding | --scale | --seed)
+        --http | --command | --limit | --as-of | --timeout | --name | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --output | --dimensions | --metric | --m | --ef-construction | --threads | --k | --ef | --recall)
             return
             ;;
     esac
@@ -46,9 +46,10 @@ _lakehouse() {
         demo) choices="--data --config --scale --seed --json --help" ;;
         check) choices="--data --config --deep --json --help" ;;
         key) choices="create list revoke --server --data --config --role --name --json --help" ;;
+        vec) choices="--output --dimensions --metric --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --recall --verify --json --help" ;;
         config) choices="check show --config --json --help" ;;
         version) choices="--json --help" ;;
-        help) choices="serve sql ingest demo check key config version --help" ;;
+        help) choices="serve sql ingest demo check key vec config version --help" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
     case $command in

@@ -1,6 +1,6 @@
 # fish completion for lakehouse(1)
 # Made by tools/generate/command_line.mjs from the program's own help.
-set -l commands serve sql ingest demo check key config version help
+set -l commands serve sql ingest demo check key vec config version help
 complete -c lakehouse -f
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a data folder over HTTP'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d 'run SQL, or start an interactive shell'
@@ -8,6 +8,7 @@ complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a ingest -
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a demo -d 'make the staffing demo: 7 tables, 2,469,278 rows, 100,000 resumes'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a check -d 'verify a whole lake, and say how to repair it'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a key -d 'make, list and revoke API keys'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a vec -d 'build, search, measure and inspect vector indexes'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a config -d 'check the configuration file, or show what is in force'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a version -d 'print the version'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a help -d 'how to use a command'
@@ -56,8 +57,22 @@ complete -c lakehouse -n "__fish_seen_subcommand_from key" -l config -d 'configu
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s r -l role -d 'create: admin, recruiter, analyst or agent' -xa "admin recruiter analyst agent"
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s n -l name -d 'create: whose key it is, for lists and the audit' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -l json -d 'as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -s o -l output -d 'build: the file to write (default: FILE with .vec behind it)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l dimensions -d 'of the vectors; needed for .f32 files' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l metric -d 'cosine, l2 or dot (default: cosine)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l m -d 'build, bench: links that a node asks for, 2 to 64 (default: 16)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l ef-construction -d 'build, bench: window of the search before an insert (default: 100)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l seed -d 'build, bench: the same seed on one thread gives the same index (default: 1)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l threads -d 'default: one a processor' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l without-vectors -d 'build: leave the full vectors out of the index'
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l vectors -d 'search: the full vectors of an index without them' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -s k -l k -d 'search, bench: neighbours (default: 10)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l ef -d 'search: window of the walk (default: 64)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l recall -d 'search: find the window that reaches this recall, such as 0.99' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l verify -d 'inspect: read everything, compare checksums, check every link'
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l json -d 'one JSON object a line'
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -l json -d 'check: the findings as one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from version" -l json -d 'as JSON'
-complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest demo check key config version"
+complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest demo check key vec config version"

@@ -14,6 +14,7 @@ _lakehouse() {
                 'demo:make the staffing demo\: 7 tables, 2,469,278 rows, 100,000 resumes'
                 'check:verify a whole lake, and say how to repair it'
                 'key:make, list and revoke API keys'
+                'vec:build, search, measure and inspect vector indexes'
                 'config:check the configuration file, or show what is in force'
                 'version:print the version'
                 'help:how to use a command'
@@ -108,6 +109,26 @@ _lakehouse() {
                     '(--json)--json[as JSON]' \
                     '1: :(create list revoke)'
                     ;;
+                vec)
+                    _arguments \
+                    '(-o --output)-o[build\: the file to write (default\: FILE with .vec behind it)]:index:' \
+                    '(-o --output)--output[build\: the file to write (default\: FILE with .vec behind it)]:index:' \
+                    '(--dimensions)--dimensions[of the vectors; needed for .f32 files]:d:' \
+                    '(--metric)--metric[cosine, l2 or dot (default\: cosine)]:name:' \
+                    '(--m)--m[build, bench\: links that a node asks for, 2 to 64 (default\: 16)]:n:' \
+                    '(--ef-construction)--ef-construction[build, bench\: window of the search before an insert (default\: 100)]:n:' \
+                    '(--seed)--seed[build, bench\: the same seed on one thread gives the same index (default\: 1)]:n:' \
+                    '(--threads)--threads[default\: one a processor]:n:' \
+                    '(--without-vectors)--without-vectors[build\: leave the full vectors out of the index]' \
+                    '(--vectors)--vectors[search\: the full vectors of an index without them]:file:_files' \
+                    '(-k --k)-k[search, bench\: neighbours (default\: 10)]:n:' \
+                    '(-k --k)--k[search, bench\: neighbours (default\: 10)]:n:' \
+                    '(--ef)--ef[search\: window of the walk (default\: 64)]:n:' \
+                    '(--recall)--recall[search\: find the window that reaches this recall, such as 0.99]:share:' \
+                    '(--verify)--verify[inspect\: read everything, compare checksums, check every link]' \
+                    '(--json)--json[one JSON object a line]' \
+                    '--help[tell more]'
+                    ;;
                 config)
                     _arguments \
                     '(-c --config)-c[the file (default\: ./lakehouse.toml where it exists)]:file:_files' \
@@ -122,7 +143,7 @@ _lakehouse() {
                     ;;
                 help)
                     _arguments \
-                    '1: :(serve sql ingest demo check key config version)'
+                    '1: :(serve sql ingest demo check key vec config version)'
                     ;;
             esac
             ;;
