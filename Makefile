@@ -38,6 +38,12 @@ asan: ## the whole suite under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## the unit tests under ThreadSanitizer
 	@tools/test/test.sh tsan
 
+torture: ## power cuts, faults at every step, 100 kills
+	@tools/test/torture.sh
+
+torture-release: ## the same by thousands; the report goes to build/torture.md
+	@tools/test/torture.sh release
+
 fuzz: ## each fuzz target for SECONDS=60 with libFuzzer
 	@tools/test/fuzz.sh $(SECONDS)
 
@@ -55,6 +61,6 @@ clean: ## what was built; build/deps (DuckDB) and node_modules stay
 	@find build -mindepth 1 -maxdepth 1 ! -name deps -exec rm -rf {} + 2>/dev/null || true
 
 help: ## this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: run build test test-fresh test-interop lint fmt asan tsan fuzz bench coverage install clean help
+.PHONY: run build test test-fresh test-interop lint fmt asan tsan torture torture-release fuzz bench coverage install clean help

@@ -135,7 +135,9 @@ enum lh_code catalog_load_checkpoint(struct catalog *c, uint64_t most, struct ca
             if (version > most)
                 continue;
             struct lh_err read_err = LH_ERR_INIT;
-            enum lh_code code = read_checkpoint(c, version, ret_snapshot, &read_err);
+            enum lh_code code = LH_FAULT("catalog.before_checkpoint_read", &read_err);
+            if (code == LH_OK)
+                code = read_checkpoint(c, version, ret_snapshot, &read_err);
             if (code == LH_OK)
                 return LH_OK;
             if (code == LH_UNSUPPORTED) {
@@ -151,6 +153,7 @@ enum lh_code catalog_load_checkpoint(struct catalog *c, uint64_t most, struct ca
 
 static enum lh_code bring_up(struct catalog *c, struct lh_err *err) {
     struct catalog_snapshot *s;
+    LH_TRY(LH_FAULT("catalog.before_open", err));
     LH_TRY(catalog_load_checkpoint(c, UINT64_MAX, &s, err));
     uint64_t checkpoint = s->version;
     catalog_publish(c, s);

@@ -263,6 +263,8 @@ static enum step write_batch(struct catalog *c, const struct catalog_snapshot *t
             catalog_snapshot_unref(next);
             code = LH_FAULT("catalog.after_commit", &err);
         }
+        if (code != LH_OK) /* the record stands, so nothing it names may go: C3 */
+            err.code = LH_UNKNOWN_OUTCOME;
     }
     if (code == LH_UNKNOWN_OUTCOME)
         count_outcome(c, "unknown", b->record->transaction_count);

@@ -53,6 +53,7 @@ enum lh_code commit_log_read(struct object_store *store, uint64_t version, struc
                              struct lh_err *err) {
     char key[COMMIT_LOG_KEY_SIZE];
     commit_log_key(version, key);
+    LH_TRY(LH_FAULT("catalog.before_record_read", err));
     LH_AUTO(commit_record) struct commit_record *record = NULL;
     LH_TRY(get_record(store, key, &record, err));
     if (record->version != version)
@@ -84,6 +85,8 @@ enum lh_code commit_log_write(struct os *os, struct object_store *store, const s
     for (unsigned attempt = 0;; attempt++) {
         struct lh_err put_err = LH_ERR_INIT;
         enum lh_code code = object_put(store, key, bytes->data, bytes->len, OBJECT_PUT_IF_ABSENT, NULL, &put_err);
+        if (code == LH_OK && LH_FAULT("catalog.after_record", &put_err) != LH_OK)
+            code = LH_UNKNOWN_OUTCOME; /* as when the reply is lost */
         if (code == LH_OK)
             return LH_OK;
         if (code == LH_EXISTS || code == LH_UNKNOWN_OUTCOME) {

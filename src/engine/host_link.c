@@ -34,6 +34,7 @@ void host_link_deinit(struct host_link *l) {
 
 static enum lh_code start(struct host_link *l, struct lh_err *err) {
     int fds[2];
+    LH_TRY(LH_FAULT("engine.before_host", err));
     LH_TRY(os_socketpair(l->os, fds, err));
     char *argv[] = {(char[]){"lakehouse"}, (char[]){"engine-host"}, (char[]){TITLE_ROOM}, NULL};
     struct os_fd_map map[] = {{-1, 0}, {-1, 1}, {fds[1], 3}};
@@ -109,6 +110,10 @@ enum lh_code host_link_spawn(struct host_link *l, const json_t *spawn, int socke
     if (code != LH_OK && was_alive && !refused) /* it had died unnoticed */
         code = spawn_once(l, spawn, socket_fd, ret_pid, ret_pidfd, &refused, err);
     pthread_mutex_unlock(&l->lock);
+    if (code == LH_OK && (code = LH_FAULT("engine.after_spawn", err)) != LH_OK) {
+        os_close(l->os, *ret_pidfd); /* the worker sees its socket close and ends */
+        *ret_pidfd = -1;
+    }
     return code;
 }
 

@@ -401,7 +401,7 @@ enum lh_code pool_explain_end(struct engine *e, struct pool_worker *w, struct lh
     finish(e, w, &end);
     atomic_fetch_add(&e->crashes, 1);
     lh_metric_add(e->metrics, LH_METRIC_engine_worker_crashes_total, w->worker_class, 1);
-    if (cpu_seconds > 0 && (end.signal == SIGXCPU || end.signal == SIGKILL))
+    if (cpu_seconds > 0 && end.signal == SIGXCPU)
         return lh_fail(err, LH_LIMIT, "the work took more than its %llu s of processor time",
                        (unsigned long long)cpu_seconds);
     if (end.signal == SIGXFSZ)

@@ -3,6 +3,7 @@
 #include "engine/pool.h"
 #include "engine/worker_call.h"
 #include "os/clock.h"
+#include "os/fault.h"
 
 static json_t *task_to_json(const struct engine_task *task, int64_t id) {
     json_t *body = json_object();
@@ -64,13 +65,14 @@ enum lh_code engine_run_task(struct engine *e, const struct engine_task *task, j
         .timeout_ms = task->timeout_ms,
     };
     LH_AUTO(json) json_t *body = task_to_json(task, r.id);
+    LH_TRY(LH_FAULT("engine.before_task", err));
     LH_TRY(lease(e, task, &r, err));
     atomic_fetch_add(&e->requests, 1);
     for (unsigned tries = 0;; tries++) {
         bool retired = false;
         LH_TRY(run_on_worker(&r, task, body, &retired, ret_answer, err));
         if (!retired)
-            return LH_OK;
+            return LH_FAULT("engine.after_task", err);
         if (tries == 2 || r.worker->fresh) {
             pool_return(e, r.worker, false);
             return lh_fail(err, LH_UNAVAILABLE, "no worker took the task \"%s\"", task->task);

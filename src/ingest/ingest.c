@@ -257,9 +257,11 @@ static enum lh_code read_file(struct run *r, struct lh_err *err) {
         .progress = r->request->progress,
         .progress_ctx = r->request->progress_ctx,
     };
+    LH_TRY(LH_FAULT("ingest.before_read", err));
     enum lh_code code = engine_run_task(s->engine, &task, &answer, err);
     if (code != LH_OK)
         return r->request->original_name ? lh_err_context(err, "%.200s", r->request->original_name) : code;
+    LH_TRY(LH_FAULT("ingest.after_read", err));
     return ingest_report_read(r->in, answer, r->arena, r->report, err);
 }
 
@@ -298,6 +300,7 @@ static void drop_object(struct run *r, const struct ingest_object *object) {
 
 static enum lh_code store_and_commit(struct run *r, struct ingest_commit *c, struct lh_err *err) {
     LH_TRY(store_file(r, "data.parquet", "base", ".parquet", true, &c->data, err));
+    LH_TRY(LH_FAULT("ingest.before_rejects", err));
     LH_TRY(store_file(r, "rejects.ndjson", "rejects", ".ndjson", false, &c->rejects, err));
     LH_TRY(LH_FAULT("ingest.after_write", err));
     LH_TRY(LH_FAULT("ingest.before_commit", err));
@@ -322,6 +325,7 @@ static enum lh_code publish(struct run *r, struct lh_err *err) {
         drop_object(r, &c.rejects);
     }
     LH_TRY(code);
+    LH_TRY(LH_FAULT("ingest.after_commit", err));
     r->report->version = c.version;
     r->report->created = c.created;
     r->report->deduplicated = c.deduplicated;

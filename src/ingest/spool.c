@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/config.h"
 #include "ingest/ingest_internal.h"
+#include "os/fault.h"
 #include "os/file.h"
 #include "os/ids.h"
 
@@ -21,6 +22,7 @@ enum lh_code ingest_spool_open(struct ingest *in, struct ingest_spool **ret_spoo
     s->fd = -1;
     lh_sha256_init(&s->hash);
     s->path = lh_asprintf("%s/upload-%s", in->services.tmp_dir, ulid);
+    LH_TRY(LH_FAULT("ingest.before_spool", err));
     LH_TRY(os_open(in->services.os, AT_FDCWD, s->path, O_WRONLY | O_CREAT | O_EXCL, 0600, 0, &s->fd, err));
     *ret_spool = LH_STEAL(s);
     return LH_OK;
@@ -32,6 +34,7 @@ enum lh_code ingest_spool_write(struct ingest_spool *s, const void *data, size_t
         (void)lh_fail(err, LH_TOO_LARGE, "the file has more than %llu bytes", (unsigned long long)most);
         return lh_err_hint(err, "split the file, or raise ingest.max_upload_bytes");
     }
+    LH_TRY(LH_FAULT("ingest.before_spool_write", err));
     LH_TRY(os_write_all(s->in->services.os, s->fd, data, len, "the upload", err));
     lh_sha256_update(&s->hash, data, len);
     s->size_bytes += len;

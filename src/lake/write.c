@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "lake/lake.h"
+#include "os/fault.h"
 
 #include <string.h>
 
@@ -195,6 +196,7 @@ enum lh_code lake_commit_files(struct catalog *c, const struct lake_commit *comm
                                     .fn = write_txn,
                                     .ctx = &w};
     struct lake_committed committed = {0};
+    LH_TRY(LH_FAULT("lake.before_commit", err));
     LH_TRY(catalog_commit(c, &change, &committed.commit, err));
     committed.created = w.created && !committed.commit.replayed;
     committed.deduplicated = w.deduplicated && !committed.commit.replayed;

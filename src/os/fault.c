@@ -82,7 +82,7 @@ static void arm_one(char *spec) {
 
 static void arm_from_environment(void) {
     const char *spec = getenv("LAKEHOUSE_FAULT");
-    char copy[1024];
+    char copy[8192];
     if (!spec || !*spec)
         return;
     if ((size_t)snprintf(copy, sizeof copy, "%s", spec) >= sizeof copy)
@@ -99,6 +99,8 @@ enum lh_code os_fault_hit(const char *name, struct lh_err *err) {
         return lh_fail(err, LH_INTERNAL, "the fault point \"%s\" is not in os/fault_points.h", name);
     if (!point->armed || atomic_fetch_add(&point->hits, 1) + 1 != point->nth)
         return LH_OK;
+    /* So that a test knows that it has tested something. */
+    fprintf(stderr, "fault point %s was hit\n", name);
     switch (point->action) {
     case FAULT_CRASH:
         _exit(137); /* as after kill -9: nothing is flushed, no handler runs */

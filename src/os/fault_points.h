@@ -1,23 +1,67 @@
 /* Every fault point of the tree: one list, sorted by name (a unit test holds it so).  X(name, where it stands).
- * Adding one: put LH_FAULT("module.step", err) at the place and a row here. */
+ * Adding one: put LH_FAULT("module.step", err) at the place and a row here; tests/crash/fault_points.test.mjs then
+ * crashes, fails and delays the server there. */
 #ifndef LH_OS_FAULT_POINTS_H
 #define LH_OS_FAULT_POINTS_H
 
-#define LH_FAULT_POINTS(X)                                                                          \
-    X("append_log.after_append", "a record is in the local log, not yet flushed")                   \
-    X("append_log.after_batch", "a batch object is written, its local log still stands")            \
-    X("append_log.after_compact", "a merged batch object is written, the merged ones still stand")  \
-    X("append_log.before_fsync", "records of a group are written, none acknowledged")               \
-    X("catalog.after_checkpoint", "a checkpoint object is written, not yet used")                   \
-    X("catalog.after_commit", "the commit record is durable, the snapshot in memory still old")     \
-    X("catalog.before_checkpoint", "a checkpoint is due, nothing written")                          \
-    X("catalog.before_commit", "transactions are validated, no record written")                     \
-    X("engine.before_request", "a worker is leased, its request not yet sent")                      \
-    X("engine.before_spawn", "the engine host is about to be asked for a worker")                   \
+/* clang-format off */
+#define LH_FAULT_POINTS(X) \
+    X("append_log.after_append", "a record is in the local log, not yet flushed") \
+    X("append_log.after_batch", "a batch object is written, its local log still stands") \
+    X("append_log.after_compact", "a merged batch object is written, the merged ones still stand") \
+    X("append_log.after_drop", "a flushed segment is removed, its folder is not yet flushed") \
+    X("append_log.before_append", "a group of records is about to be written to the local log") \
+    X("append_log.before_batch", "a segment is read, its batch object is not written") \
+    X("append_log.before_compact", "the batches to merge are read, nothing is written") \
+    X("append_log.before_delete_merged", "the merged batch stands, one of the merged ones is about to go") \
+    X("append_log.before_fsync", "records of a group are written, none acknowledged") \
+    X("append_log.before_recover", "opening found a segment and has not read it") \
+    X("append_log.before_seal", "the active segment is about to be closed") \
+    X("append_log.before_segment", "a new segment is due, no file is made") \
+    X("append_log.before_segment_name_sync", "a new segment's header is durable, its name is not") \
+    X("buckets.before_save", "a bucket was added or removed in memory, not yet in the registry's object") \
+    X("catalog.after_checkpoint", "a checkpoint object is written, not yet used") \
+    X("catalog.after_commit", "the commit record is durable and published, nobody has heard of it") \
+    X("catalog.after_record", "the commit record is durable; an error here is a lost reply") \
+    X("catalog.before_checkpoint", "a checkpoint is due, nothing written") \
+    X("catalog.before_checkpoint_read", "a checkpoint is about to be read, at opening or for a past version") \
+    X("catalog.before_commit", "transactions are validated, no record written") \
+    X("catalog.before_open", "nothing of the catalog is read yet") \
+    X("catalog.before_record_read", "a commit record is about to be read") \
+    X("engine.after_spawn", "a worker was forked, its socket is not used yet") \
+    X("engine.after_task", "a worker has answered a task, nothing was made of it") \
+    X("engine.before_host", "the engine host is about to be started") \
+    X("engine.before_request", "a worker is leased, its request not yet sent") \
+    X("engine.before_spawn", "the engine host is about to be asked for a worker") \
+    X("engine.before_task", "a task is about to wait for its worker") \
+    X("ingest.after_commit", "an upload is committed, its client has no answer") \
+    X("ingest.after_read", "a worker has turned an upload into Parquet in its own folder") \
     X("ingest.after_write", "the Parquet files of an upload stand, the catalog does not know them") \
-    X("ingest.before_commit", "an upload's transaction is about to be handed to the catalog")       \
-    X("store.after_publish", "an object has its final name, its folder is not yet flushed")         \
-    X("store.before_fsync", "an object's bytes are written to its temporary file, not flushed")     \
-    X("store.before_publish", "an object's temporary file is durable, it has no final name")
+    X("ingest.before_commit", "an upload's transaction is about to be handed to the catalog") \
+    X("ingest.before_read", "an upload is spooled, no worker has seen it") \
+    X("ingest.before_rejects", "the rows of an upload are an object, its rejected lines are not") \
+    X("ingest.before_spool", "an upload begins, no file is made") \
+    X("ingest.before_spool_write", "bytes of an upload are about to be spooled") \
+    X("keys.after_write", "a key was written or revoked on storage, its caller has no answer") \
+    X("keys.before_load", "the keys are about to be read from storage") \
+    X("keys.before_write", "a key is about to be written or revoked") \
+    X("lake.before_commit", "the files of a dataset stand, their transaction is about to be committed") \
+    X("store.after_delete", "an object's name is gone, its folder is not yet flushed") \
+    X("store.after_fsync", "an object's temporary file is durable, not yet looked at") \
+    X("store.after_publish", "an object has its final name, its folder is not yet flushed") \
+    X("store.before_adopt", "a finished file is about to be taken over as an object") \
+    X("store.before_create", "an object's temporary file is about to be made") \
+    X("store.before_delete", "an object is about to be deleted") \
+    X("store.before_folder_sync", "the folders above an object are not known to be durable") \
+    X("store.before_fsync", "an object's bytes are written to its temporary file, not flushed") \
+    X("store.before_list", "a folder of objects is about to be listed") \
+    X("store.before_mkdir", "a folder for an object is about to be made") \
+    X("store.before_open", "an object is about to be opened for reading") \
+    X("store.before_opening_sync", "a bucket is being opened, what a killed process left is not flushed") \
+    X("store.before_publish", "an object's temporary file is durable, it has no final name") \
+    X("store.before_read", "bytes of an open object are about to be read") \
+    X("store.before_rename", "an object's folders stand, its final name does not") \
+    X("store.before_write", "bytes of an object are about to go to its temporary file")
+/* clang-format on */
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/timefmt.h"
 #include "os/clock.h"
+#include "os/fault.h"
 #include "policy/key_text.h"
 #include "policy/throttle.h"
 #include "store/object_store.h"
@@ -108,7 +109,9 @@ static enum lh_code key_write(struct keys *k, const struct key *key, enum object
     LH_AUTO(json) json_t *json = key_to_json(key);
     LH_AUTO(buf) struct buf text = BUF_INIT;
     lh_json_write(json, LH_JSON_PRETTY, &text);
-    return object_put(k->store, object, text.data, text.len, mode, NULL, err);
+    LH_TRY(LH_FAULT("keys.before_write", err));
+    LH_TRY(object_put(k->store, object, text.data, text.len, mode, NULL, err));
+    return LH_FAULT("keys.after_write", err);
 }
 
 /* Read every key into fresh memory.  A damaged one fails the whole reading: a key that was revoked must not come back
@@ -147,6 +150,7 @@ static enum lh_code refresh(struct keys *k, int64_t max_age_ns, struct lh_err *e
         return LH_OK;
     struct key *list = NULL;
     size_t count = 0;
+    LH_TRY(LH_FAULT("keys.before_load", err));
     LH_TRY(read_all(k, &list, &count, err));
     lh_free(k->list);
     k->list = list;

@@ -36,6 +36,8 @@ static enum lh_code flush_segment(struct append_log *log, struct log_segment seg
     struct append_log_damage damage = {0};
     LH_AUTO(mem) char *key = NULL;
     enum lh_code code = log_read_segment(log, segment, add_line, &batch, &damage, err);
+    if (code == LH_OK)
+        code = LH_FAULT("append_log.before_batch", err);
     if (code == LH_OK && batch.records)
         code = log_put_batch(log, batch.last_us, &batch.text, &key, err);
     buf_release(&batch.text);
@@ -247,6 +249,7 @@ static enum lh_code merge_batches(struct append_log *log, const struct log_batch
     if (merge->count > 1)
         qsort(merge->records, merge->count, sizeof *merge->records, by_time);
     LH_AUTO(mem) char *key = NULL;
+    LH_TRY(LH_FAULT("append_log.before_compact", err));
     LH_TRY(write_merged(log, merge, &key, err));
     compacted->written++;
     compacted->records += merge->count;
@@ -254,6 +257,7 @@ static enum lh_code merge_batches(struct append_log *log, const struct log_batch
     for (size_t i = 0; i < count; i++) {
         if (strcmp(batches[i].key, key) == 0)
             continue; /* it held all of them already */
+        LH_TRY(LH_FAULT("append_log.before_delete_merged", err));
         enum lh_code code = object_delete(log->store, batches[i].key, err);
         if (code != LH_OK && code != LH_NOT_FOUND)
             return code;

@@ -115,6 +115,7 @@ static void add_sealed(struct append_log *log, struct log_segment segment) {
 static enum lh_code recover_segment(struct append_log *log, const char *name, uint64_t number, append_log_fn *fn,
                                     void *ctx, struct append_log_damage *damage, struct lh_err *err) {
     struct os_stat st = {0};
+    LH_TRY(LH_FAULT("append_log.before_recover", err));
     LH_TRY(os_stat_at(log->os, log->folder_fd, name, &st, err));
     if (!st.is_file)
         return lh_fail(err, LH_CORRUPT, "\"%s/%s\" is not a file", log->folder, name);
@@ -156,10 +157,13 @@ static enum lh_code create_file(struct append_log *log, uint64_t number, const c
         .writer = log->writer, .number = number, .created_us = os_realtime_us(log->os)};
     wal_encode_segment_header(&fields, header);
     int fd = -1;
+    LH_TRY(LH_FAULT("append_log.before_segment", err));
     LH_TRY(os_open(log->os, log->folder_fd, name, O_RDWR | O_CREAT | O_EXCL, 0666, OS_BENEATH, &fd, err));
     enum lh_code code = os_write_all(log->os, fd, header, sizeof header, name, err);
     if (code == LH_OK)
         code = os_fsync(log->os, fd, name, err);
+    if (code == LH_OK)
+        code = LH_FAULT("append_log.before_segment_name_sync", err);
     if (code == LH_OK)
         code = os_fsync(log->os, log->folder_fd, log->folder, err);
     if (code != LH_OK) {
@@ -187,6 +191,7 @@ static enum lh_code open_active(struct append_log *log, struct lh_err *err) {
 enum lh_code log_seal_active(struct append_log *log, struct lh_err *err) {
     if (log->active.number == 0)
         return LH_OK;
+    LH_TRY(LH_FAULT("append_log.before_seal", err));
     int fd = log->active_fd;
     log->active_fd = -1;
     pthread_mutex_lock(&log->lock);
@@ -200,7 +205,9 @@ enum lh_code log_seal_active(struct append_log *log, struct lh_err *err) {
 static enum lh_code write_frames(struct append_log *log, const struct buf *frames, bool *ret_final,
                                  struct lh_err *err) {
     uint64_t end = log->active.size_bytes;
-    enum lh_code code = os_pwrite_all(log->os, log->active_fd, frames->data, frames->len, end, log->folder, err);
+    enum lh_code code = LH_FAULT("append_log.before_append", err);
+    if (code == LH_OK)
+        code = os_pwrite_all(log->os, log->active_fd, frames->data, frames->len, end, log->folder, err);
     if (code == LH_OK)
         return LH_OK;
     struct lh_err cut;
@@ -247,5 +254,6 @@ enum lh_code log_drop_segment(struct append_log *log, bool damaged, struct lh_er
     log->sealed_count--;
     memmove(log->sealed, log->sealed + 1, log->sealed_count * sizeof *log->sealed);
     pthread_mutex_unlock(&log->lock);
+    LH_TRY(LH_FAULT("append_log.after_drop", err));
     return os_fsync(log->os, log->folder_fd, log->folder, err);
 }

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "os/fault.h"
 #include "os/os.h"
 #include "store/bucket_roots.h"
 #include "store/local.h"
@@ -307,6 +308,7 @@ static enum lh_code save_registry(struct buckets *b, struct lh_err *err) {
     LH_AUTO(buf) struct buf text = BUF_INIT;
     lh_json_write(doc, LH_JSON_PRETTY, &text);
     struct object_info info;
+    LH_TRY(LH_FAULT("buckets.before_save", err));
     LH_TRY(object_put(bucket_store(b->primary), REGISTRY_KEY, text.data, text.len, OBJECT_PUT_REPLACE, &info, err));
     memcpy(b->loaded_etag, info.etag, sizeof info.etag);
     return LH_OK;

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "os/clock.h"
 #include "os/dir.h"
+#include "os/fault.h"
 #include "os/os.h"
 #include "store/local_internal.h"
 
@@ -89,6 +90,8 @@ static enum lh_code open_object(struct local_store *s, const char *key, int *ret
                                 struct lh_err *err) {
     LH_TRY(local_check_known(s, key, err));
     int fd = -1;
+    if (LH_FAULT("store.before_open", err) != LH_OK)
+        return local_fail(s, "read", key, err);
     if (os_open(s->os, s->root_fd, key, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, OS_BENEATH, &fd, err) != LH_OK) {
         if (err->os_errno == ENOENT || err->os_errno == ENOTDIR || err->os_errno == ENXIO)
             return object_fail_not_found(key, err);
@@ -144,6 +147,8 @@ static enum lh_code local_reader_read(struct object_reader *base, void *data, si
     uint64_t rest = r->length - r->done;
     size_t want = rest < cap ? (size_t)rest : cap;
     size_t got = 0;
+    if (LH_FAULT("store.before_read", err) != LH_OK)
+        return local_fail(s, "read", r->key, err);
     if (os_pread_full(s->os, r->fd, data, want, r->offset + r->done, r->key, &got, err) != LH_OK)
         return local_fail(s, "read", r->key, err);
     if (got < want) /* L1: files do not shrink, except by damage */
@@ -202,7 +207,7 @@ static enum lh_code local_ping(struct object_store *base, struct lh_err *err) {
         code = os_fstat(s->os, fd, s->root, &st, err);
     os_close(s->os, fd);
     if (code == LH_OK && st.inode == s->root_inode && st.device == s->root_device)
-        return LH_OK;
+        return local_check_writable(s, err);
     const struct lh_err from = *err;
     lh_fail(err, LH_UNAVAILABLE, "the folder of the bucket cannot be reached");
     return lh_err_detail(err, "%s: %s", s->root, code == LH_OK ? "another folder is there now" : from.message);
@@ -280,6 +285,7 @@ static enum lh_code open_root(struct local_store *s, struct lh_err *err) {
     LH_TRY(os_fstat(s->os, s->root_fd, s->root, &st, err));
     s->root_device = st.device;
     s->root_inode = st.inode;
+    LH_TRY(LH_FAULT("store.before_opening_sync", err));
     return os_sync_fs(s->os, s->root_fd, s->root, err);
 }
 

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "os/dir.h"
+#include "os/fault.h"
 #include "os/os.h"
 #include "store/local_internal.h"
 
@@ -85,7 +86,7 @@ static enum lh_code make_durable(struct local_store *s, const char *key, const c
         return local_fail(s, "write", key, err);
     if (is_pinned(s, &st))
         return LH_OK;
-    if (sync_ancestors(s, folder, err) != LH_OK) {
+    if (LH_FAULT("store.before_folder_sync", err) != LH_OK || sync_ancestors(s, folder, err) != LH_OK) {
         if (err->code != LH_NOT_FOUND)
             local_break(s, NULL);
         return local_fail(s, "write", key, err);
@@ -104,7 +105,9 @@ static enum lh_code make_folders(struct local_store *s, const char *key, const c
         const char *name = NULL;
         if (local_open_parent(s, path, &parent, &name, err) != LH_OK)
             return local_fail(s, "write", key, err);
-        enum lh_code code = os_mkdir(s->os, parent, name, FOLDER_MODE, err);
+        enum lh_code code = LH_FAULT("store.before_mkdir", err);
+        if (code == LH_OK)
+            code = os_mkdir(s->os, parent, name, FOLDER_MODE, err);
         os_close(s->os, parent);
         if (code != LH_OK && code != LH_EXISTS)
             return local_fail(s, "write", key, err);

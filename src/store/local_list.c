@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "os/dir.h"
+#include "os/fault.h"
 #include "os/os.h"
 #include "store/local_internal.h"
 
@@ -101,6 +102,8 @@ static enum lh_code list_folder(struct listing *l, const char *folder, struct lh
     struct local_store *s = l->store;
     struct os_entry *entries = NULL;
     size_t count = 0;
+    if (LH_FAULT("store.before_list", err) != LH_OK)
+        return local_fail(s, "list the folder of", folder[0] ? folder : l->prefix, err);
     enum lh_code code = os_list_entries(s->os, s->root_fd, folder[0] ? folder : ".", OS_BENEATH, &entries, &count, err);
     if (code != LH_OK) {
         if (folder[0] && (err->os_errno == ENOENT || err->os_errno == ENOTDIR || err->os_errno == ELOOP))

@@ -52,7 +52,9 @@ enum lh_code local_writer_open(struct object_store *base, const char *key, struc
     LH_TRY(local_check_writable(s, err));
     struct local_writer *w = lh_calloc(1, sizeof *w);
     make_temporary_name(s, w->temporary);
-    enum lh_code code = open_temporary(s, w->temporary, &w->fd, err);
+    enum lh_code code = LH_FAULT("store.before_create", err);
+    if (code == LH_OK)
+        code = open_temporary(s, w->temporary, &w->fd, err);
     if (code != LH_OK) {
         lh_free(w);
         local_fail(s, "write", key, err);
@@ -67,7 +69,7 @@ enum lh_code local_writer_open(struct object_store *base, const char *key, struc
 enum lh_code local_writer_write(struct object_writer *base, const void *data, size_t len, struct lh_err *err) {
     struct local_store *s = local_of(base->store);
     struct local_writer *w = writer_of(base);
-    if (os_write_all(s->os, w->fd, data, len, base->key, err) != LH_OK)
+    if (LH_FAULT("store.before_write", err) != LH_OK || os_write_all(s->os, w->fd, data, len, base->key, err) != LH_OK)
         return local_fail(s, "write", base->key, err);
     return LH_OK;
 }
@@ -128,6 +130,8 @@ static enum lh_code publish(struct local_store *s, const char *temporary, const 
         if (code == LH_OK)
             code = local_check_writable(s, err);
         if (code == LH_OK)
+            code = LH_FAULT("store.before_rename", err);
+        if (code == LH_OK)
             code = move_into_place(s, temporary, dir, name, key, mode, err);
         if (code == LH_OK) {
             code = LH_FAULT("store.after_publish", err);
@@ -156,6 +160,8 @@ static enum lh_code seal(struct local_store *s, int fd, const char *key, struct 
         code = os_set_mtime(s->os, fd, next_mtime(s), key, err);
     if (code == LH_OK)
         code = os_fsync(s->os, fd, key, err);
+    if (code == LH_OK)
+        code = LH_FAULT("store.after_fsync", err);
     if (code == LH_OK)
         code = os_fstat(s->os, fd, key, &st, err);
     if (code != LH_OK)
@@ -245,7 +251,9 @@ enum lh_code local_put_file(struct object_store *base, const char *key, const ch
     char temporary[TEMPORARY_SIZE];
     make_temporary_name(s, temporary);
     int fd = -1;
-    enum lh_code code = adopt(s, from, path, key, temporary, &fd, err);
+    enum lh_code code = LH_FAULT("store.before_adopt", err);
+    if (code == LH_OK)
+        code = adopt(s, from, path, key, temporary, &fd, err);
     os_close(s->os, from);
     if (code != LH_OK)
         local_fail(s, "write", key, err);
@@ -268,13 +276,14 @@ enum lh_code local_delete(struct object_store *base, const char *key, struct lh_
     LH_TRY(local_check_writable(s, err));
     int dir = -1;
     const char *name = NULL;
+    LH_TRY(LH_FAULT("store.before_delete", err));
     LH_TRY(local_open_parent(s, key, &dir, &name, err));
     enum lh_code code = os_unlink(s->os, dir, name, err);
     if (code == LH_NOT_FOUND || (code != LH_OK && is_folder(s, dir, name))) {
         code = object_fail_not_found(key, err);
     } else if (code != LH_OK) {
         code = local_fail(s, "delete", key, err);
-    } else if (os_fsync(s->os, dir, key, err) != LH_OK) {
+    } else if (LH_FAULT("store.after_delete", err) != LH_OK || os_fsync(s->os, dir, key, err) != LH_OK) {
         local_break(s, key);
         local_fail(s, "make durable the deletion of", key, err);
         err->code = LH_UNKNOWN_OUTCOME;

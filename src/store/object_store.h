@@ -114,7 +114,7 @@ LH_CHECKED enum lh_code object_local_path(struct object_store *s, const char *ke
 const char *object_store_local_root(struct object_store *s);
 
 const char *object_store_backend(struct object_store *s); /* "local" */
-/* Can the bucket be used now?  A cheap call that reaches the backend. */
+/* Can the bucket be used now, for writing too (S8)?  A cheap call that reaches the backend. */
 LH_CHECKED enum lh_code object_store_ping(struct object_store *s, struct lh_err *err);
 void object_store_free(struct object_store *s); /* NULL is fine; no call may be in flight */
 

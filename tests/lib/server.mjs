@@ -79,8 +79,9 @@ export async function runLakehouse(args, { cwd, env = {}, stdin = '', timeoutMs 
  * @param {string} [options.listen]    another address than 127.0.0.1:0
  * @param {object} [options.env]       more environment, such as LAKEHOUSE__SECTION__KEY
  * @param {number} [options.timeoutMs] how long it may take to listen
+ * @param {string} [options.program]   instead of $LAKEHOUSE_BIN
  */
-export async function startServer({ t, dataDir, config, args = [], listen = '127.0.0.1:0', env = {}, timeoutMs = 30_000 } = {}) {
+export async function startServer({ t, dataDir, config, args = [], listen = '127.0.0.1:0', env = {}, timeoutMs = 30_000, program = binary } = {}) {
   const ownFolder = dataDir === undefined;
   const data = dataDir ?? makeTemporaryFolder();
   const command = ['serve', '--data', data, '--http', listen, ...args];
@@ -91,7 +92,7 @@ export async function startServer({ t, dataDir, config, args = [], listen = '127
     command.push('--config', file);
   }
 
-  const child = spawn(binary, command, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, command, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
   const exited = new Promise((resolve) => {
     child.once('close', (code, signal) => {

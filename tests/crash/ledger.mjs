@@ -1,0 +1,220 @@
+// What a client knows of a lake: every change it asked for and every answer it got.  The oracle of the crash tests.
+//
+// An answer of 2xx makes a change certain.  No answer, or one of 5xx, leaves it open: the change may be there or not, whole
+// in either case; looking at it after a restart decides, and from then on it is certain too.  Every upload has an
+// Idempotency-Key and is sent again after a restart; it must then be there once.
+import assert from 'node:assert/strict';
+
+const CSV_ROWS = 40;
+
+/** One request.  {status, json?, text?}; status 0: no answer (the server is gone). */
+export async function ask(server, method, path, { body, headers, timeoutMs = 60_000 } = {}) {
+  try {
+    const answer = await fetch(server.url + path, { method, body, headers, signal: AbortSignal.timeout(timeoutMs) });
+    const text = await answer.text();
+    const isJson = answer.headers.get('content-type')?.includes('json');
+    return { status: answer.status, text, json: isJson && text ? JSON.parse(text) : undefined };
+  } catch (error) {
+    if (error.name === 'TimeoutError') throw new Error(`${method} ${path} had no answer in ${timeoutMs} ms`);
+    return { status: 0, text: String(error) };
+  }
+}
+
+const succeeded = (answer) => answer.status >= 200 && answer.status < 300;
+
+export class Ledger {
+  #objects = new Map(); // key -> [possible text or null]
+  #uploads = new Map(); // name -> {dataset, sent, certain, seen}
+  #keys = new Map(); // id -> [possible 'valid' or 'revoked']
+  #failures = new Set(); // what the error journal has shown
+  #counter = 0;
+  /** Answers of 2xx since the beginning. */
+  acknowledged = 0;
+  /** Requests that a running server refused with 5xx. */
+  refused = 0;
+
+  /** Notes an answer; true where the change is certain.  Anything but 2xx, 5xx and no answer is a bug. */
+  #settle(answer, what) {
+    if (succeeded(answer)) {
+      this.acknowledged++;
+      return true;
+    }
+    assert.ok(answer.status === 0 || answer.status >= 500, `${what}: ${answer.status} ${answer.text}`);
+    if (answer.status >= 500) {
+      this.refused++;
+      assert.ok(answer.json?.code, `${what} was refused without a code: ${answer.text}`);
+    }
+    return false;
+  }
+
+  // ---- changes ----
+
+  async put(server, key, { size = 200, fresh = false } = {}) {
+    const text = `${key}#${++this.#counter}`.padEnd(size, '.');
+    const before = this.#objects.get(key) ?? [null];
+    if (fresh && before.some((value) => value !== null)) return;
+    const headers = fresh ? { 'if-none-match': '*' } : {};
+    const answer = await ask(server, 'PUT', `/storage/objects/${key}`, { body: text, headers });
+    this.#objects.set(key, this.#settle(answer, `put ${key}`) ? [text] : [...before, text]);
+  }
+
+  async remove(server, key) {
+    const before = this.#objects.get(key) ?? [null];
+    const answer = await ask(server, 'DELETE', `/storage/objects/${key}`);
+    if (answer.status === 404 && before.includes(null)) this.#objects.set(key, [null]);
+    else this.#objects.set(key, this.#settle(answer, `delete ${key}`) ? [null] : [...before, null]);
+  }
+
+  /** CSV with unique ids and two lines that cannot be used. */
+  async upload(server, dataset, name = `${dataset}-${++this.#counter}`) {
+    const upload = this.#uploads.get(name) ?? { dataset, certain: false };
+    const rows = Array.from({ length: CSV_ROWS }, (_, i) => `${name},${i},${i * 3}`);
+    const csv = ['upload,id,n', ...rows, 'too,many,fields,here', ''].join('\n');
+    this.#uploads.set(name, upload);
+    const answer = await ask(server, 'POST', `/ingest/file?name=${dataset}&mode=append&file_name=${name}.csv`, {
+      body: csv,
+      headers: { 'content-type': 'text/csv', 'idempotency-key': name },
+    });
+    if (this.#settle(answer, `upload ${name}`)) {
+      assert.equal(answer.json.row_count, CSV_ROWS, `upload ${name}: ${answer.text}`);
+      upload.certain = true;
+    }
+    return upload.certain;
+  }
+
+  async makeKey(server) {
+    const made = await ask(server, 'POST', '/access/keys', {
+      body: JSON.stringify({ role: 'analyst', name: 'crash' }),
+      headers: { 'content-type': 'application/json' },
+    });
+    if (!this.#settle(made, 'making a key')) return;
+    const id = made.json.id;
+    this.#keys.set(id, ['valid']);
+    const revoked = await ask(server, 'DELETE', `/access/keys/${id}`);
+    this.#keys.set(id, this.#settle(revoked, 'revoking a key') ? ['revoked'] : ['valid', 'revoked']);
+  }
+
+  /** A bucket of its own, used and forgotten. */
+  async useBucket(server, name, root) {
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ name, root });
+    if (!this.#settle(await ask(server, 'POST', '/storage/buckets', { body, headers }), 'adding a bucket')) return;
+    this.#settle(await ask(server, 'PUT', `/storage/buckets/${name}/objects/x`, { body: 'x' }), 'writing to it');
+    this.#settle(await ask(server, 'DELETE', `/storage/buckets/${name}`), 'forgetting it');
+  }
+
+  /** A write that the storage cannot take, so that the error journal has something to keep. */
+  async provokeFailure(server, bucket) {
+    const key = `failure-${++this.#counter}`;
+    const answer = await ask(server, 'PUT', `/storage/buckets/${bucket}/objects/${key}`, { body: 'x' });
+    assert.ok(answer.status === 0 || answer.status >= 500, `a write to a lost bucket: ${answer.status}`);
+    await this.#look(server);
+  }
+
+  async tidyErrors(server) {
+    const headers = { 'content-type': 'application/json' };
+    for (const what of ['flush', 'compact'])
+      this.#settle(await ask(server, 'POST', `/storage/errors/${what}`, { body: '{}', headers }), what);
+  }
+
+  async #look(server) {
+    const answer = await ask(server, 'GET', '/storage/errors?limit=1000');
+    if (!this.#settle(answer, 'reading the error journal')) return new Set();
+    const shown = answer.json.items.map((item) => JSON.stringify(item)); // each has its own time
+    assert.equal(new Set(shown).size, shown.length, 'a failure is in the journal twice');
+    for (const item of shown) this.#failures.add(item);
+    return new Set(shown);
+  }
+
+  /** Reads that may fail like any other request, and must not lie. */
+  async read(server) {
+    for (const [key, possible] of [...this.#objects].slice(-4)) {
+      const answer = await ask(server, 'GET', `/storage/objects/${key}`);
+      if (succeeded(answer)) assert.ok(possible.includes(answer.text), `${key} reads ${answer.text.slice(0, 60)}`);
+    }
+    this.#settle(await ask(server, 'GET', '/storage/objects?prefix='), 'listing');
+    this.#settle(await ask(server, 'GET', '/access/keys'), 'listing the keys');
+    this.#settle(await this.#query(server, 'SELECT 1'), 'SELECT 1');
+  }
+
+  #query(server, sql) {
+    return ask(server, 'POST', '/query/sql', {
+      body: JSON.stringify({ sql }),
+      headers: { 'content-type': 'application/json' },
+    });
+  }
+
+  // ---- the oracle: on a server that works ----
+
+  /** Everything certain is there, whole, once; the rest becomes certain by being looked at, or by being asked for again. */
+  async check(server) {
+    await this.#checkObjects(server);
+    await this.#checkUploads(server);
+    for (const [name, upload] of this.#uploads)
+      if (!upload.certain) assert.ok(await this.upload(server, upload.dataset, name), `${name} cannot be sent again`);
+    await this.#checkUploads(server);
+    await this.#checkKeys(server);
+    const shown = new Set([...this.#failures]);
+    const now = await this.#look(server);
+    for (const item of shown) assert.ok(now.has(item), `${item} is gone from the error journal`);
+    const ready = await ask(server, 'GET', '/ready');
+    assert.equal(ready.status, 200, ready.text);
+  }
+
+  async #checkObjects(server) {
+    const listed = new Map();
+    for (let token = ''; ; ) {
+      const page = await ask(server, 'GET', `/storage/objects?limit=1000${token && `&page_token=${encodeURIComponent(token)}`}`);
+      assert.equal(page.status, 200, page.text);
+      for (const item of page.json.items) listed.set(item.key, item.size_bytes);
+      token = page.json.next_page_token;
+      if (!token) break;
+    }
+    for (const [key, possible] of this.#objects) {
+      const answer = await ask(server, 'GET', `/storage/objects/${key}`);
+      assert.ok(answer.status === 200 || answer.status === 404, `${key}: ${answer.status} ${answer.text}`);
+      const found = answer.status === 200 ? answer.text : null;
+      assert.ok(possible.includes(found), `${key} holds ${found?.slice(0, 60)}, not one of ${possible.map((p) => p?.slice(0, 60))}`);
+      assert.equal(listed.get(key), found?.length, `the listing of ${key}`);
+      this.#objects.set(key, [found]);
+    }
+  }
+
+  async #checkUploads(server) {
+    const found = new Map();
+    for (const dataset of new Set([...this.#uploads.values()].map((upload) => upload.dataset))) {
+      const answer = await this.#query(server, `SELECT upload, count(*) AS n, count(DISTINCT id) AS d FROM "${dataset}" GROUP BY 1`);
+      if (answer.status === 200) for (const [name, n, d] of answer.json.rows) found.set(name, { n, d });
+      else assert.match(answer.text, /not_found|does not exist|no dataset/i, `${dataset}: ${answer.status} ${answer.text}`);
+    }
+    for (const [name, upload] of this.#uploads) {
+      const there = found.get(name);
+      if (upload.certain || upload.seen) assert.ok(there, `the upload ${name} is lost`);
+      if (there) assert.deepEqual(there, { n: CSV_ROWS, d: CSV_ROWS }, `the upload ${name} is not there once and whole`);
+      upload.seen ||= Boolean(there);
+      found.delete(name);
+    }
+    assert.deepEqual([...found.keys()], [], 'rows that nobody sent');
+  }
+
+  async #checkKeys(server) {
+    const answer = await ask(server, 'GET', '/access/keys');
+    assert.equal(answer.status, 200, answer.text);
+    const states = new Map(answer.json.items.map((key) => [key.id, key.revoked_at ? 'revoked' : 'valid']));
+    for (const [id, possible] of this.#keys) {
+      assert.ok(possible.includes(states.get(id)), `the key ${id} is ${states.get(id)}, not ${possible}`);
+      this.#keys.set(id, [states.get(id)]);
+    }
+  }
+
+  /** A copy that may part from this one: for many ends of the same beginning. */
+  fork() {
+    const copy = new Ledger();
+    copy.#objects = new Map([...this.#objects].map(([key, possible]) => [key, [...possible]]));
+    copy.#uploads = new Map([...this.#uploads].map(([name, upload]) => [name, { ...upload }]));
+    copy.#keys = new Map([...this.#keys].map(([id, possible]) => [id, [...possible]]));
+    copy.#failures = new Set(this.#failures);
+    copy.#counter = this.#counter;
+    return copy;
+  }
+}
