@@ -126,7 +126,7 @@ struct engine_query {
 
 /* Start a query on an `admin` worker.  On LH_OK the statement has been bound and started, the columns are known, and
  * bytes can be read. LH_SQL with err->position, caret text in the message and a hint; LH_FORBIDDEN for statements
- * other than reading ones; LH_BUSY; LH_TIMEOUT; LH_CANCELLED; LH_LIMIT; LH_CRASH. */
+ * other than reading ones; LH_BUSY; LH_TIMEOUT; LH_CANCELLED; LH_LIMIT; LH_CRASH; LH_UNAVAILABLE. */
 LH_CHECKED enum lh_code engine_query_start(struct engine *e, const struct engine_query *query,
                                            struct engine_result **ret_result, struct lh_err *err);
 

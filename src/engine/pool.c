@@ -407,7 +407,7 @@ enum lh_code pool_explain_end(struct engine *e, struct pool_worker *w, struct lh
     if (end.signal == SIGXFSZ)
         return lh_fail(err, LH_LIMIT, "the work wrote a file larger than allowed");
     if (end.signal == SIGKILL) {
-        lh_ignore(lh_fail(err, LH_CRASH, "the query process was killed from outside"));
+        lh_ignore(lh_fail(err, LH_UNAVAILABLE, "the query process was killed from outside"));
         return lh_err_hint(err, "the machine may have run out of memory; try again, or lower query.memory_bytes");
     }
     if (end.signal != 0)

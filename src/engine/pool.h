@@ -78,7 +78,7 @@ LH_CHECKED enum lh_code pool_exchange(struct engine *e, struct pool_worker **wor
 LH_CHECKED enum lh_code pool_lease_fresh(struct engine *e, const struct engine_task *task, int64_t deadline_ns,
                                          struct pool_worker **ret_worker, struct lh_err *err);
 
-/* The worker hung up in the middle of a request: end it, and say why it did in `err` (LH_CRASH, LH_LIMIT). */
+/* The worker hung up in the middle of a request: end it, and say why it did in `err` (LH_CRASH, LH_LIMIT, LH_UNAVAILABLE). */
 enum lh_code pool_explain_end(struct engine *e, struct pool_worker *w, struct lh_err *err);
 
 #endif
