@@ -154,6 +154,18 @@ static json_t *answer_of(struct ingest_job *job) {
     return answer;
 }
 
+/* DuckDB names files in its messages.  The client knows neither the spool nor the output folder, and need not. */
+static void hide_path(struct lh_err *err, const char *path, const char *instead) {
+    size_t path_len = strlen(path), instead_len = strlen(instead);
+    if (path_len < instead_len)
+        return;
+    for (char *at = strstr(err->message, path); at; at = strstr(at, path)) {
+        memcpy(at, instead, instead_len);
+        memmove(at + instead_len, at + path_len, strlen(at + path_len) + 1);
+        at += instead_len;
+    }
+}
+
 enum lh_code task_ingest(struct task *t, const json_t *request, json_t **ret_answer, struct lh_err *err) {
     if (!t->untrusted_input || !t->output_dir)
         return lh_fail(err, LH_INTERNAL, "the task ingest needs an input and an output folder");
@@ -161,8 +173,12 @@ enum lh_code task_ingest(struct task *t, const json_t *request, json_t **ret_ans
         .task = t, .os = os_real(), .request = request, .columns = json_array(), .warnings = json_array()};
     row_file_init(&job.rows, job.os, t->output_dir, 0);
     enum lh_code code = run(&job, err);
-    if (code == LH_OK)
+    if (code == LH_OK) {
         *ret_answer = answer_of(&job);
+    } else {
+        hide_path(err, t->untrusted_input, "upload");
+        hide_path(err, t->output_dir, "output");
+    }
     row_file_deinit(&job.rows);
     buf_release(&job.head);
     json_decref(job.columns);
