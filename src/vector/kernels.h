@@ -31,6 +31,7 @@ enum vec_level {
     VEC_LEVEL_COUNT
 };
 
+#define VEC_COLUMNS 256   /* short vectors that dot_columns takes at once */
 #define VEC_BLOCK_ROWS 32 /* rows that one fast-scan block holds */
 
 /* What fastscan_b1 needs to know of a query; see vector/rabitq.h for the formula. */
@@ -51,6 +52,10 @@ struct vec_kernels {
     float (*l2_f32)(const float *a, const float *b, size_t d);
     void (*dot_f32_x4)(const float *q, const float *const rows[4], size_t d, float ret[4]);
     void (*l2_f32_x4)(const float *q, const float *const rows[4], size_t d, float ret[4]);
+
+    /* ret[c] = <x, column c> of 256 columns, columns[i * 256 + c]: for vectors of a few dimensions, where a row would not
+     * fill a register. */
+    void (*dot_columns)(const float *x, size_t d, const float *columns, float ret[VEC_COLUMNS]);
 
     /* Half-width rows under an f32 query: IEEE binary16 (f16) and the upper half of a float (bf16). */
     float (*dot_f16)(const float *q, const uint16_t *row, size_t d);

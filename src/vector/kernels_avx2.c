@@ -356,6 +356,24 @@ AVX2 static void multiply(float *x, const float *by, size_t d) {
     vec_kernels_portable.multiply(x + i, by + i, d - i);
 }
 
+AVX2 static void dot_columns(const float *x, size_t d, const float *columns, float ret[VEC_COLUMNS]) {
+    for (size_t part = 0; part < VEC_COLUMNS; part += 64) {
+        __m256 s[8];
+        VEC_UNROLL
+        for (int r = 0; r < 8; r++)
+            s[r] = _mm256_setzero_ps();
+        for (size_t i = 0; i < d; i++) {
+            __m256 v = _mm256_set1_ps(x[i]);
+            VEC_UNROLL
+            for (int r = 0; r < 8; r++)
+                s[r] = _mm256_fmadd_ps(v, _mm256_loadu_ps(columns + i * VEC_COLUMNS + part + 8 * r), s[r]);
+        }
+        VEC_UNROLL
+        for (int r = 0; r < 8; r++)
+            _mm256_storeu_ps(ret + part + 8 * r, s[r]);
+    }
+}
+
 AVX2 static float max_abs(const float *x, size_t d) {
     const __m256 sign = _mm256_set1_ps(-0.0f);
     __m256 largest = _mm256_setzero_ps();
@@ -452,6 +470,7 @@ const struct vec_kernels vec_kernels_avx2 = {
     .fht = fht,
     .dot_b1f32 = dot_b1f32,
     .multiply = multiply,
+    .dot_columns = dot_columns,
     .max_abs = max_abs,
     .add = add,
     .walk = walk,

@@ -228,7 +228,9 @@ BASE static uint32_t l2_i8(const int8_t *a, const int8_t *b, size_t d) {
         __m512i diff = _mm512_sub_epi16(widen_i8(a + i, m), widen_i8(b + i, m));
         s = _mm512_add_epi32(s, _mm512_madd_epi16(diff, diff));
     }
-    return (uint32_t)_mm512_reduce_add_epi32(s);
+    __m128i sums = sum_lanes(s); /* the compiler's own reduction adds as int, which this sum may pass */
+    sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0x4E));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0xB1)));
 }
 
 BASE static int32_t dot_u8i8(const uint8_t *row, const int8_t *q, size_t d) {
@@ -569,6 +571,24 @@ BASE static void multiply(float *x, const float *by, size_t d) {
     }
 }
 
+BASE static void dot_columns(const float *x, size_t d, const float *columns, float ret[VEC_COLUMNS]) {
+    for (size_t half = 0; half < VEC_COLUMNS; half += 128) {
+        __m512 s[8];
+        VEC_UNROLL
+        for (int r = 0; r < 8; r++)
+            s[r] = _mm512_setzero_ps();
+        for (size_t i = 0; i < d; i++) {
+            __m512 v = _mm512_set1_ps(x[i]);
+            VEC_UNROLL
+            for (int r = 0; r < 8; r++)
+                s[r] = _mm512_fmadd_ps(v, _mm512_loadu_ps(columns + i * VEC_COLUMNS + half + 16 * r), s[r]);
+        }
+        VEC_UNROLL
+        for (int r = 0; r < 8; r++)
+            _mm512_storeu_ps(ret + half + 16 * r, s[r]);
+    }
+}
+
 BASE static float max_abs(const float *x, size_t d) {
     __m512 largest = _mm512_setzero_ps();
     for (size_t i = 0; i < d; i += 16)
@@ -624,9 +644,9 @@ BASE static void signs(const float *x, size_t d, uint8_t *ret) {
 #define COMMON                                                                                                  \
     .dot_f32 = dot_f32, .l2_f32 = l2_f32, .dot_f32_x4 = dot_f32_x4, .l2_f32_x4 = l2_f32_x4, .dot_f16 = dot_f16, \
     .l2_f16 = l2_f16, .dot_bf16 = dot_bf16, .l2_bf16 = l2_bf16, .l2_i8 = l2_i8, .fastscan_b1 = fastscan_b1,     \
-    .fht = fht, .dot_b1f32 = dot_b1f32, .multiply = multiply, .max_abs = max_abs, .add = add, .walk = walk,     \
-    .f32_from_u8 = f32_from_u8, .quantize_u8 = quantize_u8, .signs = signs, .f16_from_f32 = f16_from_f32,       \
-    .bf16_from_f32 = vec_portable_bf16_from_f32
+    .fht = fht, .dot_b1f32 = dot_b1f32, .multiply = multiply, .dot_columns = dot_columns, .max_abs = max_abs,   \
+    .add = add, .walk = walk, .f32_from_u8 = f32_from_u8, .quantize_u8 = quantize_u8, .signs = signs,           \
+    .f16_from_f32 = f16_from_f32, .bf16_from_f32 = vec_portable_bf16_from_f32
 #define WITH_VNNI                                                                                  \
     .dot_i8 = dot_i8_vnni, .dot_u8i8 = dot_u8i8_vnni, .dot_u8i8_x4 = dot_u8i8_x4_vnni,             \
     .dot_u8i8_4x4 = dot_u8i8_4x4_vnni, .dot_u4i8 = dot_u4i8_vnni, .dot_u4i8_x4 = dot_u4i8_x4_vnni, \

@@ -286,6 +286,23 @@ static void multiply(float *x, const float *by, size_t d) {
     vec_kernels_portable.multiply(x + i, by + i, d - i);
 }
 
+static void dot_columns(const float *x, size_t d, const float *columns, float ret[VEC_COLUMNS]) {
+    for (size_t part = 0; part < VEC_COLUMNS; part += 32) {
+        float32x4_t s[8];
+        VEC_UNROLL
+        for (int r = 0; r < 8; r++)
+            s[r] = vdupq_n_f32(0);
+        for (size_t i = 0; i < d; i++) {
+            VEC_UNROLL
+            for (int r = 0; r < 8; r++)
+                s[r] = vfmaq_n_f32(s[r], vld1q_f32(columns + i * VEC_COLUMNS + part + 4 * r), x[i]);
+        }
+        VEC_UNROLL
+        for (int r = 0; r < 8; r++)
+            vst1q_f32(ret + part + 4 * r, s[r]);
+    }
+}
+
 static float max_abs(const float *x, size_t d) {
     float32x4_t largest = vdupq_n_f32(0);
     size_t i = 0;
@@ -378,6 +395,7 @@ const struct vec_kernels vec_kernels_neon = {
     .fht = fht,
     .dot_b1f32 = dot_b1f32,
     .multiply = multiply,
+    .dot_columns = dot_columns,
     .max_abs = max_abs,
     .add = add,
     .walk = walk,

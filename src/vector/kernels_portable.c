@@ -198,6 +198,13 @@ static void multiply(float *x, const float *by, size_t d) {
         x[i] *= by[i];
 }
 
+static void dot_columns(const float *x, size_t d, const float *columns, float ret[VEC_COLUMNS]) {
+    memset(ret, 0, VEC_COLUMNS * sizeof *ret);
+    for (size_t i = 0; i < d; i++)
+        for (size_t c = 0; c < VEC_COLUMNS; c++)
+            ret[c] += x[i] * columns[i * VEC_COLUMNS + c];
+}
+
 static float max_abs(const float *x, size_t d) {
     float largest = 0;
     for (size_t i = 0; i < d; i++) {
@@ -297,6 +304,7 @@ const struct vec_kernels vec_kernels_portable = {
     .fht = fht,
     .dot_b1f32 = dot_b1f32,
     .multiply = multiply,
+    .dot_columns = dot_columns,
     .max_abs = max_abs,
     .add = add,
     .walk = walk,

@@ -8,12 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-#define BYTES_FROM_D 64u /* fewer dimensions are compared as floats */
-
 struct vec_centres {
     const struct vec_kernels *kernels;
     uint32_t k, d;
-    float *floats;  /* a copy; k * d */
+    float *columns; /* d < VEC_CENTRES_EXACT: 256 centres at a time, dimension by dimension (kernels.h, dot_columns) */
     uint8_t *bytes; /* floats / step + 128, and a row of 128s; NULL where floats are compared */
     float step;
     float *half_squares;
@@ -24,14 +22,18 @@ enum lh_code vec_centres_new(const float *centres, uint32_t k, uint32_t d, struc
     struct vec_centres *c = lh_malloc(sizeof *c);
     *c = (struct vec_centres){.kernels = vec_kernels(), .k = k, .d = d};
     size_t values = (size_t)k * d;
-    c->floats = lh_try_malloc_aligned(64, values * sizeof *c->floats);
+    size_t columns = ((size_t)k + VEC_COLUMNS - 1) / VEC_COLUMNS * VEC_COLUMNS * d;
+    c->columns = d < VEC_CENTRES_EXACT ? lh_try_malloc_aligned(64, columns * sizeof *c->columns) : NULL;
     c->half_squares = lh_try_malloc(k * sizeof *c->half_squares);
-    c->bytes = d >= BYTES_FROM_D ? lh_try_malloc_aligned(64, values + d) : NULL;
-    if (!c->floats || !c->half_squares || (d >= BYTES_FROM_D && !c->bytes)) {
+    c->bytes = d >= VEC_CENTRES_EXACT ? lh_try_malloc_aligned(64, values + d) : NULL;
+    if (!c->half_squares || (!c->bytes && !c->columns)) {
         vec_centres_free(c);
         return lh_fail(err, LH_NO_MEMORY, "no memory for %u centres of %u dimensions", k, d);
     }
-    memcpy(c->floats, centres, values * sizeof *c->floats);
+    for (size_t i = 0; c->columns && i < columns; i++) {
+        size_t centre = i / (VEC_COLUMNS * d) * VEC_COLUMNS + i % VEC_COLUMNS;
+        c->columns[i] = centre < k ? centres[centre * d + i / VEC_COLUMNS % d] : 0;
+    }
     for (uint32_t i = 0; i < k; i++)
         c->half_squares[i] = c->kernels->dot_f32(centres + (size_t)i * d, centres + (size_t)i * d, d) / 2;
     c->step = c->kernels->max_abs(centres, values) / 127;
@@ -47,7 +49,7 @@ enum lh_code vec_centres_new(const float *centres, uint32_t k, uint32_t d, struc
 void vec_centres_free(struct vec_centres *centres) {
     if (!centres)
         return;
-    lh_free(centres->floats);
+    lh_free(centres->columns);
     lh_free(centres->bytes);
     lh_free(centres->half_squares);
     lh_free(centres);
@@ -80,23 +82,28 @@ static void score_bytes(const struct vec_centres *c, const float *row, int8_t *s
         ret[i] = c->half_squares[i] - step * (float)(c->kernels->dot_u8i8(c->bytes + i * d, scratch, d) - offset);
 }
 
+void vec_centres_products(const struct vec_centres *centres, const float *row, float *ret) {
+    size_t d = centres->d;
+    for (uint32_t first = 0; first < centres->k; first += VEC_COLUMNS) {
+        const float *columns = centres->columns + first * d;
+        if (centres->k - first >= VEC_COLUMNS) {
+            centres->kernels->dot_columns(row, d, columns, ret + first);
+            continue;
+        }
+        float last[VEC_COLUMNS];
+        centres->kernels->dot_columns(row, d, columns, last);
+        memcpy(ret + first, last, (centres->k - first) * sizeof *ret);
+    }
+}
+
 void vec_centres_score(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret) {
-    const struct vec_centres *c = centres;
-    if (c->bytes) {
-        score_bytes(c, row, scratch, ret);
+    if (centres->bytes) {
+        score_bytes(centres, row, scratch, ret);
         return;
     }
-    uint32_t i = 0;
-    for (; i + 4 <= c->k; i += 4) {
-        const float *first = c->floats + (size_t)i * c->d;
-        const float *const rows[4] = {first, first + c->d, first + 2 * c->d, first + 3 * c->d};
-        float products[4];
-        c->kernels->dot_f32_x4(row, rows, c->d, products);
-        for (uint32_t r = 0; r < 4; r++)
-            ret[i + r] = c->half_squares[i + r] - products[r];
-    }
-    for (; i < c->k; i++)
-        ret[i] = c->half_squares[i] - c->kernels->dot_f32(row, c->floats + (size_t)i * c->d, c->d);
+    vec_centres_products(centres, row, ret);
+    for (uint32_t i = 0; i < centres->k; i++)
+        ret[i] = centres->half_squares[i] - ret[i];
 }
 
 uint32_t vec_centres_nearest(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret_scores) {

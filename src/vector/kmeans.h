@@ -9,7 +9,7 @@
  * rows.  A centre that got no row moves to the row that lies farthest from its own centre.  Each centre's sum is added up
  * in row order by one thread, so the number of threads changes nothing.
  *
- * Speed.  For d >= 64 rows and centres are compared as signed and unsigned bytes (four times fewer bytes than f32, one
+ * Speed.  From 64 dimensions on rows and centres are compared as signed and unsigned bytes (four times fewer bytes than f32, one
  * VNNI instruction for 64 products); means are taken from the floats.  An assignment is off only where two centres are
  * within about 1% of each other, which moves no mean that matters. */
 #ifndef LH_VECTOR_KMEANS_H
@@ -39,6 +39,8 @@ LH_CHECKED enum lh_code vec_kmeans_train(const struct vec_rows *rows, const stru
 LH_CHECKED enum lh_code vec_kmeans_assign(const struct vec_rows *rows, const float *centres, uint32_t k,
                                           unsigned threads, uint32_t *ret_nearest, struct lh_err *err);
 
+#define VEC_CENTRES_EXACT 64u /* fewer dimensions than this are compared as floats, more as bytes */
+
 /* A set of centres made ready to compare with rows that come one at a time. */
 struct vec_centres;
 LH_CHECKED enum lh_code vec_centres_new(const float *centres, uint32_t k, uint32_t d, struct vec_centres **ret_centres,
@@ -46,6 +48,8 @@ LH_CHECKED enum lh_code vec_centres_new(const float *centres, uint32_t k, uint32
 void vec_centres_free(struct vec_centres *centres);
 /* ret_scores[c] = |c|^2 / 2 - <row, c>: ranks the centres as their distance does.  scratch: d bytes. */
 void vec_centres_score(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret_scores);
+/* ret[c] = <row, c>, exactly; only for d < VEC_CENTRES_EXACT. */
+void vec_centres_products(const struct vec_centres *centres, const float *row, float *ret);
 /* The nearest centre of each of a few rows; scratch: 4 d bytes, scores: k floats. */
 void vec_centres_assign(const struct vec_centres *centres, const struct vec_rows *rows, int8_t *scratch, float *scores,
                         uint32_t *ret_nearest);

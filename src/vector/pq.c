@@ -107,13 +107,16 @@ void vec_pq_decode(const struct vec_pq *pq, const uint8_t *code, float *ret_x) {
 }
 
 void vec_pq_table(const struct vec_pq *pq, const float *query, float *ret_table) {
-    size_t d = pq->part;
-    for (uint32_t j = 0; j < pq->m; j++)
-        for (size_t w = 0; w < VEC_PQ_WORDS; w += 4) {
-            const float *first = words_of(pq, j) + w * d;
-            const float *const rows[4] = {first, first + d, first + 2 * d, first + 3 * d};
-            pq->kernels->dot_f32_x4(query + j * d, rows, d, ret_table + j * VEC_PQ_WORDS + w);
+    for (uint32_t j = 0; j < pq->m; j++) {
+        const float *part = query + (size_t)j * pq->part;
+        float *row = ret_table + (size_t)j * VEC_PQ_WORDS;
+        if (pq->part < VEC_CENTRES_EXACT) {
+            vec_centres_products(pq->centres[j], part, row);
+            continue;
         }
+        for (size_t w = 0; w < VEC_PQ_WORDS; w++)
+            row[w] = pq->kernels->dot_f32(part, words_of(pq, j) + w * pq->part, pq->part);
+    }
 }
 
 /* Four rows at a time: sixteen loads in flight instead of four. */

@@ -93,6 +93,18 @@ static void check_floats(const struct vec_kernels *k, const struct data *x, size
         assert_near("l2_f32", k->name, d, want, k->l2_f32(a, rows[r], d), magnitude);
         assert_near("l2_f32_x4", k->name, d, want, l2s[r], magnitude);
     }
+    size_t few = d < 12 ? d : 12; /* as many columns of 256 as the data holds */
+    float want_columns[VEC_COLUMNS], got_columns[VEC_COLUMNS];
+    p->dot_columns(a, few, x->rows[2] + shift, want_columns);
+    k->dot_columns(a, few, x->rows[2] + shift, got_columns);
+    for (size_t c = 0; c < VEC_COLUMNS; c++) {
+        float column[12];
+        for (size_t i = 0; i < few; i++)
+            column[i] = x->rows[2][shift + i * VEC_COLUMNS + c];
+        double want = exact(a, column, few, 0, &magnitude);
+        assert_near("dot_columns", k->name, few, want, want_columns[c], magnitude);
+        assert_near("dot_columns", k->name, few, want, got_columns[c], magnitude);
+    }
     double limit = 0;
     exact(a, rows[0], d, 0, &limit);
     limit += p->l2_f32(a, rows[0], d);
