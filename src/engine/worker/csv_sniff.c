@@ -90,7 +90,7 @@ static enum lh_code choose_dialect(const char *sample, size_t len, const struct 
             dialect.delimiter = options->delimiter;
         for (int escaped = 0; escaped <= backslashes; escaped++) {
             dialect.escape = escaped ? '\\' : quote;
-            struct trial trial;
+            struct trial trial = {.records = 0};
             struct lh_err why = LH_ERR_INIT;
             /* A candidate that makes too many columns of a line is just a bad one, unless it is the only one. */
             if (try_dialect(sample, len, options, &dialect, &trial, &why) != LH_OK) {

@@ -180,7 +180,7 @@ static enum lh_code read_lines(struct json_reader *r, struct lh_err *err) {
         if (have == 0 && r->end)
             return LH_OK;
         char *line = have ? r->text.data + r->at : NULL;
-        char *newline = have > searched ? memchr(line + searched, '\n', have - searched) : NULL;
+        char *newline = line && have > searched ? memchr(line + searched, '\n', have - searched) : NULL;
         if (have == 0 || (!newline && !r->end)) {
             searched = have;
             LH_TRY(read_more(r, err));

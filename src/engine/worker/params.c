@@ -57,7 +57,7 @@ static enum lh_code type_of(const struct duckdb_api *db, const json_t *v, enum k
     }
     if (depth > DEPTH_MAX)
         return lh_fail(err, LH_SQL, "arrays in a parameter are nested deeper than %d", DEPTH_MAX);
-    enum kind inner;
+    enum kind inner = KIND_NONE;
     LH_TRY(common_kind(v, &inner, err));
     const json_t *sample = NULL;
     for (size_t i = 0; inner == KIND_LIST && i < json_array_size(v) && !sample; i++) {
@@ -66,7 +66,7 @@ static enum lh_code type_of(const struct duckdb_api *db, const json_t *v, enum k
     }
     if (inner == KIND_LIST && !sample)
         sample = json_array_get(v, 0);
-    duckdb_logical_type child;
+    duckdb_logical_type child = NULL;
     LH_TRY(
         type_of(db, sample, inner == KIND_LIST && !json_is_array(sample) ? KIND_NULL : inner, depth + 1, &child, err));
     *ret_type = db->create_list_type(child);
@@ -79,7 +79,7 @@ static enum lh_code make_value(const struct duckdb_api *db, const json_t *v, enu
 
 static enum lh_code make_list(const struct duckdb_api *db, const json_t *array, unsigned depth, duckdb_value *ret_value,
                               struct lh_err *err) {
-    enum kind inner;
+    enum kind inner = KIND_NONE;
     duckdb_logical_type list_type, type;
     LH_TRY(type_of(db, array, KIND_LIST, depth, &list_type, err));
     type = db->list_type_child_type(list_type);
@@ -126,7 +126,7 @@ static enum lh_code make_value(const struct duckdb_api *db, const json_t *v, enu
 
 static enum lh_code bind_one(const struct duckdb_api *db, duckdb_prepared_statement statement, idx_t index,
                              const char *name, const json_t *v, struct lh_err *err) {
-    duckdb_value value;
+    duckdb_value value = NULL;
     if (make_value(db, v, kind_of(v), 0, &value, err) != LH_OK)
         return lh_err_context(err, "parameter $%s", name);
     duckdb_state bound = db->bind_value(statement, index, value);
