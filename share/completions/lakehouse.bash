@@ -46,14 +46,14 @@ _lakehouse() {
         demo) choices="--data --config --scale --seed --json --help" ;;
         check) choices="--data --config --deep --json --help" ;;
         key) choices="create list revoke --server --data --config --role --name --json --help" ;;
-        vec) choices="--output --dimensions --metric --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --recall --verify --json --help" ;;
+        vec) choices="build search bench inspect --output --dimensions --metric --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --recall --verify --json --help" ;;
         config) choices="check show --config --json --help" ;;
         version) choices="--json --help" ;;
         help) choices="serve sql ingest demo check key vec config version --help" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
     case $command in
-        sql | ingest)
+        sql | ingest | vec)
             [[ $word == -* ]] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$word")
             ;;
     esac

@@ -57,6 +57,8 @@ complete -c lakehouse -n "__fish_seen_subcommand_from key" -l config -d 'configu
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s r -l role -d 'create: admin, recruiter, analyst or agent' -xa "admin recruiter analyst agent"
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s n -l name -d 'create: whose key it is, for lists and the audit' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -l json -d 'as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -a "build search bench inspect"
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -F
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -s o -l output -d 'build: the file to write (default: FILE with .vec behind it)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l dimensions -d 'of the vectors; needed for .f32 files' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l metric -d 'cosine, l2 or dot (default: cosine)' -x

@@ -107,7 +107,7 @@ _lakehouse() {
                     '(-n --name)-n[create\: whose key it is, for lists and the audit]:name:' \
                     '(-n --name)--name[create\: whose key it is, for lists and the audit]:name:' \
                     '(--json)--json[as JSON]' \
-                    '1: :(create list revoke)'
+                    '1: :(create list revoke)' '--help[tell more]'
                     ;;
                 vec)
                     _arguments \
@@ -127,14 +127,14 @@ _lakehouse() {
                     '(--recall)--recall[search\: find the window that reaches this recall, such as 0.99]:share:' \
                     '(--verify)--verify[inspect\: read everything, compare checksums, check every link]' \
                     '(--json)--json[one JSON object a line]' \
-                    '--help[tell more]'
+                    '1: :(build search bench inspect)' '*:file:_files'
                     ;;
                 config)
                     _arguments \
                     '(-c --config)-c[the file (default\: ./lakehouse.toml where it exists)]:file:_files' \
                     '(-c --config)--config[the file (default\: ./lakehouse.toml where it exists)]:file:_files' \
                     '(--json)--json[check\: the findings as one JSON document]' \
-                    '1: :(check show)'
+                    '1: :(check show)' '--help[tell more]'
                     ;;
                 version)
                     _arguments \
@@ -143,7 +143,7 @@ _lakehouse() {
                     ;;
                 help)
                     _arguments \
-                    '1: :(serve sql ingest demo check key vec config version)'
+                    '1: :(serve sql ingest demo check key vec config version)' '--help[tell more]'
                     ;;
             esac
             ;;

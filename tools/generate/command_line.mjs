@@ -31,8 +31,8 @@ const values = {
   BOOL: 'true false',
   URL: 'http://127.0.0.1:3100',
 };
-const words = { key: 'create list revoke', config: 'check show', help: commands.map((c) => c.name).join(' ') };
-const takesFiles = ['sql', 'ingest'];
+const words = { key: 'create list revoke', config: 'check show', vec: 'build search bench inspect', help: commands.map((c) => c.name).join(' ') };
+const takesFiles = ['sql', 'ingest', 'vec'];
 const all = [...commands, { name: 'help', summary: 'how to use a command', options: [] }];
 
 // ---- the man page ----
@@ -153,7 +153,7 @@ function zsh() {
       `                ${c.name})`,
       '                    _arguments \\',
       ...c.options.flatMap(spec),
-      words[c.name] ? `                    '1: :(${words[c.name]})'` : takesFiles.includes(c.name) ? "                    '*:file:_files'" : "                    '--help[tell more]'",
+      `                    ${[words[c.name] && `'1: :(${words[c.name]})'`, takesFiles.includes(c.name) ? "'*:file:_files'" : "'--help[tell more]'"].filter(Boolean).join(' ')}`,
       '                    ;;',
     ].join('\n');
   return `#compdef lakehouse
