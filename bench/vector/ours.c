@@ -2,6 +2,7 @@
 #include "contender.h"
 #include "vector/flat.h"
 #include "vector/hnsw.h"
+#include "vector/ivf.h"
 #include "vector/topk.h"
 
 #include <stdio.h>
@@ -106,6 +107,47 @@ static void flat_free(void *index) {
     lh_free(flat);
 }
 
+struct ivf {
+    struct vec_ivf *ivf;
+    struct vec_searcher *searcher;
+    struct vec_search search;
+};
+
+static void *ivf_build(const float *data, size_t n, unsigned d, unsigned threads) {
+    const struct vec_ivf_config config = {.metric = VEC_COSINE, .codes = VEC_IVF_RABITQ, .seed = 1, .threads = threads};
+    const struct vec_rows rows = {.data = data, .n = n, .d = d};
+    struct ivf *index = lh_calloc(1, sizeof *index);
+    struct lh_err err;
+    must(vec_ivf_new(&rows, &config, &index->ivf, &err), &err);
+    index->searcher = vec_ivf_searcher_new(index->ivf);
+    return index;
+}
+
+static size_t ivf_bytes(void *index) {
+    return vec_ivf_bytes(((struct ivf *)index)->ivf);
+}
+
+static void ivf_set_nprobe(void *index, unsigned effort) {
+    ((struct ivf *)index)->search.nprobe = effort;
+}
+
+static size_t ivf_search(void *index, const float *query, unsigned k, uint32_t *ret_ids) {
+    struct ivf *ivf = index;
+    struct vec_hit hits[MOST_K];
+    ivf->search.k = k;
+    size_t n = vec_ivf_search(ivf->ivf, ivf->searcher, query, &ivf->search, hits, NULL);
+    for (size_t i = 0; i < n; i++)
+        ret_ids[i] = hits[i].id;
+    return n;
+}
+
+static void ivf_free(void *index) {
+    struct ivf *ivf = index;
+    vec_searcher_free(ivf->searcher);
+    vec_ivf_free(ivf->ivf);
+    lh_free(ivf);
+}
+
 static const struct contender graph = {
     "lakehouse graph m16 efc100", "ef", 10, 2000, graph_build, graph_bytes, graph_set_ef, graph_search, graph_free};
 static const struct contender patient = {
@@ -121,4 +163,7 @@ static const struct contender flat = {"lakehouse flat, 1-bit scan",
                                       flat_search,
                                       flat_free};
 
-const struct contender *const contenders_ours[] = {&graph, &patient, &flat, NULL};
+static const struct contender ivf = {
+    "lakehouse IVF, 1-bit codes", "nprobe", 1, 512, ivf_build, ivf_bytes, ivf_set_nprobe, ivf_search, ivf_free};
+
+const struct contender *const contenders_ours[] = {&graph, &patient, &flat, &ivf, NULL};

@@ -3,8 +3,10 @@
  * A deletion clears one bit: walks still pass through the node, no answer holds it.  That alone is right but slow and,
  * as the dead grow in number, narrow: they take places in every window.  The repair (FreshDiskANN's consolidation) visits
  * each live node with dead neighbours, takes its live neighbours and the live neighbours of the dead ones as candidates,
- * and selects anew: whoever was reached through a dead node is now considered directly.  Afterwards no live node links to
- * a dead one, and no walk meets it.
+ * and selects anew: whoever was reached through a dead node is now considered directly.  Unlike there, links to live nodes
+ * all stay, and only the freed places are given away: many of them are answers to others' links that selection would not
+ * pick again, and a graph that loses them at every repair thins out (measured: after half of the rows were replaced,
+ * recall 0.985 where it had been 0.994).  Afterwards no live node links to a dead one, and no walk meets it.
  *
  * Selection keeps good directions, not reachability: a node may lose its last link from others, at construction too, most
  * likely among equal rows and far outliers.  So building and repairing end by flooding level 0 from the entry, and every
@@ -13,6 +15,8 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+
+#include <string.h>
 
 enum lh_code vec_hnsw_delete(struct vec_hnsw *graph, uint32_t id, struct lh_err *err) {
     if (graph->mapped)
@@ -61,6 +65,20 @@ static size_t add_live(struct vec_hnsw_cursor *cursor, uint32_t of, uint32_t lev
     return n;
 }
 
+/* Behind the `own` links in cursor->chosen, those of candidates[0..kept) that are not among them; returns how many there
+ * are, at most `places`. */
+static size_t add_chosen(struct vec_hnsw_cursor *cursor, size_t own, size_t kept, size_t places) {
+    size_t n = own;
+    for (size_t i = 0; i < kept && n < places; i++) {
+        bool there = false;
+        for (size_t j = 0; j < own && !there; j++)
+            there = cursor->chosen[j].id == cursor->candidates[i].id;
+        if (!there)
+            cursor->chosen[n++] = cursor->candidates[i];
+    }
+    return n;
+}
+
 /* Whether the list held a dead node, and so was written anew. */
 static bool repair_list(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t level) {
     struct vec_hnsw *graph = cursor->graph;
@@ -74,12 +92,14 @@ static bool repair_list(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t le
         if (other != VEC_NO_ID && !vec_hnsw_is_live(graph, other))
             dead[dead_links++] = other;
     }
-    size_t n = dead_links ? add_live(cursor, id, level, id, 0) : 0;
+    size_t own = dead_links ? add_live(cursor, id, level, id, 0) : 0;
+    size_t n = own;
+    memcpy(cursor->chosen, cursor->candidates, own * sizeof *cursor->chosen);
     for (uint32_t i = 0; i < dead_links; i++)
         n = add_live(cursor, dead[i], level, id, n);
     if (dead_links) {
-        size_t kept = n <= places && level > 0 ? n : vec_hnsw_select(cursor, id, n, places);
-        vec_list_write(list, places, cursor->candidates, kept);
+        size_t kept = vec_hnsw_select(cursor, id, n, places);
+        vec_list_write(list, places, cursor->chosen, add_chosen(cursor, own, kept, places));
     }
     vec_hnsw_unlock(graph, id);
     return dead_links > 0;
