@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "gateway/failure_journal.h"
 #include "gateway/pool.h"
 #include "os/clock.h"
 
@@ -52,6 +53,7 @@ static void run_handler(struct request *rq) {
         lh_log_error(rq->log, LH_LOG_ERROR, "request failed", &err);
     else
         lh_log_error(rq->log, LH_LOG_DEBUG, "request refused", &err);
+    failure_journal(rq, &err);
     lh_span_fail(&rq->span);
     if (rq->began)
         response_abort(rq);

@@ -12,7 +12,6 @@
 #include "os/file.h"
 #include "policy/principal.h"
 #include "store/buckets.h"
-#include "store/error_journal.h"
 #include "store/object_store.h"
 
 #include <fcntl.h>
@@ -31,25 +30,13 @@ static void object_writer_auto_release(struct object_writer **w) {
     object_writer_abort(*w);
 }
 
-/* Failures of the storage itself go to the error journal; a refusal is the client's own affair. */
-static enum lh_code journal(struct request *rq, const char *bucket, const char *operation, struct lh_err *err) {
-    if (lh_code_http_status(err->code) >= 500) {
-        struct lh_err unused = LH_ERR_INIT;
-        lh_ignore(error_journal_record(request_lakehouse(rq)->errors, bucket, operation, request_path_param(rq, "key"),
-                                       request_id(rq), err, &unused));
-    }
-    return err->code;
-}
-
-/* An unknown bucket is 404 for reading, 503 for writing: a write must not look as if it could never succeed elsewhere.
- * One that is known and cannot be reached is a failure of the storage. */
-static enum lh_code resolve(struct request *rq, const char *operation, bool write, struct bucket **ret_bucket,
-                            struct lh_err *err) {
-    const char *name = request_path_param(rq, "bucket");
-    enum lh_code code = buckets_resolve(request_lakehouse(rq)->buckets, name, ret_bucket, err);
+/* An unknown bucket is 404 for reading, 503 for writing: a write must not look as if it could never succeed elsewhere. */
+static enum lh_code resolve(struct request *rq, bool write, struct bucket **ret_bucket, struct lh_err *err) {
+    enum lh_code code =
+        buckets_resolve(request_lakehouse(rq)->buckets, request_path_param(rq, "bucket"), ret_bucket, err);
     if (code == LH_NOT_FOUND && write)
-        return err->code = LH_UNAVAILABLE;
-    return code == LH_OK ? LH_OK : journal(rq, name ? name : "primary", operation, err);
+        code = err->code = LH_UNAVAILABLE;
+    return code;
 }
 
 static void add_etag(struct request *rq, const struct object_info *info) {
@@ -132,10 +119,9 @@ static enum lh_code put(struct request *rq, struct object_store *store, const ch
 
 enum lh_code handle_object_put(struct request *rq, struct lh_err *err) {
     LH_AUTO(bucket) struct bucket *bucket = NULL;
-    LH_TRY(resolve(rq, "put", true, &bucket, err));
+    LH_TRY(resolve(rq, true, &bucket, err));
     struct object_info info;
-    if (put(rq, bucket_store(bucket), request_path_param(rq, "key"), &info, err) != LH_OK)
-        return journal(rq, bucket_name(bucket), "put", err);
+    LH_TRY(put(rq, bucket_store(bucket), request_path_param(rq, "key"), &info, err));
     add_etag(rq, &info);
     LH_AUTO(json) json_t *answer = object_json(&info);
     return response_json(rq, 201, answer, err);
@@ -246,39 +232,35 @@ static enum lh_code refuse_secret(const char *key, struct lh_err *err) {
 
 enum lh_code handle_object_get(struct request *rq, struct lh_err *err) {
     LH_AUTO(bucket) struct bucket *bucket = NULL;
-    LH_TRY(resolve(rq, "get", false, &bucket, err));
+    LH_TRY(resolve(rq, false, &bucket, err));
     const char *key = request_path_param(rq, "key");
     LH_TRY(refuse_secret(key, err));
-    if (get(rq, bucket_store(bucket), key, err) != LH_OK)
-        return journal(rq, bucket_name(bucket), "get", err);
-    return LH_OK;
+    return get(rq, bucket_store(bucket), key, err);
 }
 
 /* ---- delete and list ---- */
 
 enum lh_code handle_object_delete(struct request *rq, struct lh_err *err) {
     LH_AUTO(bucket) struct bucket *bucket = NULL;
-    LH_TRY(resolve(rq, "delete", true, &bucket, err));
+    LH_TRY(resolve(rq, true, &bucket, err));
     const char *key = request_path_param(rq, "key");
     LH_TRY(object_key_check(key, strlen(key), err));
     LH_TRY(refuse_reserved(key, err));
-    if (object_delete(bucket_store(bucket), key, err) != LH_OK)
-        return journal(rq, bucket_name(bucket), "delete", err);
+    LH_TRY(object_delete(bucket_store(bucket), key, err));
     return response_bytes(rq, 204, NULL, NULL, 0, err);
 }
 
 enum lh_code handle_object_list(struct request *rq, struct lh_err *err) {
     LH_AUTO(bucket) struct bucket *bucket = NULL;
-    LH_TRY(resolve(rq, "list", false, &bucket, err));
+    LH_TRY(resolve(rq, false, &bucket, err));
     struct page page;
     LH_TRY(page_parse(rq, (uint64_t)request_lakehouse(rq)->config->storage.list_page, 10000, &page, err));
     const char *prefix = request_query_param(rq, "prefix");
     struct object_info *items;
     size_t count;
     bool more;
-    if (object_list(bucket_store(bucket), prefix ? prefix : "", page.after, (size_t)page.limit, request_arena(rq),
-                    &items, &count, &more, err) != LH_OK)
-        return journal(rq, bucket_name(bucket), "list", err);
+    LH_TRY(object_list(bucket_store(bucket), prefix ? prefix : "", page.after, (size_t)page.limit, request_arena(rq),
+                       &items, &count, &more, err));
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, object_json(&items[i]));

@@ -10,7 +10,7 @@ struct error_journal;
 
 struct error_entry {
     const char *bucket;
-    const char *operation; /* "put", "get", "list", ... */
+    const char *operation; /* what was asked for: "PUT /storage/objects/{*key}", "POST /ingest/file" */
     const char *key;       /* "" where there is none */
     const char *code;      /* lh_code_name */
     const char *message;
