@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/timefmt.h"
 #include "gateway/page.h"
+#include "lake/owner.h"
 #include "lakehouse/lakehouse.h"
 #include "store/buckets.h"
 #include "store/error_journal.h"
@@ -70,8 +71,12 @@ enum lh_code handle_bucket_add(struct request *rq, struct lh_err *err) {
 }
 
 enum lh_code handle_bucket_remove(struct request *rq, struct lh_err *err) {
-    LH_TRY(buckets_remove(request_lakehouse(rq)->buckets, request_path_param(rq, "name"), err));
-    lakehouse_buckets_changed(request_lakehouse(rq));
+    struct lakehouse *lh = request_lakehouse(rq);
+    const char *name = request_path_param(rq, "name");
+    if (strcmp(name, buckets_primary_name(lh->buckets)) != 0)
+        LH_TRY(lake_refuse_bucket_in_use(lh->catalog, name, err));
+    LH_TRY(buckets_remove(lh->buckets, name, err));
+    lakehouse_buckets_changed(lh);
     return response_bytes(rq, 204, NULL, NULL, 0, err);
 }
 

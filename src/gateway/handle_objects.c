@@ -8,6 +8,7 @@
 #include "base/timefmt.h"
 #include "gateway/conditional.h"
 #include "gateway/page.h"
+#include "lake/owner.h"
 #include "lakehouse/lakehouse.h"
 #include "os/file.h"
 #include "policy/principal.h"
@@ -56,9 +57,11 @@ static json_t *object_json(const struct object_info *info) {
     return json;
 }
 
-static enum lh_code refuse_reserved(const char *key, struct lh_err *err) {
+/* What the lakehouse itself consists of is not changed through these routes. */
+static enum lh_code refuse_ours(struct request *rq, const struct bucket *bucket, const char *key, struct lh_err *err) {
+    LH_TRY(object_key_check(key, strlen(key), err));
     if (!object_key_is_reserved(key))
-        return LH_OK;
+        return lake_refuse_owned(request_lakehouse(rq)->catalog, bucket_name(bucket), key, err);
     lh_fail(err, LH_FORBIDDEN, "keys below \"%.*s/\" belong to the lakehouse and are read-only here",
             (int)strcspn(key, "/"), key);
     return lh_err_hint(err, "choose a key whose first part does not start with \"_\"");
@@ -102,10 +105,10 @@ static enum lh_code copy_body(struct request *rq, struct object_writer *w, struc
     }
 }
 
-static enum lh_code put(struct request *rq, struct object_store *store, const char *key, struct object_info *ret_info,
+static enum lh_code put(struct request *rq, const struct bucket *bucket, const char *key, struct object_info *ret_info,
                         struct lh_err *err) {
-    LH_TRY(object_key_check(key, strlen(key), err));
-    LH_TRY(refuse_reserved(key, err));
+    struct object_store *store = bucket_store(bucket);
+    LH_TRY(refuse_ours(rq, bucket, key, err));
     enum object_put_mode mode;
     LH_TRY(check_put(rq, store, key, &mode, err));
     LH_AUTO(object_writer) struct object_writer *w = NULL;
@@ -121,7 +124,7 @@ enum lh_code handle_object_put(struct request *rq, struct lh_err *err) {
     LH_AUTO(bucket) struct bucket *bucket = NULL;
     LH_TRY(resolve(rq, true, &bucket, err));
     struct object_info info;
-    LH_TRY(put(rq, bucket_store(bucket), request_path_param(rq, "key"), &info, err));
+    LH_TRY(put(rq, bucket, request_path_param(rq, "key"), &info, err));
     add_etag(rq, &info);
     LH_AUTO(json) json_t *answer = object_json(&info);
     return response_json(rq, 201, answer, err);
@@ -244,8 +247,7 @@ enum lh_code handle_object_delete(struct request *rq, struct lh_err *err) {
     LH_AUTO(bucket) struct bucket *bucket = NULL;
     LH_TRY(resolve(rq, true, &bucket, err));
     const char *key = request_path_param(rq, "key");
-    LH_TRY(object_key_check(key, strlen(key), err));
-    LH_TRY(refuse_reserved(key, err));
+    LH_TRY(refuse_ours(rq, bucket, key, err));
     LH_TRY(object_delete(bucket_store(bucket), key, err));
     return response_bytes(rq, 204, NULL, NULL, 0, err);
 }

@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the services need from each other and nobody else sees. */
 struct opened {
@@ -68,18 +69,23 @@ static enum lh_code take_folder(struct lakehouse *lh, const struct lakehouse_opt
 
 /* ---- the services, in the order in which they need each other ---- */
 
+/* A folder of the configuration, which may be relative to where the program runs; in the arena. */
+static const char *absolute(struct arena *arena, const char *path) {
+    char here[4096];
+    return path[0] == '/' || !getcwd(here, sizeof here) ? path : arena_printf(arena, "%s/%s", here, path);
+}
+
 static enum lh_code open_buckets(struct lakehouse *lh, struct lh_err *err) {
     const struct lh_config *config = lh->config;
+    LH_AUTO(arena) struct arena *arena = arena_new();
     const char *root = config->storage.root;
-    LH_AUTO(mem) char *primary = root && root[0] ? lh_strdup(root) : lh_asprintf("%s/objects", lh->data_dir);
-    struct bucket_spec *specs = lh_calloc(config->bucket_count + 1, sizeof *specs);
+    const char *primary = root && root[0] ? absolute(arena, root) : arena_printf(arena, "%s/objects", lh->data_dir);
+    struct bucket_spec *specs = arena_alloc(arena, (config->bucket_count + 1) * sizeof *specs);
     for (size_t i = 0; i < config->bucket_count; i++)
-        specs[i] = (struct bucket_spec){config->buckets[i].name, "local", config->buckets[i].root};
+        specs[i] = (struct bucket_spec){config->buckets[i].name, "local", absolute(arena, config->buckets[i].root)};
     struct buckets_options options = {
         .os = lh->os, .specs = specs, .spec_count = config->bucket_count, .primary_root = primary};
-    enum lh_code code = buckets_open(&options, &lh->buckets, err);
-    lh_free(specs);
-    return code;
+    return buckets_open(&options, &lh->buckets, err);
 }
 
 static enum lh_code open_errors(struct lakehouse *lh, struct lh_err *err) {

@@ -141,9 +141,13 @@ static enum lh_code check_spec(const struct bucket_spec *spec, struct lh_err *er
     LH_AUTO(buf) struct buf known = BUF_INIT;
     for (size_t i = 0; i < LH_ARRAY_LEN(backends); i++) {
         if (strcmp(backends[i].name, backend) == 0) {
-            if (spec->root && spec->root[0])
+            if (!spec->root || !spec->root[0])
+                return lh_fail(err, LH_INVALID, "bucket \"%s\" has no root", spec->name);
+            if (spec->root[0] == '/')
                 return LH_OK;
-            return lh_fail(err, LH_INVALID, "bucket \"%s\" has no root", spec->name);
+            lh_fail(err, LH_INVALID, "the root of bucket \"%s\" is \"%.200s\", which depends on where a program runs",
+                    spec->name, spec->root);
+            return lh_err_hint(err, "give an absolute path, such as /srv/lake/%s", spec->name);
         }
         buf_printf(&known, "%s\"%s\"", i ? ", " : "", backends[i].name);
     }

@@ -25,7 +25,7 @@ struct os;
 struct bucket_spec {
     const char *name;    /* 1 to 63 of a-z 0-9 - _ . , starting with a letter or digit */
     const char *backend; /* "local"; NULL or "": local */
-    const char *root;    /* local: its folder, made where it is missing */
+    const char *root;    /* local: the absolute path of its folder, made where it is missing */
 };
 
 struct buckets_options {
