@@ -1,6 +1,8 @@
 #include "vector/flat.h"
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
+#include "vector/file.h"
 #include "vector/parallel.h"
 #include "vector/rabitq.h"
 #include "vector/searcher_internal.h"
@@ -15,7 +17,8 @@ struct vec_flat {
     float *inverse_lengths; /* cosine only */
     uint64_t *deleted;
     size_t block_bytes, codes_bytes;
-    size_t capacity; /* rows that the arrays hold; whole blocks */
+    size_t capacity;       /* rows that the arrays hold; whole blocks */
+    struct vec_file *file; /* whose map the rows lie in; NULL: they are the caller's */
 };
 
 struct vec_searcher *vec_searcher_new(const struct vec_rabitq *rq) {
@@ -119,9 +122,9 @@ enum lh_code vec_flat_extend(struct vec_flat *flat, const struct vec_rows *rows,
     return LH_OK;
 }
 
-enum lh_code vec_flat_new(const struct vec_rows *rows, const struct vec_flat_config *config, struct vec_flat **ret_flat,
-                          struct lh_err *err) {
-    LH_TRY(vec_check_shape(rows, err));
+/* A flat of no rows; `rows` gives its dimensions. */
+static enum lh_code make(const struct vec_rows *rows, const struct vec_flat_config *config, struct vec_flat **ret_flat,
+                         struct lh_err *err) {
     struct vec_rabitq *rq = NULL;
     struct vec_rabitq_config codes = {.d = rows->d, .bits = 1, .metric = config->metric, .seed = config->seed};
     LH_TRY(vec_rabitq_new(&codes, &rq, err));
@@ -131,6 +134,15 @@ enum lh_code vec_flat_new(const struct vec_rows *rows, const struct vec_flat_con
     flat->rows = (struct vec_rows){.data = rows->data, .n = 0, .d = rows->d};
     flat->block_bytes = vec_rabitq_block_bytes(rq);
     flat->codes_bytes = vec_rabitq_code_bytes(rq);
+    *ret_flat = flat;
+    return LH_OK;
+}
+
+enum lh_code vec_flat_new(const struct vec_rows *rows, const struct vec_flat_config *config, struct vec_flat **ret_flat,
+                          struct lh_err *err) {
+    LH_TRY(vec_check_shape(rows, err));
+    struct vec_flat *flat = NULL;
+    LH_TRY(make(rows, config, &flat, err));
     enum lh_code code = vec_flat_extend(flat, rows, err);
     if (code != LH_OK) {
         vec_flat_free(flat);
@@ -147,6 +159,7 @@ void vec_flat_free(struct vec_flat *flat) {
     lh_free(flat->blocks);
     lh_free(flat->inverse_lengths);
     lh_free(flat->deleted);
+    vec_file_close(flat->file);
     lh_free(flat);
 }
 
@@ -215,5 +228,87 @@ enum lh_code vec_exact_search(const struct vec_rows *rows, enum vec_metric metri
             vec_topk_push(&top, dist, id);
     }
     *ret_found = vec_topk_sort(&top);
+    return LH_OK;
+}
+
+static size_t blocks_bytes(const struct vec_flat *flat, uint64_t n) {
+    return (size_t)((n + VEC_BLOCK_ROWS - 1) / VEC_BLOCK_ROWS) * flat->block_bytes;
+}
+
+static size_t deleted_bytes(uint64_t n) {
+    return (size_t)((n + 63) / 64 * sizeof(uint64_t));
+}
+
+enum lh_code vec_flat_save(const struct vec_flat *flat, struct os *os, const char *path, bool with_rows,
+                           struct lh_err *err) {
+    LH_AUTO(vec_file_writer) struct vec_file_writer *writer = NULL;
+    const struct vec_rows *rows = &flat->rows;
+    const struct vec_file_head head = {
+        .kind = VEC_FILE_FLAT, .metric = flat->config.metric, .d = rows->d, .n = rows->n, .seed = flat->config.seed};
+    LH_TRY(vec_file_writer_new(os, path, &head, &writer, err));
+    LH_TRY(vec_file_append(writer, "DELE", flat->deleted, deleted_bytes(rows->n), err));
+    LH_TRY(vec_file_append(writer, "ILEN", flat->inverse_lengths, rows->n * sizeof(float), err));
+    LH_TRY(vec_file_append(writer, "BLKS", flat->blocks, blocks_bytes(flat, rows->n), err));
+    if (with_rows)
+        LH_TRY(vec_file_append(writer, "ROWS", rows->data, rows->n * rows->d * sizeof(float), err));
+    return vec_file_commit(writer, err);
+}
+
+/* The sections into the arrays of an empty flat. */
+static enum lh_code fill(struct vec_flat *flat, const struct vec_file *file, const float *rows, struct lh_err *err) {
+    uint64_t n = vec_file_head(file)->n;
+    const void *deleted = NULL;
+    const void *lengths = NULL;
+    const void *blocks = NULL;
+    const void *own = rows;
+    LH_TRY(vec_file_section(file, "DELE", deleted_bytes(n), &deleted, err));
+    LH_TRY(vec_file_section(file, "ILEN", n * sizeof(float), &lengths, err));
+    LH_TRY(vec_file_section(file, "BLKS", blocks_bytes(flat, n), &blocks, err));
+    uint64_t bytes = 0;
+    if (!rows && !vec_file_find(file, "ROWS", &bytes))
+        return lh_fail(err, LH_INVALID, "the index file does not hold the vectors, and they were not given");
+    if (!rows)
+        LH_TRY(vec_file_section(file, "ROWS", n * flat->rows.d * sizeof(float), &own, err));
+    LH_TRY(reserve(flat, (size_t)n, err));
+    if (n > 0) {
+        memcpy(flat->deleted, deleted, deleted_bytes(n));
+        memcpy(flat->inverse_lengths, lengths, (size_t)n * sizeof(float));
+        memcpy(flat->blocks, blocks, blocks_bytes(flat, n));
+    }
+    for (size_t i = (size_t)n; i % VEC_BLOCK_ROWS; i++) /* whatever the file says, there are no rows here */
+        vec_rabitq_block_clear(flat->rq, flat->blocks + i / VEC_BLOCK_ROWS * flat->block_bytes,
+                               (unsigned)(i % VEC_BLOCK_ROWS));
+    flat->rows = (struct vec_rows){.data = own, .n = (size_t)n, .d = flat->rows.d};
+    return LH_OK;
+}
+
+static enum lh_code open_file(const struct vec_file *file, const float *rows, struct vec_flat **ret_flat,
+                              struct lh_err *err) {
+    const struct vec_file_head *head = vec_file_head(file);
+    const struct vec_flat_config config = {.metric = head->metric, .seed = head->seed};
+    const struct vec_rows shape = {.d = head->d};
+    struct vec_flat *flat = NULL;
+    if (head->kind != VEC_FILE_FLAT)
+        return lh_fail(err, LH_CORRUPT, "the index file holds no flat index");
+    LH_TRY(make(&shape, &config, &flat, err));
+    enum lh_code code = fill(flat, file, rows, err);
+    if (code != LH_OK) {
+        vec_flat_free(flat);
+        return code;
+    }
+    *ret_flat = flat;
+    return LH_OK;
+}
+
+enum lh_code vec_flat_open(struct os *os, const char *path, const float *rows, struct vec_flat **ret_flat,
+                           struct lh_err *err) {
+    struct vec_file *file = NULL;
+    LH_TRY(vec_file_open(os, path, &file, err));
+    enum lh_code code = open_file(file, rows, ret_flat, err);
+    if (code != LH_OK) {
+        vec_file_close(file);
+        return lh_err_context(err, "%s", path);
+    }
+    (*ret_flat)->file = file;
     return LH_OK;
 }

@@ -55,6 +55,15 @@ LH_CHECKED enum lh_code vec_flat_new(const struct vec_rows *rows, const struct v
                                      struct vec_flat **ret_flat, struct lh_err *err);
 void vec_flat_free(struct vec_flat *flat);
 
+/* To and from a file (docs/formats/vector-file.md).  With `with_rows` it holds the full vectors and stands alone; else
+ * whoever opens it brings the same `rows` (NULL: those in the file).  Codes are copied to memory, rows stay mapped.
+ * LH_IO, LH_NO_SPACE; LH_CORRUPT where the file is no flat or damaged, LH_INVALID where nobody has the rows. */
+struct os;
+LH_CHECKED enum lh_code vec_flat_save(const struct vec_flat *flat, struct os *os, const char *path, bool with_rows,
+                                      struct lh_err *err);
+LH_CHECKED enum lh_code vec_flat_open(struct os *os, const char *path, const float *rows, struct vec_flat **ret_flat,
+                                      struct lh_err *err);
+
 /* Append: `rows` is the whole array now, old rows at their old numbers (it may stand at another address, as a map does that
  * grew); those beyond the old count are encoded and can be found from here on. */
 LH_CHECKED enum lh_code vec_flat_extend(struct vec_flat *flat, const struct vec_rows *rows, struct lh_err *err);

@@ -7,6 +7,7 @@
 #include "os/os.h"
 #include "twin/temp_dir.h"
 #include "vector/file.h"
+#include "vector/flat.h"
 #include "vector/hnsw.h"
 #include "vector/random.h"
 
@@ -275,6 +276,43 @@ static void damaged_sections_do_not_hurt(void **state) {
     vec_file_close(file);
 }
 
+static void a_flat_comes_back_as_it_was(void **state) {
+    (void)state;
+    char *folder = temp_dir_new();
+    LH_AUTO(mem) char *path = lh_asprintf("%s/flat.vec", folder);
+    LH_AUTO(mem) float *data = random_rows(N, D);
+    static const size_t sizes[] = {0, 1, 31, 32, 33, N};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const struct vec_rows rows = {.data = data, .n = sizes[i], .d = D};
+        const struct vec_flat_config config = {.metric = VEC_COSINE, .seed = 3, .threads = 1};
+        struct vec_flat *flats[3] = {NULL, NULL, NULL};
+        struct vec_hit hits[3][5];
+        size_t found[3];
+        struct lh_err err;
+        ok(vec_flat_new(&rows, &config, &flats[0], &err), &err);
+        if (sizes[i] > 10)
+            assert_true(vec_flat_delete(flats[0], 7));
+        ok(vec_flat_save(flats[0], os_real(), path, false, &err), &err);
+        assert_int_equal(vec_flat_open(os_real(), path, NULL, &flats[1], &err), LH_INVALID);
+        ok(vec_flat_open(os_real(), path, data, &flats[1], &err), &err);
+        ok(vec_flat_save(flats[0], os_real(), path, true, &err), &err);
+        ok(vec_flat_open(os_real(), path, NULL, &flats[2], &err), &err);
+        for (size_t f = 0; f < 3; f++) {
+            struct vec_searcher *searcher = vec_flat_searcher_new(flats[f]);
+            found[f] = vec_flat_search(flats[f], searcher, data, &(struct vec_search){.k = 5}, hits[f], NULL);
+            assert_int_equal(found[f], found[0]);
+            assert_memory_equal(hits[f], hits[0], found[0] * sizeof *hits[0]);
+            assert_int_equal(vec_flat_delete(flats[f], 7), false);
+            vec_searcher_free(searcher);
+        }
+        for (size_t f = 0; f < 3; f++)
+            vec_flat_free(flats[f]);
+        struct vec_hnsw *graph = NULL;
+        assert_int_equal(vec_hnsw_open(os_real(), path, &(struct vec_hnsw_open){0}, &graph, &err), LH_CORRUPT);
+    }
+    temp_dir_free(folder);
+}
+
 static void a_writer_that_is_dropped_leaves_nothing(void **state) {
     (void)state;
     char *folder = temp_dir_new();
@@ -319,9 +357,13 @@ static void a_writer_that_is_dropped_leaves_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_graph_comes_back_as_it_was), cmocka_unit_test(without_rows_answers_are_estimates),
-        cmocka_unit_test(the_golden_file_is_read),      cmocka_unit_test(damage_is_refused),
-        cmocka_unit_test(damaged_sections_do_not_hurt), cmocka_unit_test(a_writer_that_is_dropped_leaves_nothing),
+        cmocka_unit_test(a_graph_comes_back_as_it_was),
+        cmocka_unit_test(without_rows_answers_are_estimates),
+        cmocka_unit_test(a_flat_comes_back_as_it_was),
+        cmocka_unit_test(the_golden_file_is_read),
+        cmocka_unit_test(damage_is_refused),
+        cmocka_unit_test(damaged_sections_do_not_hurt),
+        cmocka_unit_test(a_writer_that_is_dropped_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
