@@ -3,7 +3,7 @@
 _lakehouse() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} choices=""
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest demo check key vec config version help --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest demo check history key vec config version help --help --version" -- "$word")
         return
     fi
     case $previous in
@@ -45,11 +45,12 @@ _lakehouse() {
         ingest) choices="--server --data --config --name --mode --bucket --format --delimiter --quote --header --encoding --json --help" ;;
         demo) choices="--data --config --scale --seed --json --help" ;;
         check) choices="--data --config --deep --json --help" ;;
+        history) choices="--server --data --config --as-of --limit --json --help" ;;
         key) choices="create list revoke --server --data --config --role --name --json --help" ;;
         vec) choices="build search bench inspect --output --dimensions --metric --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --recall --verify --json --help" ;;
         config) choices="check show --config --json --help" ;;
         version) choices="--json --help" ;;
-        help) choices="serve sql ingest demo check key vec config version --help" ;;
+        help) choices="serve sql ingest demo check history key vec config version --help" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
     case $command in

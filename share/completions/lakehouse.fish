@@ -1,12 +1,13 @@
 # fish completion for lakehouse(1)
 # Made by tools/generate/command_line.mjs from the program's own help.
-set -l commands serve sql ingest demo check key vec config version help
+set -l commands serve sql ingest demo check history key vec config version help
 complete -c lakehouse -f
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a data folder over HTTP'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d 'run SQL, or start an interactive shell'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a ingest -d 'turn files into datasets'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a demo -d 'make the staffing demo: 7 tables, 2,469,278 rows, 100,000 resumes'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a check -d 'verify a whole lake, and say how to repair it'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a history -d 'what changed in a dataset or another entity, when, by whom'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a key -d 'make, list and revoke API keys'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a vec -d 'build, search, measure and inspect vector indexes'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a config -d 'check the configuration file, or show what is in force'
@@ -50,6 +51,12 @@ complete -c lakehouse -n "__fish_seen_subcommand_from check" -s d -l data -d 'th
 complete -c lakehouse -n "__fish_seen_subcommand_from check" -s c -l config -d 'configuration (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from check" -l deep -d 'read every byte and compare its checksum'
 complete -c lakehouse -n "__fish_seen_subcommand_from check" -l json -d 'one JSON document'
+complete -c lakehouse -n "__fish_seen_subcommand_from history" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from history" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from history" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from history" -l as-of -d 'only what had happened by then (RFC 3339, or a date), and what the entity looked like' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from history" -s n -l limit -d 'the newest N events (default: 100)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from history" -l json -d 'the events and the entity as JSON'
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -a "create list revoke"
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
@@ -77,4 +84,4 @@ complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -l json -d 'check: the findings as one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from version" -l json -d 'as JSON'
-complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest demo check key vec config version"
+complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest demo check history key vec config version"

@@ -13,6 +13,7 @@ _lakehouse() {
                 'ingest:turn files into datasets'
                 'demo:make the staffing demo\: 7 tables, 2,469,278 rows, 100,000 resumes'
                 'check:verify a whole lake, and say how to repair it'
+                'history:what changed in a dataset or another entity, when, by whom'
                 'key:make, list and revoke API keys'
                 'vec:build, search, measure and inspect vector indexes'
                 'config:check the configuration file, or show what is in force'
@@ -95,6 +96,19 @@ _lakehouse() {
                     '(--json)--json[one JSON document]' \
                     '--help[tell more]'
                     ;;
+                history)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(--as-of)--as-of[only what had happened by then (RFC 3339, or a date), and what the entity looked like]:time:' \
+                    '(-n --limit)-n[the newest N events (default\: 100)]:n:' \
+                    '(-n --limit)--limit[the newest N events (default\: 100)]:n:' \
+                    '(--json)--json[the events and the entity as JSON]' \
+                    '--help[tell more]'
+                    ;;
                 key)
                     _arguments \
                     '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
@@ -143,7 +157,7 @@ _lakehouse() {
                     ;;
                 help)
                     _arguments \
-                    '1: :(serve sql ingest demo check key vec config version)' '--help[tell more]'
+                    '1: :(serve sql ingest demo check history key vec config version)' '--help[tell more]'
                     ;;
             esac
             ;;

@@ -113,6 +113,17 @@ void buf_append_sql_string(struct buf *b, const char *text) {
     append_quoted(b, text, '\'');
 }
 
+void buf_append_sql_path(struct buf *b, const char *path) {
+    LH_AUTO(buf) struct buf literal = BUF_INIT;
+    for (const char *p = path; *p != '\0'; p++) {
+        if (strchr("*?[", *p))
+            buf_printf(&literal, "[%c]", *p);
+        else
+            buf_append_char(&literal, *p);
+    }
+    buf_append_sql_string(b, buf_cstr(&literal));
+}
+
 void buf_append_sql_ident(struct buf *b, const char *name) {
     append_quoted(b, name, '"');
 }

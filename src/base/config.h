@@ -91,6 +91,9 @@
     X(INT, batch_records, "512", "1..100000", "Records that make a batch object")                                      \
     X(DURATION, batch_interval, "30s", "100ms..1h", "Longest time that a record waits for its batch object")
 
+#define LH_CONFIG_JOURNAL(X)                                                                                           \
+    X(DURATION, flush_interval, "10s", "100ms..1h", "Longest time that an event waits for its Parquet file")
+
 #define LH_CONFIG_LOG(X)                                                                                               \
     X(ENUM, level, "info", "debug|info|warn|error|off", "Least level that is written")                                 \
     X(ENUM, format, "auto", "auto|text|json", "Form of a line; auto: text on a terminal, JSON otherwise")
@@ -109,6 +112,7 @@
     X(ingest, LH_CONFIG_INGEST, "Files coming in")                                                                     \
     X(catalog, LH_CONFIG_CATALOG, "The commit log")                                                                    \
     X(errors, LH_CONFIG_ERRORS, "The journal of operational failures")                                                 \
+    X(journal, LH_CONFIG_JOURNAL, "The journal of events: what changed, when, by whom")                                \
     X(log, LH_CONFIG_LOG, "The server's own log on stderr")                                                            \
     X(trace, LH_CONFIG_TRACE, "Trace spans")
 

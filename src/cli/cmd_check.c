@@ -149,6 +149,7 @@ static int run(struct cli *cli, const struct cli_args *args) {
         .data_dir = cli_data_dir(cli, args),
         .command = "lakehouse check",
         .must_exist = true,
+        .no_upkeep = true,
     };
     if (lakehouse_open(&options_of_lake, &lh, &err) != LH_OK ||
         check(cli, lh, cli_flag(args, "deep"), &code, &err) != LH_OK)

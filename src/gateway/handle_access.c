@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/timefmt.h"
+#include "gateway/journal_entry.h"
 #include "gateway/page.h"
 #include "lakehouse/lakehouse.h"
 #include "policy/keys.h"
@@ -45,6 +46,11 @@ enum lh_code handle_key_create(struct request *rq, struct lh_err *err) {
     struct key_info info;
     LH_TRY(keys_create(request_lakehouse(rq)->keys, name, role, text, &info, err));
     LH_AUTO(json) json_t *answer = key_json(&info);
+    enum lh_code code = journal_entry(rq, "key", info.id, "create", NULL, answer, "access", err);
+    if (code != LH_OK) {
+        lh_wipe(text, sizeof text);
+        return code;
+    }
     json_object_set_new(answer, "key", json_string(text));
     lh_wipe(text, sizeof text);
     response_header(rq, "Cache-Control", "no-store");
@@ -52,6 +58,8 @@ enum lh_code handle_key_create(struct request *rq, struct lh_err *err) {
 }
 
 enum lh_code handle_key_revoke(struct request *rq, struct lh_err *err) {
-    LH_TRY(keys_revoke(request_lakehouse(rq)->keys, request_path_param(rq, "id"), err));
+    const char *id = request_path_param(rq, "id");
+    LH_TRY(keys_revoke(request_lakehouse(rq)->keys, id, err));
+    LH_TRY(journal_entry(rq, "key", id, "revoke", NULL, NULL, "access", err));
     return response_bytes(rq, 204, NULL, NULL, 0, err);
 }

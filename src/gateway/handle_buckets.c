@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/timefmt.h"
+#include "gateway/journal_entry.h"
 #include "gateway/page.h"
 #include "lake/owner.h"
 #include "lakehouse/lakehouse.h"
@@ -65,6 +66,7 @@ enum lh_code handle_bucket_add(struct request *rq, struct lh_err *err) {
     for (size_t i = 0; i < count; i++)
         if (strcmp(infos[i].name, spec.name) == 0) {
             LH_AUTO(json) json_t *answer = bucket_json(&infos[i]);
+            LH_TRY(journal_entry(rq, "bucket", spec.name, "create", NULL, answer, "storage", err));
             return response_json(rq, 201, answer, err);
         }
     return lh_fail(err, LH_CONFLICT, "the bucket \"%s\" was removed again at the same time", spec.name);
@@ -77,6 +79,7 @@ enum lh_code handle_bucket_remove(struct request *rq, struct lh_err *err) {
         LH_TRY(lake_refuse_bucket_in_use(lh->catalog, name, err));
     LH_TRY(buckets_remove(lh->buckets, name, err));
     lakehouse_buckets_changed(lh);
+    LH_TRY(journal_entry(rq, "bucket", name, "delete", NULL, NULL, "storage", err));
     return response_bytes(rq, 204, NULL, NULL, 0, err);
 }
 

@@ -11,6 +11,7 @@
 #define CATALOG "Catalog"
 #define QUERY "Query"
 #define INGEST "Ingest"
+#define JOURNAL "Journal"
 #define ACCESS "Access"
 
 #define LIST_LIMIT {"limit", "integer", "items on a page", false}
@@ -125,6 +126,23 @@ const struct route gateway_routes[] = {
     {HTTP_GET, "/ingest/rejects/{name}", handle_ingest_rejects, ACCESS_ADMIN, BODY_NONE, 0, INGEST,
      "The lines of a dataset's sources that could not be used, with number and reason", NULL, "RejectList",
      {LIST_LIMIT, PAGE_TOKEN}},
+
+    {HTTP_POST, "/journal/event", handle_journal_event, ACCESS_ADMIN, BODY_JSON, 0, JOURNAL,
+     "Write an event, or with {\"events\": [...]} up to 1,000 that stand together or not at all; durable when answered",
+     "JournalEvents", "JournalWritten", {{0}}},
+    {HTTP_POST, "/journal/update", handle_journal_update, ACCESS_ADMIN, BODY_JSON, 0, JOURNAL,
+     "Write the change of one field of an entity; durable when answered", "JournalUpdate", "JournalWritten", {{0}}},
+    {HTTP_POST, "/journal/flush", handle_journal_flush, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, JOURNAL,
+     "Move what waits in the local log into Parquet now, and merge small files", NULL, "JournalFlush", {{0}}},
+    {HTTP_GET, "/journal/history/{*entity_id}", handle_journal_history, ACCESS_ADMIN, BODY_NONE, 0, JOURNAL,
+     "The events of an entity, oldest first, and what it looked like after them; a dataset's entity is its name", NULL,
+     "JournalHistory",
+     {{"as_of", "string", "only what had happened by this time (RFC 3339)", false},
+      {"limit", "integer", "events in the answer, the newest ones (1,000)", false}}},
+    {HTTP_GET, "/journal/recent", handle_journal_recent, ACCESS_ADMIN, BODY_NONE, 0, JOURNAL,
+     "The newest events, newest first", NULL, "JournalList", {LIST_LIMIT}},
+    {HTTP_GET, "/journal/stats", handle_journal_stats, ACCESS_ADMIN, BODY_NONE, 0, JOURNAL,
+     "How many events there are and where they lie", NULL, "JournalStats", {{0}}},
 
     {HTTP_GET, "/access/keys", handle_key_list, ACCESS_ADMIN, BODY_NONE, 0, ACCESS, "List the API keys", NULL,
      "AccessKeyList", {{0}}},

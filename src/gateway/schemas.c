@@ -88,6 +88,29 @@ const struct schema gateway_schemas[] = {
      "columns QueryColumn[], rows any[], row_count integer, truncated boolean, elapsed_ms number"},
     {"ExplainAnswer", "The plan as DuckDB prints it, and the catalog version it reads",
      "plan string, catalog_version integer"},
+    {"JournalEvent",
+     "What changed; no field: the entity as a whole. A dataset's columns are fields such as columns.email.flags",
+     "id string, ts time, entity_type string, entity_id string, field string?, action string, old_value any?, "
+     "new_value any?, actor string, source string, workspace_id string?"},
+    {"JournalEventRequest", "An event to write; action is update and source is api where they are not given",
+     "entity_type string, entity_id string, field string?, action string?, old_value any?, new_value any?, "
+     "actor string?, source string?, workspace_id string?"},
+    {"JournalEvents", "One event by its own fields, or several in events",
+     "events JournalEventRequest[]?, entity_type string?, entity_id string?, field string?, action string?, "
+     "old_value any?, new_value any?, actor string?, source string?, workspace_id string?"},
+    {"JournalUpdate", "One field's change",
+     "entity_type string, entity_id string, field string, old_value any?, new_value any?, source string?, "
+     "workspace_id string?"},
+    {"JournalWritten", "The ids of the events, in the order of the request", "count integer, ids string[]"},
+    {"JournalFlush", "What was moved and merged", "segments integer, events integer, merged_files integer"},
+    {"JournalHistory",
+     "state is the entity after these events, null where it is gone or was never there; state_complete is false where "
+     "events older than the 10,000 read would be needed; truncated: there are older events than items",
+     "entity_id string, items JournalEvent[], truncated boolean, state any?, state_complete boolean"},
+    {"JournalList", "Events, newest first", "items JournalEvent[], next_page_token string?"},
+    {"JournalStats", "covered_version behind catalog_version: commits whose events are still to be derived",
+     "events integer, pending integer, files integer, bytes integer, unindexed_files integer, covered_version integer, "
+     "catalog_version integer, oldest time?, newest time?"},
     {"IngestColumn", "A column, and why it got its type; flags say which personal data it seems to hold",
      "name string, type string, why string?, renamed_from string?, nullable boolean?, flags any[]"},
     {"IngestReport", "What became of the file",

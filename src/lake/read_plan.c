@@ -30,18 +30,6 @@ static enum lh_code check_resolvable(const struct manifest *m, struct lh_err *er
     return LH_OK;
 }
 
-/* A path as read_parquet takes it: what it would read as a pattern stands in brackets, which match it alone. */
-static void append_path(struct buf *out, const char *path) {
-    LH_AUTO(buf) struct buf literal = BUF_INIT;
-    for (const char *p = path; *p != '\0'; p++) {
-        if (strchr("*?[", *p))
-            buf_printf(&literal, "[%c]", *p);
-        else
-            buf_append_char(&literal, *p);
-    }
-    buf_append_sql_string(out, buf_cstr(&literal));
-}
-
 static enum lh_code append_paths(struct buf *out, const struct manifest *m, struct buckets *buckets,
                                  struct arena *arena, struct lh_err *err) {
     LH_AUTO(bucket) struct bucket *bucket = NULL; /* of the file before: nearly always the same */
@@ -60,7 +48,7 @@ static enum lh_code append_paths(struct buf *out, const struct manifest *m, stru
             return lh_err_context(err, "dataset \"%s\"", m->name);
         if (!first)
             buf_append_str(out, ", ");
-        append_path(out, path);
+        buf_append_sql_path(out, path);
         first = false;
     }
     return LH_OK;

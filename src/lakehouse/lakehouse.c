@@ -9,6 +9,8 @@
 #include "catalog/checkpoint.h"
 #include "engine/engine.h"
 #include "ingest/ingest.h"
+#include "journal/journal.h"
+#include "lake/catalog_events.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/lockfile.h"
@@ -26,6 +28,7 @@ struct opened {
     struct lakehouse services; /* first: a struct lakehouse * is a struct opened * */
     struct checkpoint_engine checkpoint_engine;
     struct checkpoint_codec checkpoint_codec;
+    struct catalog_events catalog_events;
 };
 
 static inline void lakehouse_auto_release(struct lakehouse **lh) {
@@ -166,6 +169,33 @@ static enum lh_code open_catalog(struct lakehouse *lh, struct lh_err *err) {
     return catalog_open(&options, &lh->catalog, err);
 }
 
+static void on_journal_notice(void *log, enum lh_code code, const char *text) {
+    lh_log_event(log, LH_LOG_WARN, "journal", LOG_STR("code", lh_code_name(code)), LOG_STR("message", text));
+}
+
+static enum lh_code open_journal(struct lakehouse *lh, bool upkeep, struct lh_err *err) {
+    LH_AUTO(mem) char *wal = lh_asprintf("%s/wal", lh->data_dir);
+    struct journal_options options = {
+        .os = lh->os,
+        .store = buckets_primary(lh->buckets),
+        .engine = lh->engine,
+        .wal_dir = wal,
+        .tmp_dir = lh->tmp_dir,
+        .flush_interval_ms = upkeep ? lh->config->journal.flush_interval_ms : 0,
+        .notice = on_journal_notice,
+        .notice_ctx = lh->log,
+    };
+    return journal_open(&options, &lh->journal, err);
+}
+
+/* From here on every commit is an event. */
+static void feed_journal(struct lakehouse *lh) {
+    struct opened *o = (struct opened *)lh;
+    o->catalog_events =
+        (struct catalog_events){.catalog = lh->catalog, .store = buckets_primary(lh->buckets), .journal = lh->journal};
+    journal_set_feed(lh->journal, catalog_events_feed, &o->catalog_events);
+}
+
 static enum lh_code open_ingest(struct lakehouse *lh, struct lh_err *err) {
     struct ingest_services services = {
         .os = lh->os,
@@ -192,7 +222,9 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
     LH_TRY(open_buckets(lh, err));
     LH_TRY(open_errors(lh, err));
     LH_TRY(open_engine(lh, err));
+    LH_TRY(open_journal(lh, !options->no_upkeep, err));
     LH_TRY(open_catalog(lh, err));
+    feed_journal(lh);
     LH_TRY(open_ingest(lh, err));
     LH_TRY(keys_open(lh->os, buckets_primary(lh->buckets), (unsigned)lh->config->auth.failures_per_minute, &lh->keys,
                      err));
@@ -205,7 +237,10 @@ void lakehouse_close(struct lakehouse *lh) {
         return;
     keys_close(lh->keys);
     ingest_free(lh->ingest);
+    if (lh->journal)
+        journal_set_feed(lh->journal, NULL, NULL);
     catalog_close(lh->catalog);
+    journal_close(lh->journal);
     engine_close(lh->engine);
     error_journal_close(lh->errors);
     buckets_close(lh->buckets);

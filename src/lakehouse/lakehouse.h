@@ -24,6 +24,7 @@ struct catalog;
 struct engine;
 struct error_journal;
 struct ingest;
+struct journal;
 struct keys;
 struct lh_config;
 struct lh_log;
@@ -44,6 +45,7 @@ struct lakehouse {
     struct buckets *buckets;
     struct error_journal *errors;
     struct engine *engine;
+    struct journal *journal;
     struct catalog *catalog;
     struct ingest *ingest;
     struct keys *keys;
@@ -59,6 +61,7 @@ struct lakehouse_options {
     const char *data_dir;
     const char *command; /* for the lock's holder line, e.g. "lakehouse serve" */
     bool must_exist;     /* LH_NOT_FOUND instead of creating the folder */
+    bool no_upkeep;      /* nothing is flushed or merged in the background: for looking at a lake */
 };
 
 LH_CHECKED enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lakehouse **ret_lakehouse,

@@ -213,7 +213,7 @@ static void refill_from_batches(struct refill *refill, size_t capacity) {
     size_t records = 0;
     bool whole = true;
     struct lh_err err;
-    if (log_list_batches(log, 0, &batches, &count, &err) != LH_OK) {
+    if (log->sink.put || log_list_batches(log, 0, &batches, &count, &err) != LH_OK) {
         record_ring_mark_incomplete(log->ring);
         return;
     }
@@ -255,6 +255,7 @@ static struct append_log *log_new(struct os *os, const struct append_log_options
     struct append_log *log = lh_calloc(1, sizeof *log);
     log->os = os;
     log->store = options->store;
+    log->sink = options->sink;
     log->prefix = lh_strdup(options->prefix);
     log->folder = lh_asprintf("%s/%s", options->wal_dir, options->name);
     log->folder_fd = -1;

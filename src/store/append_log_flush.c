@@ -13,6 +13,36 @@
 #define COMPACT_TARGET ((size_t)8 << 20)
 #define SCAN_ROUNDS 10 /* of listing again because another server merged batches under the scan */
 
+/* ---- records in memory ---- */
+
+/* Each identity once, in the order of reading. */
+struct gathered {
+    struct record_set seen;
+    struct append_log_record *records; /* each json lh_malloc'd */
+    size_t count;
+    size_t cap;
+};
+
+static bool gather_one(const struct append_log_record *record, void *ctx) {
+    struct gathered *gathered = ctx;
+    if (!record_set_add(&gathered->seen, record->writer, record->sequence))
+        return true;
+    if (gathered->count == gathered->cap) {
+        gathered->cap = gathered->cap ? gathered->cap * 2 : 256;
+        gathered->records = lh_realloc(gathered->records, gathered->cap * sizeof *gathered->records);
+    }
+    gathered->records[gathered->count] = *record;
+    gathered->records[gathered->count++].json = lh_strndup(record->json, record->len);
+    return true;
+}
+
+static void gathered_release(struct gathered *gathered) {
+    for (size_t i = 0; i < gathered->count; i++)
+        lh_free((char *)gathered->records[i].json);
+    lh_free(gathered->records);
+    record_set_deinit(&gathered->seen);
+}
+
 /* ---- flush ---- */
 
 struct batch_text {
@@ -30,8 +60,24 @@ static bool add_line(const struct append_log_record *record, void *ctx) {
     return true;
 }
 
+static enum lh_code sink_segment(struct append_log *log, struct log_segment segment, struct append_log_flushed *flushed,
+                                 struct lh_err *err) {
+    LH_CLEANUP(gathered_release) struct gathered gathered = {0};
+    struct append_log_damage damage = {0};
+    LH_TRY(log_read_segment(log, segment, gather_one, &gathered, &damage, err));
+    LH_TRY(LH_FAULT("append_log.before_batch", err));
+    if (gathered.count)
+        LH_TRY(log->sink.put(log->sink.self, gathered.records, gathered.count, err));
+    LH_TRY(LH_FAULT("append_log.after_batch", err));
+    flushed->batches += gathered.count > 0;
+    flushed->records += gathered.count;
+    return log_drop_segment(log, damage.places > 0, err);
+}
+
 static enum lh_code flush_segment(struct append_log *log, struct log_segment segment,
                                   struct append_log_flushed *flushed, struct lh_err *err) {
+    if (log->sink.put)
+        return sink_segment(log, segment, flushed, err);
     struct batch_text batch = {0};
     struct append_log_damage damage = {0};
     LH_AUTO(mem) char *key = NULL;
@@ -158,7 +204,9 @@ static enum lh_code scan_all(struct append_log *log, struct scan *scan, struct a
         if (round == SCAN_ROUNDS)
             return lh_fail(err, LH_BUSY, "the batches of \"%s\" are being merged again and again", log->prefix);
         *damage = (struct append_log_damage){0};
-        LH_TRY(scan_batches(log, scan, damage, &again, err));
+        again = false;
+        if (!log->sink.put)
+            LH_TRY(scan_batches(log, scan, damage, &again, err));
     }
     return scan->stopped ? LH_OK : scan_segments(log, scan, damage, err);
 }
@@ -178,26 +226,6 @@ enum lh_code append_log_scan(struct append_log *log, int64_t from_us, int64_t to
 
 /* ---- compact ---- */
 
-struct merge {
-    struct record_set seen;
-    struct append_log_record *records; /* each json lh_malloc'd */
-    size_t count;
-    size_t cap;
-};
-
-static bool collect_one(const struct append_log_record *record, void *ctx) {
-    struct merge *merge = ctx;
-    if (!record_set_add(&merge->seen, record->writer, record->sequence))
-        return true;
-    if (merge->count == merge->cap) {
-        merge->cap = merge->cap ? merge->cap * 2 : 256;
-        merge->records = lh_realloc(merge->records, merge->cap * sizeof *merge->records);
-    }
-    merge->records[merge->count] = *record;
-    merge->records[merge->count++].json = lh_strndup(record->json, record->len);
-    return true;
-}
-
 static int by_time(const void *a, const void *b) {
     const struct append_log_record *x = a;
     const struct append_log_record *y = b;
@@ -208,19 +236,12 @@ static int by_time(const void *a, const void *b) {
     return (x->sequence > y->sequence) - (x->sequence < y->sequence);
 }
 
-static void merge_deinit(struct merge *merge) {
-    for (size_t i = 0; i < merge->count; i++)
-        lh_free((char *)merge->records[i].json);
-    lh_free(merge->records);
-    record_set_deinit(&merge->seen);
-}
-
 /* Read the batches; *ret_whole tells that none is damaged or gone. */
-static enum lh_code collect(struct append_log *log, const struct log_batch *batches, size_t count, struct merge *merge,
-                            bool *ret_whole, struct lh_err *err) {
+static enum lh_code collect(struct append_log *log, const struct log_batch *batches, size_t count,
+                            struct gathered *merge, bool *ret_whole, struct lh_err *err) {
     struct append_log_damage damage = {0};
     for (size_t i = 0; i < count; i++) {
-        enum lh_code code = log_read_batch(log, batches[i].key, collect_one, merge, &damage, err);
+        enum lh_code code = log_read_batch(log, batches[i].key, gather_one, merge, &damage, err);
         if (code == LH_NOT_FOUND || damage.places) {
             *ret_whole = false;
             return LH_OK;
@@ -231,7 +252,7 @@ static enum lh_code collect(struct append_log *log, const struct log_batch *batc
     return LH_OK;
 }
 
-static enum lh_code write_merged(struct append_log *log, const struct merge *merge, char **ret_key,
+static enum lh_code write_merged(struct append_log *log, const struct gathered *merge, char **ret_key,
                                  struct lh_err *err) {
     LH_AUTO(buf) struct buf text = BUF_INIT;
     for (size_t i = 0; i < merge->count; i++)
@@ -241,7 +262,7 @@ static enum lh_code write_merged(struct append_log *log, const struct merge *mer
 
 /* Merge `count` neighbours into one.  The new batch stands before an old one goes (A5). */
 static enum lh_code merge_batches(struct append_log *log, const struct log_batch *batches, size_t count,
-                                  struct merge *merge, struct append_log_compacted *compacted, struct lh_err *err) {
+                                  struct gathered *merge, struct append_log_compacted *compacted, struct lh_err *err) {
     bool whole = false;
     LH_TRY(collect(log, batches, count, merge, &whole, err));
     if (!whole || merge->count == 0)
@@ -284,9 +305,9 @@ static enum lh_code compact_all(struct append_log *log, uint64_t target, struct 
     for (size_t first = 0; first < count && code == LH_OK;) {
         size_t size = group_size(batches, first, count, target);
         if (size > 1) {
-            struct merge merge = {0};
+            struct gathered merge = {0};
             code = merge_batches(log, batches + first, size, &merge, compacted, err);
-            merge_deinit(&merge);
+            gathered_release(&merge);
         }
         first += size ? size : 1;
     }
@@ -297,6 +318,8 @@ static enum lh_code compact_all(struct append_log *log, uint64_t target, struct 
 enum lh_code append_log_compact(struct append_log *log, size_t target_bytes, struct append_log_compacted *ret_compacted,
                                 struct lh_err *err) {
     struct append_log_compacted compacted = {0};
+    if (log->sink.put)
+        return lh_fail(err, LH_INTERNAL, "the batches of \"%s\" are not the log's to merge", log->prefix);
     pthread_mutex_lock(&log->flush_lock);
     enum lh_code code = compact_all(log, target_bytes ? target_bytes : COMPACT_TARGET, &compacted, err);
     pthread_mutex_unlock(&log->flush_lock);

@@ -41,6 +41,7 @@ struct log_group {
 struct append_log {
     struct os *os;
     struct object_store *store;
+    struct append_log_sink sink;
     char *prefix;
     char *folder;  /* WAL_DIR/NAME */
     int folder_fd; /* flock'ed */

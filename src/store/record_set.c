@@ -39,6 +39,10 @@ bool record_set_add(struct record_set *set, uint64_t writer, uint64_t sequence) 
     return true;
 }
 
+bool record_set_has(const struct record_set *set, uint64_t writer, uint64_t sequence) {
+    return set->count > 0 && slot_of(set, writer, sequence)->sequence != 0;
+}
+
 void record_set_deinit(struct record_set *set) {
     lh_free(set->slots);
 }

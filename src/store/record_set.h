@@ -19,6 +19,7 @@ struct record_set { /* zeroed is valid and empty */
 
 /* false where it was there already. */
 bool record_set_add(struct record_set *set, uint64_t writer, uint64_t sequence);
+bool record_set_has(const struct record_set *set, uint64_t writer, uint64_t sequence);
 void record_set_deinit(struct record_set *set);
 
 #endif

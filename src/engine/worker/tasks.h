@@ -36,6 +36,8 @@ bool task_cancelled(const struct task *t);
 #define TASKS(X)        \
     X(checkpoint_read)  \
     X(checkpoint_write) \
+    X(events_merge)     \
+    X(events_write)     \
     X(ingest)           \
     X(parquet_info)     \
     X(probe)

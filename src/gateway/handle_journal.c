@@ -1,0 +1,203 @@
+/* The event journal: what clients add to it, and what it says. */
+#include "gateway/request.h"
+#include "gateway/routes.h"
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/timefmt.h"
+#include "catalog/catalog.h"
+#include "gateway/journal_entry.h"
+#include "gateway/page.h"
+#include "journal/entity_state.h"
+#include "journal/journal.h"
+#include "lakehouse/lakehouse.h"
+#include "policy/principal.h"
+
+#include <string.h>
+
+/* ---- writing ---- */
+
+enum lh_code journal_entry(struct request *rq, const char *entity_type, const char *entity_id, const char *action,
+                           const json_t *old_value, const json_t *new_value, const char *source, struct lh_err *err) {
+    LH_AUTO(buf) struct buf old_text = BUF_INIT;
+    LH_AUTO(buf) struct buf new_text = BUF_INIT;
+    if (old_value)
+        lh_json_write(old_value, LH_JSON_COMPACT, &old_text);
+    if (new_value)
+        lh_json_write(new_value, LH_JSON_COMPACT, &new_text);
+    const char *actor = request_principal(rq)->name;
+    const struct journal_event event = {
+        .entity_type = entity_type,
+        .entity_id = entity_id,
+        .action = action,
+        .old_value = old_text.data,
+        .new_value = new_text.data,
+        .actor = actor[0] ? actor : request_principal(rq)->id,
+        .source = source,
+    };
+    if (journal_append(request_lakehouse(rq)->journal, &event, 1, 0, NULL, err) == LH_OK)
+        return LH_OK;
+    lh_ignore(
+        lh_err_context(err, "%s of %s %s is done, but its event could not be written", action, entity_type, entity_id));
+    return lh_err_hint(err, "do not repeat it; mend the server's disk, then tell the journal by POST /journal/event");
+}
+
+static const char *json_text(struct arena *arena, const json_t *value) {
+    if (!value || json_is_null(value))
+        return NULL;
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    lh_json_write(value, LH_JSON_COMPACT, &text);
+    return arena_strndup(arena, text.data, text.len);
+}
+
+static enum lh_code event_of_body(struct request *rq, const json_t *body, const char *where,
+                                  struct journal_event *ret_event, struct lh_err *err) {
+    struct journal_event event = {0};
+    const char *actor = request_principal(rq)->name;
+    LH_TRY(lh_json_get_string(body, where, "entity_type", &event.entity_type, err));
+    LH_TRY(lh_json_get_string(body, where, "entity_id", &event.entity_id, err));
+    LH_TRY(lh_json_get_string_or(body, where, "field", NULL, &event.field, err));
+    LH_TRY(lh_json_get_string_or(body, where, "action", "update", &event.action, err));
+    LH_TRY(
+        lh_json_get_string_or(body, where, "actor", actor[0] ? actor : request_principal(rq)->id, &event.actor, err));
+    LH_TRY(lh_json_get_string_or(body, where, "source", "api", &event.source, err));
+    LH_TRY(lh_json_get_string_or(body, where, "workspace_id", NULL, &event.workspace_id, err));
+    event.old_value = json_text(request_arena(rq), json_object_get(body, "old_value"));
+    event.new_value = json_text(request_arena(rq), json_object_get(body, "new_value"));
+    *ret_event = event;
+    return LH_OK;
+}
+
+static enum lh_code append(struct request *rq, const struct journal_event *events, size_t count, struct lh_err *err) {
+    char(*ids)[LH_ULID_SIZE] = arena_alloc(request_arena(rq), (count + 1) * sizeof *ids);
+    LH_TRY(journal_append(request_lakehouse(rq)->journal, events, count, 0, ids, err));
+    json_t *items = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(items, json_string(ids[i]));
+    LH_AUTO(json) json_t *answer = json_pack("{s:I, s:o}", "count", (json_int_t)count, "ids", items);
+    return response_json(rq, 201, answer, err);
+}
+
+enum lh_code handle_journal_event(struct request *rq, struct lh_err *err) {
+    static const char *const fields[] = {"entity_type", "entity_id", "field",  "action",       "old_value",
+                                         "new_value",   "actor",     "source", "workspace_id", NULL};
+    static const char *const many_fields[] = {"events", NULL};
+    json_t *body, *items;
+    LH_TRY(request_body_json(rq, &body, err));
+    LH_TRY(lh_json_get_array_or_null(body, "", "events", &items, err));
+    LH_TRY(lh_json_only_keys(body, "", items ? many_fields : fields, err));
+    size_t count = items ? json_array_size(items) : 1;
+    if (count < 1 || count > JOURNAL_APPEND_MAX)
+        return lh_fail(err, LH_INVALID, "events must hold 1 to %zu events, not %zu", JOURNAL_APPEND_MAX, count);
+    struct journal_event *events = arena_alloc(request_arena(rq), count * sizeof *events);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *item = items ? json_array_get(items, i) : body;
+        const char *where = items ? arena_printf(request_arena(rq), "events[%zu]", i) : "";
+        LH_TRY(lh_json_only_keys(item, where, fields, err));
+        LH_TRY(event_of_body(rq, item, where, &events[i], err));
+    }
+    return append(rq, events, count, err);
+}
+
+enum lh_code handle_journal_update(struct request *rq, struct lh_err *err) {
+    static const char *const fields[] = {"entity_type", "entity_id", "field",        "old_value",
+                                         "new_value",   "source",    "workspace_id", NULL};
+    json_t *body;
+    const char *field;
+    struct journal_event event;
+    LH_TRY(request_body_json(rq, &body, err));
+    LH_TRY(lh_json_only_keys(body, "", fields, err));
+    LH_TRY(lh_json_get_string(body, "", "field", &field, err));
+    LH_TRY(event_of_body(rq, body, "", &event, err));
+    if (field[0] == '\0')
+        return lh_fail(err, LH_INVALID, "field must name what changed");
+    return append(rq, &event, 1, err);
+}
+
+enum lh_code handle_journal_flush(struct request *rq, struct lh_err *err) {
+    struct journal_flushed flushed;
+    struct journal_compacted compacted;
+    LH_TRY(journal_flush(request_lakehouse(rq)->journal, &flushed, err));
+    LH_TRY(journal_compact(request_lakehouse(rq)->journal, &compacted, err));
+    LH_AUTO(json) json_t *answer = json_pack("{s:I, s:I, s:I}", "segments", (json_int_t)flushed.files, "events",
+                                             (json_int_t)flushed.events, "merged_files", (json_int_t)compacted.merged);
+    return response_json(rq, 200, answer, err);
+}
+
+/* ---- reading ---- */
+
+static json_t *event_json(const struct journal_event *e) {
+    char time[LH_TIME_SIZE];
+    lh_time_format(e->ts_us, time);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:o, s:o, s:s, s:s, s:s?}", "id", e->id, "ts", time,
+                     "entity_type", e->entity_type, "entity_id", e->entity_id, "field", e->field, "action", e->action,
+                     "old_value", event_value(e->old_value), "new_value", event_value(e->new_value), "actor", e->actor,
+                     "source", e->source, "workspace_id", e->workspace_id);
+}
+
+static json_t *events_json(const struct journal_event *events, size_t count) {
+    json_t *items = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(items, event_json(&events[i]));
+    return items;
+}
+
+static enum lh_code parse_as_of(struct request *rq, int64_t *ret_us, struct lh_err *err) {
+    const char *text = request_query_param(rq, "as_of");
+    *ret_us = INT64_MAX;
+    if (!text || lh_time_parse(text, strlen(text), ret_us))
+        return LH_OK;
+    lh_fail(err, LH_INVALID, "as_of is not a time: \"%.64s\"", text);
+    return lh_err_hint(err, "use RFC 3339, such as 2026-11-21T01:25:47Z");
+}
+
+enum lh_code handle_journal_history(struct request *rq, struct lh_err *err) {
+    const char *entity = request_path_param(rq, "entity_id");
+    struct journal_event *events;
+    size_t count;
+    uint64_t limit;
+    int64_t as_of_us;
+    bool more;
+    LH_TRY(request_query_uint(rq, "limit", 1, JOURNAL_READ_MAX, 1000, &limit, err));
+    LH_TRY(parse_as_of(rq, &as_of_us, err));
+    LH_TRY(journal_history(request_lakehouse(rq)->journal, entity, as_of_us, JOURNAL_READ_MAX, request_arena(rq),
+                           &events, &count, &more, err));
+    LH_AUTO(json) json_t *state = entity_state(events, count);
+    size_t skip = count > limit ? count - (size_t)limit : 0;
+    LH_AUTO(json) json_t *answer =
+        json_pack("{s:s, s:o, s:b, s:O, s:b}", "entity_id", entity, "items", events_json(events + skip, count - skip),
+                  "truncated", more || skip > 0, "state", state, "state_complete", !more);
+    return response_json(rq, 200, answer, err);
+}
+
+enum lh_code handle_journal_recent(struct request *rq, struct lh_err *err) {
+    struct journal_event *events;
+    size_t count;
+    uint64_t limit;
+    LH_TRY(request_query_uint(rq, "limit", 1, JOURNAL_READ_MAX, 100, &limit, err));
+    LH_TRY(journal_recent(request_lakehouse(rq)->journal, (size_t)limit, request_arena(rq), &events, &count, err));
+    return page_respond(rq, events_json(events, count), NULL, err);
+}
+
+static void set_time(json_t *json, const char *key, int64_t us) {
+    char time[LH_TIME_SIZE];
+    if (us == 0)
+        return;
+    lh_time_format(us, time);
+    json_object_set_new(json, key, json_string(time));
+}
+
+enum lh_code handle_journal_stats(struct request *rq, struct lh_err *err) {
+    const struct lakehouse *lh = request_lakehouse(rq);
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(lh->catalog);
+    struct journal_stats stats;
+    LH_TRY(journal_get_stats(lh->journal, &stats, err));
+    LH_AUTO(json) json_t *answer =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "events", (json_int_t)stats.events, "pending",
+                  (json_int_t)stats.pending, "files", (json_int_t)stats.files, "bytes", (json_int_t)stats.bytes,
+                  "unindexed_files", (json_int_t)stats.unindexed, "covered_version", (json_int_t)stats.covered,
+                  "catalog_version", (json_int_t)catalog_snapshot_version(s));
+    set_time(answer, "oldest", stats.oldest_us);
+    set_time(answer, "newest", stats.newest_us);
+    return response_json(rq, 200, answer, err);
+}

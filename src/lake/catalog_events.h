@@ -1,0 +1,36 @@
+/* The events that the commit log implies (docs/adr/0007): the feed of the event journal.
+ *
+ * A commit's events are a pure function of its record and of the manifests before it; their ids follow from the commit's
+ * UUID, so that deriving them again, here or on another server, gives the same events.  A dataset's entity_type is
+ * "dataset", its entity_id its name, the action the commit's operation.
+ *   - What changed its files, and its creation: one event without a field, with counts and the files that came.
+ *   - Metadata and columns: an event for each field that changed, with both values; a column's are "columns.NAME.type",
+ *     ".nullable", ".description" and ".flags".
+ *   - Its deletion: one event without a field, with the counts that it had. */
+#ifndef LH_LAKE_CATALOG_EVENTS_H
+#define LH_LAKE_CATALOG_EVENTS_H
+
+#include "base/error.h"
+#include "journal/journal.h"
+
+struct arena;
+struct catalog;
+struct commit_record;
+struct object_store;
+
+struct catalog_events {
+    struct catalog *catalog;
+    struct object_store *store; /* of the catalog's log */
+    struct journal *journal;
+};
+
+/* journal_feed_fn; `catalog_events` is a struct catalog_events that outlives its use.  Brings the journal up to the newest
+ * snapshot.  Blocks on the store. */
+LH_CHECKED enum lh_code catalog_events_feed(void *catalog_events, struct lh_err *err);
+
+/* The events of one record, in the arena; `store` has the records before it. */
+LH_CHECKED enum lh_code catalog_events_derive(struct object_store *store, const struct commit_record *record,
+                                              struct arena *arena, struct journal_event **ret_events, size_t *ret_count,
+                                              struct lh_err *err);
+
+#endif
