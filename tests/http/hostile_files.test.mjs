@@ -57,7 +57,7 @@ async function assertNothingLeft() {
   assert.deepEqual(left, []);
   // A long name's folder bears its beginning.
   const isKnown = (folder) => known.has(folder) || [...known].some((name) => name.length > 100 && name.startsWith(folder));
-  const orphans = filesBelow(datasets).filter((file) => !isKnown(path.relative(datasets, file).split(path.sep)[0]));
+  const orphans = filesBelow(datasets).filter((file) => !isKnown(decodeURIComponent(path.relative(datasets, file).split(path.sep)[0])));
   assert.deepEqual(orphans, []);
 }
 
@@ -201,10 +201,19 @@ test('names of files do not lead anywhere', async () => {
     else assertRefused(direct, name);
   }
   assert.deepEqual(filesBelow(path.join(server.dataDir, 'objects')).filter((file) => !/objects\/(datasets|_)/.test(file)), before);
-  for (const name of ['../x', '_errors', 'a/b', 'a b', 'ä', 'x'.repeat(500), '', 'select;']) {
-    const answer = await upload('a.csv', 'a,b\n1,2\n', { name });
-    if (answer.status < 300) assert.match(answer.body.dataset, /^[a-z0-9_]+$/, name);
-    else assertRefused(answer, `the dataset name ${name}`);
+  for (const name of ['../x', '..', 'a/../b', './x', 'x'.repeat(5000), 'a\u0001b', 'a\nb']) {
+    assertRefused(await upload('a.csv', 'a,b\n1,2\n', { name }), `the dataset name ${JSON.stringify(name.slice(0, 20))}`);
+  }
+  // Any other text is a name: it becomes one folder's, encoded, and SQL and URLs quote it.
+  for (const [i, name] of ['_errors', 'a/b', 'a b', 'ä', 'select;', "'\"'", 'x'.repeat(120), '..x', '%2e%2e'].entries()) {
+    const answer = await upload('a.csv', `a,b\n1,${i + 100}\n`, { name });
+    if (answer.status !== 201) {
+      assertRefused(answer, `the dataset name ${name}`);
+      continue;
+    }
+    const rows = await query(server, `SELECT b FROM "${name.replaceAll('"', '""')}"`);
+    assert.deepEqual(rows.rows, [[i + 100]], `${name}: ${JSON.stringify(rows)}`);
+    assert.equal((await fetch(`${server.url}/catalog/datasets/${encodeURIComponent(name)}`)).status, 200, name);
   }
 });
 
