@@ -213,7 +213,7 @@ test('names of files do not lead anywhere', async () => {
     }
     const rows = await query(server, `SELECT b FROM "${name.replaceAll('"', '""')}"`);
     assert.deepEqual(rows.rows, [[i + 100]], `${name}: ${JSON.stringify(rows)}`);
-    assert.equal((await fetch(`${server.url}/catalog/datasets/${encodeURIComponent(name)}`)).status, 200, name);
+    assert.equal((await fetch(`${server.url}/catalog/datasets/by-name/${encodeURIComponent(name)}`)).status, 200, name);
   }
 });
 
