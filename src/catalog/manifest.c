@@ -21,17 +21,6 @@ int manifest_name_compare(const char *a, const char *b) {
     }
 }
 
-static bool has_dot_segment(const char *name) {
-    for (const char *at = name;; at++) {
-        size_t len = strcspn(at, "/");
-        if ((len == 1 && at[0] == '.') || (len == 2 && at[0] == '.' && at[1] == '.'))
-            return true;
-        at += len;
-        if (*at == '\0')
-            return false;
-    }
-}
-
 enum lh_code manifest_name_check(const char *name, struct lh_err *err) {
     size_t len = name ? strlen(name) : 0;
     if (len == 0)
@@ -45,8 +34,6 @@ enum lh_code manifest_name_check(const char *name, struct lh_err *err) {
         if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
             return lh_fail(err, LH_INVALID, "the dataset's name has a control character at byte %zu", i + 1);
     }
-    if (has_dot_segment(name)) /* it could be made, but no URL could name it */
-        return lh_fail(err, LH_INVALID, "the dataset's name has a \".\" or \"..\" between slashes");
     return LH_OK;
 }
 
