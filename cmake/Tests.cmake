@@ -17,6 +17,12 @@ else()
     add_library(lh_twin INTERFACE)
 endif()
 
+# For a test that hangs, not for a slow one: under a sanitizer, on a busy machine, some take minutes.
+set(test_timeout_s 300)
+if(LH_SANITIZE)
+    set(test_timeout_s 1200)
+endif()
+
 # tests/unit/<module>/test_<topic>.c is the program unit_<module>_<topic>, linked with that module and those below it.
 foreach(module IN LISTS LH_MODULES)
     string(REPLACE "/" "_" name ${module})
@@ -34,7 +40,7 @@ foreach(module IN LISTS LH_MODULES)
         endif()
         add_test(NAME ${target} COMMAND ${target})
         set_tests_properties(${target} PROPERTIES
-            LABELS "unit;${name}" TIMEOUT 120)
+            LABELS "unit;${name}" TIMEOUT ${test_timeout_s})
     endforeach()
 endforeach()
 
@@ -53,7 +59,7 @@ foreach(fuzzer IN LISTS fuzzers)
     else()
         add_executable(${target} ${fuzzer} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c)
         add_test(NAME ${target} COMMAND ${target} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${corpus})
-        set_tests_properties(${target} PROPERTIES LABELS fuzz TIMEOUT 120)
+        set_tests_properties(${target} PROPERTIES LABELS fuzz TIMEOUT ${test_timeout_s})
     endif()
     target_link_libraries(${target} PRIVATE lh_test_flags ${all_modules})
     lh_link_executable(${target})

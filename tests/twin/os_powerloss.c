@@ -389,7 +389,7 @@ static int power_open(void *self, int dir_fd, const char *path, int flags, mode_
     char last[256];
     if (result == 0)
         result = walk(p, dir_fd, path, &dir, last);
-    if (result < 0)
+    if (!dir)
         return end(p, result);
     struct inode *inode = target_of(dir, last);
     if (inode)
@@ -561,7 +561,7 @@ static int power_link(void *self, int old_dir, const char *old_path, int new_dir
         result = walk(p, old_dir, old_path, &from_dir, from);
     if (result == 0)
         result = walk(p, new_dir, new_path, &to_dir, to);
-    if (result < 0)
+    if (!to_dir)
         return end(p, result);
     struct inode *inode = target_of(from_dir, from);
     if (!inode || target_of(to_dir, to))
@@ -596,7 +596,7 @@ static int power_rename(void *self, int old_dir, const char *old_path, int new_d
         result = walk(p, old_dir, old_path, &from_dir, from);
     if (result == 0)
         result = walk(p, new_dir, new_path, &to_dir, to);
-    if (result < 0)
+    if (!to_dir)
         return end(p, result);
     struct inode *inode = target_of(from_dir, from);
     result = from_dir->disk != to_dir->disk ? -EXDEV : check_rename(inode, target_of(to_dir, to), flags);
@@ -614,7 +614,7 @@ static int power_unlink(void *self, int dir_fd, const char *path, int flags) {
     char last[256];
     if (result == 0)
         result = walk(p, dir_fd, path, &dir, last);
-    if (result < 0)
+    if (!dir)
         return end(p, result);
     struct inode *inode = target_of(dir, last);
     bool want_dir = (flags & AT_REMOVEDIR) != 0;
@@ -636,11 +636,12 @@ static int power_mkdir(void *self, int dir_fd, const char *path, mode_t mode) {
     char last[256];
     if (result == 0)
         result = walk(p, dir_fd, path, &dir, last);
-    if (result == 0 && target_of(dir, last))
-        result = -EEXIST;
-    if (result == 0)
-        set_name(dir, last, (struct step){.inode = inode_new(p, true, dir->disk)});
-    return end(p, result);
+    if (!dir)
+        return end(p, result);
+    if (target_of(dir, last))
+        return end(p, -EEXIST);
+    set_name(dir, last, (struct step){.inode = inode_new(p, true, dir->disk)});
+    return end(p, 0);
 }
 
 static size_t put_record(const struct inode *inode, const char *text, char *to, size_t room) {

@@ -181,7 +181,7 @@ static enum lh_code read_lines(struct json_reader *r, struct lh_err *err) {
             return LH_OK;
         char *line = have ? r->text.data + r->at : NULL;
         char *newline = line && have > searched ? memchr(line + searched, '\n', have - searched) : NULL;
-        if (have == 0 || (!newline && !r->end)) {
+        if (!line || (!newline && !r->end)) {
             searched = have;
             LH_TRY(read_more(r, err));
             continue;

@@ -57,7 +57,7 @@ static enum lh_code type_of(const struct duckdb_api *db, const json_t *v, enum k
     }
     if (depth > DEPTH_MAX)
         return lh_fail(err, LH_SQL, "arrays in a parameter are nested deeper than %d", DEPTH_MAX);
-    enum kind inner = KIND_NONE;
+    enum kind inner = KIND_NULL;
     LH_TRY(common_kind(v, &inner, err));
     const json_t *sample = NULL;
     for (size_t i = 0; inner == KIND_LIST && i < json_array_size(v) && !sample; i++) {
@@ -79,7 +79,7 @@ static enum lh_code make_value(const struct duckdb_api *db, const json_t *v, enu
 
 static enum lh_code make_list(const struct duckdb_api *db, const json_t *array, unsigned depth, duckdb_value *ret_value,
                               struct lh_err *err) {
-    enum kind inner = KIND_NONE;
+    enum kind inner = KIND_NULL;
     duckdb_logical_type list_type, type;
     LH_TRY(type_of(db, array, KIND_LIST, depth, &list_type, err));
     type = db->list_type_child_type(list_type);
