@@ -47,10 +47,10 @@ torture-release: ## the same by thousands; the report goes to build/torture.md
 fuzz: ## each fuzz target for SECONDS=60 with libFuzzer
 	@tools/test/fuzz.sh $(SECONDS)
 
-bench: ## the measurements under bench/
+bench: ## every promised figure in one run, into bench/RESULTS.md
 	@tools/bench.sh
 
-coverage: ## lines and branches of src/ that the unit tests reach
+coverage: ## lines and branches of src/ that the unit, HTTP and command-line tests reach
 	@tools/test/coverage.sh
 
 install: ## bin/lakehouse, lib/lakehouse/libduckdb.so and share/ under PREFIX

@@ -148,12 +148,17 @@ int main(int argc, char **argv) {
         return engine_host_main(argc, argv);
     const char *tmp = getenv("TMPDIR");
     char dir[512];
+    int datasets = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 10000;
+    if (argc > 2) { /* a data folder to keep, which a server can then be started on */
+        run(os_real(), argv[2], datasets);
+        return 0;
+    }
     snprintf(dir, sizeof dir, "%s/bench-catalog-XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(dir)) {
         perror(dir);
         return 1;
     }
-    run(os_real(), dir, argc > 1 ? (int)strtol(argv[1], NULL, 10) : 10000);
+    run(os_real(), dir, datasets);
     struct lh_err err = LH_ERR_INIT;
     return os_remove_all(os_real(), AT_FDCWD, dir, &err) == LH_OK ? 0 : 1;
 }

@@ -1,53 +1,14 @@
 // A large CSV by upload, generated while it is sent, and the most memory that all processes of the server held meanwhile.
-import { readdirSync, readFileSync } from 'node:fs';
 import http from 'node:http';
 import { performance } from 'node:perf_hooks';
 import { query, startServer } from '../tests/lib/server.mjs';
+import { proportionalBytes } from './lib/processes.mjs';
 
 const megabytes = Number(process.env.SIZE_MB ?? 2000);
 const server = await startServer();
 
-/** The process and all below it. */
-function family(pid) {
-  const parents = new Map();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-    } catch {
-      // gone meanwhile
-    }
-  }
-  const found = new Set([pid]);
-  for (let grown = true; grown; ) {
-    grown = false;
-    for (const [child, parent] of parents) {
-      if (found.has(parent) && !found.has(child)) {
-        found.add(child);
-        grown = true;
-      }
-    }
-  }
-  return [...found];
-}
-
-/** Proportional set size in bytes: memory that processes share is counted once. */
-function memory() {
-  let total = 0;
-  for (const pid of family(server.pid)) {
-    try {
-      const found = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
-      if (found) total += Number(found[1]) * 1024;
-    } catch {
-      // gone meanwhile
-    }
-  }
-  return total;
-}
-
 let most = 0;
-const watch = setInterval(() => (most = Math.max(most, memory())), 200);
+const watch = setInterval(() => (most = Math.max(most, proportionalBytes(server.pid))), 200);
 
 const boundary = `bench-${process.pid}`;
 function* body() {

@@ -49,5 +49,19 @@ if(LH_COVERAGE)
     target_link_options(lh_flags INTERFACE --coverage)
 endif()
 
+# In builds for gcov: have the engine's workers write their counts too.  For a program that links lh_engine_worker.
+if(LH_COVERAGE)
+    add_library(lh_coverage_workers OBJECT ${CMAKE_SOURCE_DIR}/cmake/coverage_workers.c)
+    target_link_libraries(lh_coverage_workers PRIVATE lh_flags)
+    target_compile_definitions(lh_coverage_workers PRIVATE LH_COVERAGE_DIR="${CMAKE_BINARY_DIR}/CMakeFiles")
+endif()
+function(lh_cover_workers target)
+    if(LH_COVERAGE)
+        target_sources(${target} PRIVATE $<TARGET_OBJECTS:lh_coverage_workers>)
+        target_link_options(${target} PRIVATE
+            -Wl,--wrap=_exit,--wrap=session_alive,--wrap=os_pidfd_signal,--wrap=sandbox_landlock_enter)
+    endif()
+endfunction()
+
 include(CheckPIESupported)
 check_pie_supported()

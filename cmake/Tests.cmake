@@ -34,6 +34,7 @@ foreach(module IN LISTS LH_MODULES)
         # lh_engine_worker, so that a test of any layer can play its own engine host (tests/unit/engine/worker/engine_fixture.h).
         target_link_libraries(${target} PRIVATE lh_test_flags lh_twin lh_${name} lh_engine_worker PkgConfig::CMOCKA)
         lh_link_executable(${target})
+        lh_cover_workers(${target})
         set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
         if(TARGET lakehouse)
             add_dependencies(${target} lakehouse)

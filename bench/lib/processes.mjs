@@ -1,0 +1,49 @@
+// A server with its engine host and workers, as /proc shows them.
+import { readFileSync, readdirSync } from 'node:fs';
+
+/** The process and all below it. */
+export function family(pid) {
+  const parents = new Map();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+    } catch {
+      // gone meanwhile
+    }
+  }
+  const found = new Set([pid]);
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const [child, parent] of parents) {
+      if (found.has(parent) && !found.has(child)) {
+        found.add(child);
+        grown = true;
+      }
+    }
+  }
+  return [...found];
+}
+
+/** Proportional set size of the family in bytes: memory that processes share is counted once. */
+export function proportionalBytes(pid) {
+  let total = 0;
+  for (const member of family(pid)) {
+    try {
+      const found = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, 'utf8'));
+      if (found) total += Number(found[1]) * 1024;
+    } catch {
+      // gone meanwhile
+    }
+  }
+  return total;
+}
+
+export function descriptors(pid) {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return 0;
+  }
+}
