@@ -129,6 +129,7 @@ static enum lh_code start_gateway(struct service *s, const struct service_option
     options.io_threads = (unsigned)server->io_threads;
     options.handler_threads = (unsigned)server->threads;
     options.queue_length = (unsigned)server->queue;
+    options.max_queries = (unsigned)(o->config->query.workers + o->config->query.queue);
     options.body_min_rate = server->min_body_rate_bytes;
     options.request_timeout_ms = server->request_timeout_ms;
     options.max_connections = (unsigned)server->max_connections;

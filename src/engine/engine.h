@@ -113,7 +113,8 @@ struct engine_query {
     const json_t *params; /* NULL, an array (positional) or an object (named) */
     enum engine_format format;
     uint64_t row_limit;         /* UINT64_MAX: none; one more row than this sets `truncated` */
-    int64_t timeout_ms;         /* from now; > 0 */
+    int64_t timeout_ms;         /* from `since_ns`; > 0 */
+    int64_t since_ns;           /* when the client asked, by os_monotonic_ns; 0: now */
     engine_resolve_fn *resolve; /* NULL: no name stands for a dataset */
     void *resolve_ctx;
     /* Says which answers the resolver gives: two queries with the same epoch (not 0) have resolvers that answer every

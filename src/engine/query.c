@@ -202,7 +202,7 @@ enum lh_code engine_query_start(struct engine *e, const struct engine_query *que
                                 struct lh_err *err) {
     struct engine_result *r = lh_calloc(1, sizeof *r);
     r->arena = arena_new();
-    r->started_ns = os_monotonic_ns(e->os);
+    r->started_ns = query->since_ns ? query->since_ns : os_monotonic_ns(e->os);
     r->request = (struct worker_call){
         .engine = e,
         .id = (int64_t)atomic_fetch_add(&e->next_request, 1) + 1,

@@ -79,7 +79,8 @@ static bool launch(struct request *rq) {
     rq->refs++;
     /* What takes long on a thread: a download is sent by the connection's. */
     bool is_long = (rq->match.route->flags & ROUTE_LONG) && rq->match.route->body != BODY_NONE;
-    bool taken = pool_push(rq->gateway->pool, rq, is_long);
+    bool is_query = rq->match.route->flags & ROUTE_QUERY;
+    bool taken = pool_push(is_query ? rq->gateway->query_pool : rq->gateway->pool, rq, is_long);
     if (!taken)
         rq->refs--;
     return taken;
@@ -88,8 +89,14 @@ static bool launch(struct request *rq) {
 static enum MHD_Result refuse_busy(struct request *rq) {
     const struct gateway_options *o = &rq->gateway->options;
     struct lh_err err = LH_ERR_INIT;
-    lh_fail(&err, LH_BUSY, "all %u request threads are busy and %u requests wait", o->handler_threads, o->queue_length);
-    lh_err_hint(&err, "try again in a second, or raise server.threads or server.queue");
+    if (rq->match.route->flags & ROUTE_QUERY) {
+        lh_fail(&err, LH_BUSY, "%u statements run or wait already", o->max_queries);
+        lh_err_hint(&err, "try again in a second, or raise query.workers or query.queue");
+    } else {
+        lh_fail(&err, LH_BUSY, "all %u request threads are busy and %u requests wait", o->handler_threads,
+                o->queue_length);
+        lh_err_hint(&err, "try again in a second, or raise server.threads or server.queue");
+    }
     if (!rq->past_head)
         return answer_error(rq, &err);
     response_problem(rq, &err);

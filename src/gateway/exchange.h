@@ -116,6 +116,7 @@ struct gateway {
     struct gateway_options options;
     struct router *router;
     struct pool *pool;
+    struct pool *query_pool; /* of the routes that wait for a query process */
     struct watch *watch;
     struct MHD_Daemon *daemon;
     char *url;

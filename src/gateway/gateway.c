@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #define TLS_FILE_MAX (1024u * 1024)
+#define QUERY_THREADS_MAX 256u /* what may wait beyond them does so without a thread */
 
 void gateway_options_init(struct gateway_options *o) {
     memset(o, 0, sizeof *o);
@@ -24,6 +25,7 @@ void gateway_options_init(struct gateway_options *o) {
     o->io_threads = 2;
     o->handler_threads = 16;
     o->queue_length = 128;
+    o->max_queries = 66;
     o->max_connections = 1024;
     o->max_connections_per_ip = 256;
     o->max_header_bytes = 32u * 1024;
@@ -206,6 +208,7 @@ static enum lh_code start_daemon(struct gateway *g, const struct listener *l, st
 }
 
 static void free_gateway(struct gateway *g) {
+    pool_free(g->query_pool);
     pool_free(g->pool);
     watch_free(g->watch);
     router_free(g->router);
@@ -228,6 +231,9 @@ static enum lh_code start(struct gateway *g, struct listener *l, struct lh_err *
     g->url = lh_asprintf("%s://%s:%u", g->tls_cert ? "https" : "http", l->host, (unsigned)l->port);
     LH_TRY(watch_new(g, &g->watch, err));
     LH_TRY(pool_new(g->options.handler_threads, g->options.queue_length, exchange_run, &g->pool, err));
+    unsigned queries = g->options.max_queries ? g->options.max_queries : 1;
+    unsigned query_threads = queries < QUERY_THREADS_MAX ? queries : QUERY_THREADS_MAX;
+    LH_TRY(pool_new(query_threads, queries - query_threads, exchange_run, &g->query_pool, err));
     return start_daemon(g, l, err);
 }
 
@@ -256,6 +262,7 @@ void gateway_stop(struct gateway *g) {
     while (g->active > 0 && os_monotonic_ns(os) < until_ns)
         os_sleep_ms(os, 10);
     watch_cancel_all(g->watch);
+    pool_wait_idle(g->query_pool);
     pool_wait_idle(g->pool);
     MHD_stop_daemon(g->daemon);
     free_gateway(g);

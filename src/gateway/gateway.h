@@ -49,6 +49,7 @@ struct gateway_options {
     unsigned io_threads;
     unsigned handler_threads;
     unsigned queue_length; /* requests that wait for a handler thread; above it 503 */
+    unsigned max_queries;  /* routes marked query at one time, besides those; above it 503 */
     unsigned max_connections;
     unsigned max_connections_per_ip;
     size_t max_header_bytes;

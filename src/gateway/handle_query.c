@@ -45,8 +45,8 @@ static enum lh_code parse_as_of(struct catalog *catalog, const json_t *value, st
     return lh_err_hint(err, "for example 42 or \"2026-11-21T01:25:47Z\"");
 }
 
-static enum lh_code parse_limits(const json_t *body, const struct lh_config_query *config, struct engine_query *q,
-                                 struct lh_err *err) {
+static enum lh_code parse_limits(struct request *rq, const json_t *body, struct engine_query *q, struct lh_err *err) {
+    const struct lh_config_query *config = &request_lakehouse(rq)->config->query;
     int64_t limit, timeout_ms;
     int64_t fallback = q->format == ENGINE_JSON ? config->max_rows : -1;
     LH_TRY(lh_json_get_int_or(body, "", "limit", fallback, &limit, err));
@@ -58,6 +58,7 @@ static enum lh_code parse_limits(const json_t *body, const struct lh_config_quer
                        config->max_timeout_ms);
     q->row_limit = limit < 0 ? UINT64_MAX : (uint64_t)limit;
     q->timeout_ms = timeout_ms;
+    q->since_ns = request_start_ns(rq);
     return LH_OK;
 }
 
@@ -77,7 +78,7 @@ static enum lh_code parse_query(struct request *rq, struct engine_query *q, stru
         q->params = NULL;
     if (q->params && !json_is_array(q->params) && !json_is_object(q->params))
         return lh_fail(err, LH_INVALID, "params must be an array (for ? and $1) or an object (for $name)");
-    LH_TRY(parse_limits(body, &lh->config->query, q, err));
+    LH_TRY(parse_limits(rq, body, q, err));
     LH_TRY(bucket_choice(rq, &scope->bucket, err));
     scope->buckets = lh->buckets;
     LH_TRY(parse_as_of(lh->catalog, json_object_get(body, "as_of"), &scope->snapshot, err));

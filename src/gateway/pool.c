@@ -22,7 +22,7 @@ struct pool {
     unsigned held; /* in all lanes */
     bool stopping;
     pthread_t *threads;
-    unsigned thread_count;
+    unsigned thread_count, max_threads; /* those that run, and those that may */
 };
 
 /* The lane that a thread should serve now, NULL where nothing may run. */
@@ -62,6 +62,13 @@ static void *pool_main(void *arg) {
     return NULL;
 }
 
+/* With the lock held, or before anyone else knows the pool. */
+static int add_thread(struct pool *p) {
+    int failed = pthread_create(&p->threads[p->thread_count], NULL, pool_main, p);
+    p->thread_count += !failed;
+    return failed;
+}
+
 enum lh_code pool_new(unsigned threads, unsigned queue, void (*run)(void *item), struct pool **ret_pool,
                       struct lh_err *err) {
     struct pool *p = lh_calloc(1, sizeof *p);
@@ -75,12 +82,11 @@ enum lh_code pool_new(unsigned threads, unsigned queue, void (*run)(void *item),
         p->lanes[i].max_running = i == LANE_LONG && threads > 1 ? threads - (threads + 3) / 4 : threads;
     }
     p->threads = lh_calloc(threads, sizeof *p->threads);
-    for (; p->thread_count < threads; p->thread_count++) {
-        int failed = pthread_create(&p->threads[p->thread_count], NULL, pool_main, p);
-        if (failed) {
-            pool_free(p);
-            return lh_fail_errno(err, failed, "starting the request threads");
-        }
+    p->max_threads = threads;
+    int failed = add_thread(p);
+    if (failed) {
+        pool_free(p);
+        return lh_fail_errno(err, failed, "starting the request threads");
     }
     *ret_pool = p;
     return LH_OK;
@@ -94,6 +100,8 @@ bool pool_push(struct pool *p, void *item, bool is_long) {
         lane->items[(lane->start + lane->len) % p->cap] = item;
         lane->len++;
         p->held++;
+        if (p->held > p->thread_count && p->thread_count < p->max_threads)
+            (void)add_thread(p); /* where the system has no more, those that run take it in turn */
         pthread_cond_signal(&p->work);
     }
     pthread_mutex_unlock(&p->lock);

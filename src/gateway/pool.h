@@ -1,4 +1,5 @@
-/* The handlers' threads: a fixed number of them behind a bounded queue.  What does not fit is the caller's to refuse.
+/* The handlers' threads: a bounded number of them, started as they are needed, behind a bounded queue.  What does not fit
+ * is the caller's to refuse.
  * Long items (uploads, downloads) never hold all of the threads: a quarter is kept for the short ones. */
 #ifndef LH_GATEWAY_POOL_H
 #define LH_GATEWAY_POOL_H
@@ -10,7 +11,7 @@
 
 struct pool;
 
-/* Each item is passed to `run` on one of `threads` threads, in order of arrival among its kind; at most `queue` of each kind wait. */
+/* Each item is passed to `run` on one of at most `threads` threads, in order of arrival among its kind; at most `queue` of each kind wait. */
 LH_CHECKED enum lh_code pool_new(unsigned threads, unsigned queue, void (*run)(void *item), struct pool **ret_pool,
                                  struct lh_err *err);
 bool pool_push(struct pool *p, void *item, bool is_long); /* false: the queue is full */

@@ -105,6 +105,10 @@ const struct lh_trace_context *request_trace(struct request *rq) {
     return &rq->span.context;
 }
 
+int64_t request_start_ns(struct request *rq) {
+    return rq->start_ns;
+}
+
 int64_t request_deadline_ns(struct request *rq) {
     return rq->deadline_ns;
 }

@@ -102,14 +102,14 @@ const struct route gateway_routes[] = {
     {HTTP_GET, "/catalog/lineage/{name}", handle_dataset_lineage, ACCESS_ANY, BODY_NONE, 0, CATALOG,
      "Where a dataset's rows came from", NULL, "Lineage", {BUCKET}},
 
-    {HTTP_POST, "/query/sql", handle_query_sql, ACCESS_ADMIN, BODY_JSON, 0, QUERY,
+    {HTTP_POST, "/query/sql", handle_query_sql, ACCESS_ADMIN, BODY_JSON, ROUTE_QUERY, QUERY,
      "Run a statement; rows are streamed as JSON, NDJSON, CSV, an Arrow stream or Parquet, by Accept", "QueryRequest",
      "QueryAnswer",
      {{"Accept", "string",
        "application/json (default), application/x-ndjson, text/csv, application/vnd.apache.arrow.stream, "
        "application/vnd.apache.parquet", true},
       BUCKET}},
-    {HTTP_POST, "/query/explain", handle_query_explain, ACCESS_ADMIN, BODY_JSON, 0, QUERY,
+    {HTTP_POST, "/query/explain", handle_query_explain, ACCESS_ADMIN, BODY_JSON, ROUTE_QUERY, QUERY,
      "Show the plan of a statement without running it", "QueryRequest", "ExplainAnswer", {BUCKET}},
 
     {HTTP_POST, "/ingest/file", handle_ingest_file, ACCESS_ADMIN, BODY_UPLOAD, ROUTE_LONG, INGEST,

@@ -120,6 +120,7 @@ static const struct route routes[] = {
     TEST_ROUTE(GET, "/fail-late", fail_late, BODY_NONE, 0),
     TEST_ROUTE(GET, "/wait", wait_for_cancel, BODY_NONE, 0),
     TEST_ROUTE(GET, "/hold", hold, BODY_NONE, 0),
+    TEST_ROUTE(GET, "/statement", hold, BODY_NONE, ROUTE_QUERY),
     TEST_ROUTE(GET, "/p/{name}/q/{*rest}", parameters, BODY_NONE, 0),
 };
 
@@ -316,6 +317,40 @@ static void test_full_queue_is_503(void **state) {
     gateway_stop(g);
 }
 
+static void three_statements(struct gateway_options *o) {
+    one_thread(o);
+    o->max_queries = 3;
+}
+
+static void test_statements_hold_no_other_thread(void **state) {
+    (void)state;
+    struct gateway *g = start_gateway(three_statements);
+    uint16_t port = http_port(gateway_url(g));
+    released = 0;
+    int fds[3];
+    for (size_t i = 0; i < LH_ARRAY_LEN(fds); i++) {
+        fds[i] = http_connect(port);
+        http_send(fds[i], "GET /statement HTTP/1.1\r\n" LAST);
+        os_sleep_ms(os_real(), 100);
+    }
+    struct reply r;
+    http_exchange(port, "GET /statement HTTP/1.1\r\n" LAST, &r);
+    assert_int_equal(r.status, 503);
+    assert_non_null(strstr(r.body.data, "query.queue"));
+    reply_release(&r);
+    http_exchange(port, "GET /refuse HTTP/1.1\r\n" LAST, &r); /* has a thread to run on */
+    assert_int_not_equal(r.status, 503);
+    reply_release(&r);
+    released = 1;
+    for (size_t i = 0; i < LH_ARRAY_LEN(fds); i++) {
+        http_read_all(fds[i], &r);
+        assert_int_equal(r.status, 200);
+        reply_release(&r);
+        close(fds[i]);
+    }
+    gateway_stop(g);
+}
+
 static void test_slow_senders_of_json_hold_no_thread(void **state) {
     (void)state;
     struct gateway *g = start_gateway(one_thread);
@@ -482,6 +517,7 @@ int main(void) {
         cmocka_unit_test(test_failure_after_the_beginning_cuts_the_connection),
         cmocka_unit_test(test_handler_notices_that_its_client_left),
         cmocka_unit_test(test_full_queue_is_503),
+        cmocka_unit_test(test_statements_hold_no_other_thread),
         cmocka_unit_test(test_slow_senders_of_json_hold_no_thread),
         cmocka_unit_test(test_full_queue_refuses_collected_bodies_too),
         cmocka_unit_test(test_chunked_json_over_the_limit),
