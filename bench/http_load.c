@@ -54,8 +54,8 @@ struct load {
     struct sockaddr_in address;
     char host[64];
     const char *path, *type, *accept;
-    struct buf text;           /* what -b or -B read */
-    const char **bodies;       /* into text */
+    struct buf text;     /* what -b or -B read */
+    const char **bodies; /* into text */
     size_t *body_lens, body_count;
     size_t connection_count;
     struct connection *connections;
@@ -137,9 +137,9 @@ static void send_request(struct load *l, struct connection *c) {
 
 static void end_request(struct load *l, struct connection *c) {
     int64_t ns = os_monotonic_ns(l->os) - c->started_ns;
-    struct times *kind = c->status / 100 == 2                    ? &l->accepted
+    struct times *kind = c->status / 100 == 2                   ? &l->accepted
                          : c->status == 503 || c->status == 429 ? &l->refused
-                                                                  : &l->other;
+                                                                : &l->other;
     times_add(kind, ns);
     if (c->status > 0 && c->status < MOST_STATUS)
         l->by_status[c->status]++;
