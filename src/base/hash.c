@@ -93,6 +93,10 @@ static int hex_value(char c) {
     return -1;
 }
 
+bool lh_sha256_hex_valid(const char *hex) {
+    return strspn(hex, "0123456789abcdef") == LH_SHA256_HEX - 1 && hex[LH_SHA256_HEX - 1] == '\0';
+}
+
 bool lh_hex_decode(const char *hex, size_t hex_len, void *ret_data, size_t len) {
     unsigned char *at = ret_data;
     if (hex_len != 2 * len)

@@ -30,6 +30,8 @@ uint32_t lh_crc32c(uint32_t crc, const void *data, size_t len);
 uint64_t lh_fnv64(const void *data, size_t len);
 
 /* Lower-case hexadecimal; `ret_hex` has room for 2 * len + 1 bytes. */
+/* 64 lower-case hexadecimal digits and nothing else. */
+bool lh_sha256_hex_valid(const char *hex);
 void lh_hex_encode(const void *data, size_t len, char *ret_hex);
 /* Exactly 2 * len digits of either case; false otherwise (output then undefined). */
 bool lh_hex_decode(const char *hex, size_t hex_len, void *ret_data, size_t len);

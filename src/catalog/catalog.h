@@ -76,8 +76,11 @@ size_t catalog_snapshot_lower_bound(const struct catalog_snapshot *s, const char
 /* Names compare as SQL identifiers do: ASCII letters without case.  NULL where there is none.  O(log n). */
 const struct manifest *catalog_snapshot_find(const struct catalog_snapshot *s, const char *name);
 const struct manifest *catalog_snapshot_find_id(const struct catalog_snapshot *s, const char *id);
-/* The version that a commit with this idempotency key made; 0 where the key is not known (any more). */
-uint64_t catalog_snapshot_find_key(const struct catalog_snapshot *s, const char *idempotency_key);
+struct catalog_change;
+/* The version that a commit with the change's idempotency key made; 0 where the change has none or it is not known (any more).
+ * LH_CONFLICT where the key was used for another operation or request. */
+LH_CHECKED enum lh_code catalog_snapshot_find_key(const struct catalog_snapshot *s, const struct catalog_change *change,
+                                                  uint64_t *ret_version, struct lh_err *err);
 /* As find, but LH_NOT_FOUND names what was looked for and hints at near names. */
 LH_CHECKED enum lh_code catalog_snapshot_require(const struct catalog_snapshot *s, const char *name,
                                                  const struct manifest **ret_manifest, struct lh_err *err);
@@ -115,8 +118,10 @@ void catalog_txn_delete(struct catalog_txn *txn, const char *dataset_id);
 struct catalog_change {
     const char *operation; /* "ingest", "register", "patch", "delete", "resync", ... */
     const char *actor;     /* principal's name */
-    const char *
-        idempotency_key; /* NULL: none.  Seen before: LH_OK with the earlier version and `replayed`, nothing is written. */
+    /* NULL: none.  Seen before with the same operation and request: LH_OK with the earlier version and `replayed`, nothing is
+     * written.  Seen before with others: LH_CONFLICT. */
+    const char *idempotency_key;
+    const char *request; /* what is asked, as text: all that must not differ where the key is the same.  NULL: "" */
     catalog_txn_fn *fn;
     void *ctx;
 };

@@ -68,6 +68,7 @@ void checkpoint_rows_write(const struct catalog_snapshot *s, struct buf *out) {
         json_t *key = json_object();
         json_object_set_new(key, "key", json_string(s->keys->keys[i]->text));
         json_object_set_new(key, "version", json_integer((json_int_t)s->keys->keys[i]->version));
+        json_object_set_new(key, "request_sha256", json_string(s->keys->keys[i]->request_sha256));
         set_time(key, "time", s->keys->keys[i]->time_us);
         add_row(out, &sum, KEY_KIND, key);
     }
@@ -84,9 +85,7 @@ struct part {
     struct arena *arena;
     struct snapshot_change *changes; /* grown by doubling; so are the keys */
     size_t change_count, change_room;
-    const char **keys;
-    uint64_t *key_versions;
-    int64_t *key_times_us;
+    struct key_fact *keys;
     size_t key_count, key_room;
 };
 
@@ -95,8 +94,6 @@ static void part_release(struct part *p) {
         manifest_unref(p->changes[i].manifest);
     lh_free(p->changes);
     lh_free(p->keys);
-    lh_free(p->key_versions);
-    lh_free(p->key_times_us);
     arena_free(p->arena);
 }
 
@@ -108,29 +105,29 @@ static void part_add_change(struct part *p, struct manifest *m) {
     p->changes[p->change_count++] = (struct snapshot_change){.id = m->id, .manifest = m};
 }
 
-static void part_add_key(struct part *p, const char *text, uint64_t version, int64_t time_us) {
+static void part_add_key(struct part *p, const struct key_fact *fact) {
     if (p->key_count == p->key_room) {
         p->key_room = p->key_room ? p->key_room * 2 : 64;
         p->keys = lh_realloc(p->keys, p->key_room * sizeof *p->keys);
-        p->key_versions = lh_realloc(p->key_versions, p->key_room * sizeof *p->key_versions);
-        p->key_times_us = lh_realloc(p->key_times_us, p->key_room * sizeof *p->key_times_us);
     }
-    p->keys[p->key_count] = arena_strdup(p->arena, text);
-    p->key_versions[p->key_count] = version;
-    p->key_times_us[p->key_count++] = time_us;
+    p->keys[p->key_count++] = (struct key_fact){.text = arena_strdup(p->arena, fact->text),
+                                                .request_sha256 = arena_strdup(p->arena, fact->request_sha256),
+                                                .version = fact->version,
+                                                .time_us = fact->time_us};
 }
 
 static enum lh_code read_key(struct part *p, const json_t *body, struct lh_err *err) {
-    const char *text;
+    struct key_fact fact;
     const char *time;
     int64_t version;
-    int64_t time_us;
-    LH_TRY(lh_json_get_string(body, "key", "key", &text, err));
+    LH_TRY(lh_json_get_string(body, "key", "key", &fact.text, err));
     LH_TRY(lh_json_get_int(body, "key", "version", &version, err));
+    LH_TRY(lh_json_get_string(body, "key", "request_sha256", &fact.request_sha256, err));
     LH_TRY(lh_json_get_string(body, "key", "time", &time, err));
-    if (version < 1 || !lh_time_parse(time, strlen(time), &time_us))
-        return lh_fail(err, LH_CORRUPT, "an idempotency key has a wrong version or time");
-    part_add_key(p, text, (uint64_t)version, time_us);
+    if (version < 1 || !lh_time_parse(time, strlen(time), &fact.time_us) || !lh_sha256_hex_valid(fact.request_sha256))
+        return lh_fail(err, LH_CORRUPT, "an idempotency key has a wrong version, time or request_sha256");
+    fact.version = (uint64_t)version;
+    part_add_key(p, &fact);
     return LH_OK;
 }
 
@@ -236,7 +233,7 @@ static enum lh_code run_parts(struct reading *r, struct lh_sha256 *sum, const ch
         for (size_t j = 0; j < p->change_count; j++)
             part_add_change(&r->all, p->changes[j].manifest);
         for (size_t j = 0; j < p->key_count; j++)
-            part_add_key(&r->all, p->keys[j], p->key_versions[j], p->key_times_us[j]);
+            part_add_key(&r->all, &p->keys[j]);
     }
     return code;
 }
@@ -312,8 +309,7 @@ static enum lh_code read_rows(struct reading *r, const char *rows, size_t len, s
     struct catalog_snapshot *s;
     LH_TRY(snapshot_apply(empty, r->all.changes, r->all.change_count, summary.version, summary.time_us, &s, err));
     key_window_unref(s->keys);
-    s->keys = key_window_with(empty->keys, r->all.keys, r->all.key_versions, r->all.key_times_us, r->all.key_count,
-                              summary.time_us);
+    s->keys = key_window_with(empty->keys, r->all.keys, r->all.key_count, summary.time_us);
     memcpy(s->record_sha256, summary.record_sha256, LH_SHA256_HEX);
     *ret_snapshot = s;
     return LH_OK;

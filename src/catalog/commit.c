@@ -133,6 +133,11 @@ static void record_add(struct commit_record *r, const struct catalog_change *cha
     t->operation = arena_strdup(r->arena, change->operation);
     t->actor = arena_strdup(r->arena, change->actor);
     t->idempotency_key = arena_strdup(r->arena, change->idempotency_key);
+    if (t->idempotency_key) {
+        char *digest = arena_alloc(r->arena, LH_SHA256_HEX);
+        catalog_key_digest(change, digest);
+        t->request_sha256 = digest;
+    }
     t->ops = arena_alloc(r->arena, (txn->count + 1) * sizeof *t->ops);
     for (size_t i = 0; i < txn->count; i++) {
         t->ops[i] = txn->ops[i];
@@ -158,24 +163,30 @@ static void batch_release(struct batch *b) {
     commit_record_free(b->record);
 }
 
-static bool key_in_record(const struct commit_record *r, const char *key) {
-    for (size_t i = 0; i < r->transaction_count; i++) {
-        if (r->transactions[i].idempotency_key && strcmp(r->transactions[i].idempotency_key, key) == 0)
-            return true;
+/* The version that the change's key stands for: one of the log's, or that of the record that is being made; 0 for none. */
+static enum lh_code find_key(const struct batch *b, const struct catalog_change *change, uint64_t *ret_version,
+                             struct lh_err *err) {
+    *ret_version = 0;
+    if (!change->idempotency_key)
+        return LH_OK;
+    for (size_t i = 0; i < b->record->transaction_count; i++) {
+        const struct commit_transaction *t = &b->record->transactions[i];
+        if (!t->idempotency_key || strcmp(t->idempotency_key, change->idempotency_key) != 0)
+            continue;
+        *ret_version = b->record->version;
+        return catalog_key_same(t->request_sha256, change, err);
     }
-    return false;
+    return catalog_snapshot_find_key(b->candidate, change, ret_version, err);
 }
 
 static enum lh_code judge(struct catalog *c, struct batch *b, struct commit_waiter *w, struct lh_err *err) {
     const struct catalog_change *change = w->change;
     w->commit = (struct catalog_commit){.version = b->record->version};
-    if (change->idempotency_key) {
-        uint64_t version = catalog_snapshot_find_key(b->candidate, change->idempotency_key);
-        bool here = version == 0 && key_in_record(b->record, change->idempotency_key);
-        if (version > 0 || here) {
-            w->commit = (struct catalog_commit){.version = here ? b->record->version : version, .replayed = true};
-            return LH_OK;
-        }
+    uint64_t version;
+    LH_TRY(find_key(b, change, &version, err));
+    if (version > 0) {
+        w->commit = (struct catalog_commit){.version = version, .replayed = true};
+        return LH_OK;
     }
     LH_CLEANUP(txn_release) struct catalog_txn txn = {.base = b->candidate, .time_us = b->record->time_us};
     LH_TRY(change->fn(&txn, b->candidate, change->ctx, err));

@@ -51,8 +51,10 @@ static json_t *transaction_to_json(const struct commit_transaction *t) {
     json_object_set_new(object, "operation", json_string(t->operation));
     if (t->actor)
         json_object_set_new(object, "actor", json_string(t->actor));
-    if (t->idempotency_key)
+    if (t->idempotency_key) {
         json_object_set_new(object, "idempotency_key", json_string(t->idempotency_key));
+        json_object_set_new(object, "request_sha256", json_string(t->request_sha256));
+    }
     json_t *ops = json_array();
     for (size_t i = 0; i < t->op_count; i++)
         json_array_append_new(ops, op_to_json(&t->ops[i]));
@@ -139,14 +141,20 @@ static enum lh_code transaction_from_json(struct arena *arena, const json_t *jso
     const char *operation;
     const char *actor;
     const char *key;
+    const char *request = NULL;
     json_t *ops;
     LH_TRY(lh_json_get_string(json, where, "operation", &operation, err));
     LH_TRY(lh_json_get_string_or(json, where, "actor", NULL, &actor, err));
     LH_TRY(lh_json_get_string_or(json, where, "idempotency_key", NULL, &key, err));
+    if (key)
+        LH_TRY(lh_json_get_string(json, where, "request_sha256", &request, err));
+    if (request && !lh_sha256_hex_valid(request))
+        return lh_fail(err, LH_INVALID, "%s.request_sha256 must be 64 hexadecimal digits", where);
     LH_TRY(lh_json_get_array(json, where, "ops", &ops, err));
     t->operation = arena_strdup(arena, operation);
     t->actor = arena_strdup(arena, actor);
     t->idempotency_key = arena_strdup(arena, key);
+    t->request_sha256 = arena_strdup(arena, request);
     t->ops = arena_alloc(arena, (json_array_size(ops) + 1) * sizeof *t->ops);
     for (size_t j = 0; j < json_array_size(ops); j++) {
         snprintf(where, sizeof where, "transactions[%zu].ops[%zu]", i, j);
@@ -171,7 +179,7 @@ static enum lh_code head_from_json(struct commit_record *r, const json_t *json, 
     memcpy(r->uuid, uuid, sizeof r->uuid);
     LH_TRY(lh_json_get_string(json, "", "parent", &parent, err));
     size_t parent_len = strlen(parent);
-    if (parent_len != 0 && (parent_len != 64 || strspn(parent, "0123456789abcdef") != 64))
+    if (parent_len != 0 && !lh_sha256_hex_valid(parent))
         return lh_fail(err, LH_INVALID, "parent must be 64 hexadecimal digits, or empty in the first record");
     memcpy(r->parent_sha256, parent, parent_len + 1);
     LH_TRY(lh_json_get_string(json, "", "time", &time, err));

@@ -30,6 +30,7 @@ struct commit_transaction {
     const char *operation;
     const char *actor;           /* or NULL */
     const char *idempotency_key; /* or NULL */
+    const char *request_sha256;  /* what the key stands for (catalog_key_digest); NULL where there is no key */
     struct commit_op *ops;
     size_t op_count;
 };

@@ -61,18 +61,19 @@ static int by_age(const void *a, const void *b) {
     return strcmp(x->text, y->text);
 }
 
-static struct commit_key *key_new(const char *text, uint64_t version, int64_t time_us) {
-    size_t len = strlen(text);
+static struct commit_key *key_new(const struct key_fact *fact) {
+    size_t len = strlen(fact->text);
     struct commit_key *key = lh_malloc(sizeof *key + len + 1);
     atomic_init(&key->refs, 1);
-    key->version = version;
-    key->time_us = time_us;
-    memcpy(key->text, text, len + 1);
+    key->version = fact->version;
+    key->time_us = fact->time_us;
+    memcpy(key->request_sha256, fact->request_sha256, sizeof key->request_sha256);
+    memcpy(key->text, fact->text, len + 1);
     return key;
 }
 
-struct key_window *key_window_with(const struct key_window *w, const char *const *texts, const uint64_t *versions,
-                                   const int64_t *times_us, size_t count, int64_t now_us) {
+struct key_window *key_window_with(const struct key_window *w, const struct key_fact *facts, size_t count,
+                                   int64_t now_us) {
     struct key_window *next = key_window_new();
     next->keys = lh_malloc((w->count + count + 1) * sizeof(struct commit_key *));
     for (size_t i = 0; i < w->count; i++) {
@@ -82,9 +83,9 @@ struct key_window *key_window_with(const struct key_window *w, const char *const
         next->keys[next->count++] = w->keys[i];
     }
     for (size_t i = 0; i < count; i++) {
-        if (now_us - times_us[i] > CATALOG_KEYS_MAX_AGE_US || key_window_find(w, texts[i]))
+        if (now_us - facts[i].time_us > CATALOG_KEYS_MAX_AGE_US || key_window_find(w, facts[i].text))
             continue;
-        next->keys[next->count++] = key_new(texts[i], versions[i], times_us[i]);
+        next->keys[next->count++] = key_new(&facts[i]);
     }
     if (next->count > CATALOG_KEYS_MAX) {
         qsort(next->keys, next->count, sizeof(struct commit_key *), by_age);

@@ -15,20 +15,16 @@ static size_t count_ops(const struct commit_record *record) {
 
 static void learn_keys(struct catalog_snapshot *s, const struct commit_record *record) {
     size_t most = record->transaction_count;
-    LH_AUTO(mem) const char **texts = lh_malloc((most + 1) * sizeof *texts);
-    LH_AUTO(mem) uint64_t *versions = lh_malloc((most + 1) * sizeof *versions);
-    LH_AUTO(mem) int64_t *times_us = lh_malloc((most + 1) * sizeof *times_us);
+    LH_AUTO(mem) struct key_fact *facts = lh_malloc((most + 1) * sizeof *facts);
     size_t count = 0;
     for (size_t i = 0; i < most; i++) {
-        if (!record->transactions[i].idempotency_key)
-            continue;
-        texts[count] = record->transactions[i].idempotency_key;
-        versions[count] = record->version;
-        times_us[count++] = record->time_us;
+        const struct commit_transaction *t = &record->transactions[i];
+        if (t->idempotency_key)
+            facts[count++] = (struct key_fact){t->idempotency_key, t->request_sha256, record->version, record->time_us};
     }
     if (count == 0)
         return;
-    struct key_window *keys = key_window_with(s->keys, texts, versions, times_us, count, record->time_us);
+    struct key_window *keys = key_window_with(s->keys, facts, count, record->time_us);
     key_window_unref(s->keys);
     s->keys = keys;
 }

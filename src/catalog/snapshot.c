@@ -86,9 +86,34 @@ const struct manifest *catalog_snapshot_find_id(const struct catalog_snapshot *s
     return NULL;
 }
 
-uint64_t catalog_snapshot_find_key(const struct catalog_snapshot *s, const char *idempotency_key) {
-    const struct commit_key *key = key_window_find(s->keys, idempotency_key);
-    return key ? key->version : 0;
+void catalog_key_digest(const struct catalog_change *change, char ret_hex[LH_SHA256_HEX]) {
+    struct lh_sha256 hash;
+    unsigned char digest[LH_SHA256_BYTES];
+    lh_sha256_init(&hash);
+    lh_sha256_update(&hash, change->operation, strlen(change->operation) + 1);
+    if (change->request)
+        lh_sha256_update(&hash, change->request, strlen(change->request));
+    lh_sha256_final(&hash, digest);
+    lh_hex_encode(digest, sizeof digest, ret_hex);
+}
+
+enum lh_code catalog_key_same(const char *request_sha256, const struct catalog_change *change, struct lh_err *err) {
+    char asked[LH_SHA256_HEX];
+    catalog_key_digest(change, asked);
+    if (strcmp(request_sha256, asked) == 0)
+        return LH_OK;
+    lh_ignore(lh_fail(err, LH_CONFLICT, "the idempotency key \"%.255s\" was used for another request already",
+                      change->idempotency_key));
+    return lh_err_hint(err, "use a new key: one key stands for one operation on one target with one content");
+}
+
+enum lh_code catalog_snapshot_find_key(const struct catalog_snapshot *s, const struct catalog_change *change,
+                                       uint64_t *ret_version, struct lh_err *err) {
+    const struct commit_key *key = change->idempotency_key ? key_window_find(s->keys, change->idempotency_key) : NULL;
+    if (key)
+        LH_TRY(catalog_key_same(key->request_sha256, change, err));
+    *ret_version = key ? key->version : 0;
+    return LH_OK;
 }
 
 const char *catalog_snapshot_suggest(const struct catalog_snapshot *s, const char *name) {

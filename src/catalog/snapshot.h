@@ -39,6 +39,13 @@ struct snapshot_change {
     struct manifest *manifest; /* borrowed; the snapshot takes a reference of its own */
 };
 
+struct catalog_change;
+/* What an idempotency key stands for: the SHA-256 of operation, NUL, request. */
+void catalog_key_digest(const struct catalog_change *change, char ret_hex[LH_SHA256_HEX]);
+/* LH_CONFLICT where a key that stands for `request_sha256` comes with a change that asks for something else. */
+LH_CHECKED enum lh_code catalog_key_same(const char *request_sha256, const struct catalog_change *change,
+                                         struct lh_err *err);
+
 struct catalog_snapshot *snapshot_new_empty(void);
 
 /* `base` with the changes in order (the last one of an id wins), as of version and time, with one reference.  Keys and

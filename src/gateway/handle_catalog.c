@@ -130,10 +130,14 @@ static enum lh_code delete_dataset(struct catalog_txn *txn, const struct catalog
 enum lh_code handle_dataset_delete(struct request *rq, struct lh_err *err) {
     struct delete_change change = {.name = request_path_param(rq, "name")};
     LH_TRY(bucket_choice(rq, &change.bucket, err));
+    LH_AUTO(buf) struct buf asked = BUF_INIT;
+    LH_AUTO(json) json_t *json = json_pack("{s:s, s:s?}", "dataset", change.name, "bucket", change.bucket);
+    lh_json_write(json, LH_JSON_COMPACT, &asked);
     struct catalog_change commit = {
         .operation = "delete",
         .actor = request_principal(rq)->name,
         .idempotency_key = request_header(rq, "Idempotency-Key"),
+        .request = buf_cstr(&asked),
         .fn = delete_dataset,
         .ctx = &change,
     };

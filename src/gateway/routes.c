@@ -24,7 +24,8 @@
 #define IF_RANGE {"If-Range", "string", "the range only where this is the ETag, else the whole", true}
 #define BUCKET {"X-Lakehouse-Bucket", "string", \
                 "only datasets of this bucket; 404 with the valid names where there is none such", true}
-#define IDEMPOTENCY {"Idempotency-Key", "string", "the same key again gives the same answer and writes nothing", true}
+#define IDEMPOTENCY {"Idempotency-Key", "string", "the same request again gives the same answer and writes nothing; another one: 409",  \
+                     true}
 #define PREFIX {"prefix", "string", "keys that start with this", false}
 
 const struct route gateway_routes[] = {
@@ -121,7 +122,7 @@ const struct route gateway_routes[] = {
       {"source_system", "string", "what the lineage says: upload (default), cli, inbox or demo", false},
       {"format", "string", "csv, tsv, json, ndjson, parquet or text; else found by looking, as are the next four "
        "(delimiter, quote, header, encoding)", false},
-      {"Idempotency-Key", "string", "the same key again gives the same answer and writes nothing", true},
+      IDEMPOTENCY,
       {"X-Lakehouse-Bucket", "string", "where the dataset's files go", true}}},
     {HTTP_GET, "/ingest/rejects/{name}", handle_ingest_rejects, ACCESS_ADMIN, BODY_NONE, 0, INGEST,
      "The lines of a dataset's sources that could not be used, with number and reason", NULL, "RejectList",

@@ -116,7 +116,7 @@ const struct schema gateway_schemas[] = {
     {"IngestReport", "What became of the file",
      "dataset string, dataset_id string, job_id string, bucket string, format string, encoding string?, sha256 string, "
      "source_bytes integer, version integer, row_count integer, reject_count integer, deduplicated boolean, "
-     "created boolean, columns IngestColumn[], warnings string[]"},
+     "created boolean, replayed boolean, columns IngestColumn[], warnings string[]"},
     {"Reject", "A line that could not be used", "job_id string, line integer, reason string, raw string?"},
     {"RejectList", "One page of them, oldest ingest first", "items Reject[], next_page_token string?"},
 };

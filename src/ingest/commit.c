@@ -80,9 +80,10 @@ enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err) {
     draft_lineage(draft, c);
     const struct lake_commit commit = {
         .mode = modes[c->request->mode],
-        .operation = "ingest",
+        .operation = INGEST_OPERATION,
         .actor = c->request->actor ? c->request->actor : "unknown",
         .idempotency_key = c->request->idempotency_key,
+        .request = c->asked,
         .deduplicate = true,
         .draft = draft,
     };
@@ -90,7 +91,8 @@ enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err) {
     LH_TRY(lake_commit_files(c->in->services.catalog, &commit, &done, err));
     c->version = done.commit.version;
     c->created = done.created;
-    c->deduplicated = done.deduplicated || done.commit.replayed;
+    c->deduplicated = done.deduplicated;
+    c->replayed = done.commit.replayed;
     memcpy(c->dataset_id, done.dataset_id, sizeof c->dataset_id);
     return LH_OK;
 }

@@ -39,7 +39,8 @@ static enum lh_code check_patterns(struct engine *engine, const struct lh_config
         if (code == LH_SQL) {
             char reason[256];
             snprintf(reason, sizeof reason, "%.255s", err->message);
-            lh_fail(err, LH_INVALID, "the pattern of [[ingest.pii]] \"%s\" is no regular expression: %s", rule->name, reason);
+            lh_fail(err, LH_INVALID, "the pattern of [[ingest.pii]] \"%s\" is no regular expression: %s", rule->name,
+                    reason);
             return lh_err_hint(err, "patterns are RE2 syntax, such as ^B-[0-9]{6}$");
         }
         LH_TRY(code);
@@ -89,6 +90,8 @@ struct run {
     struct ingest_report *report;
     struct catalog_snapshot *snapshot;
     const struct manifest *existing;
+    const char *asked_dataset; /* the name that the request or its file name gives */
+    const char *asked;         /* describe_request */
     struct bucket *bucket;
     char *folder; /* the worker's output; NULL until it exists */
     char job_id[LH_ULID_SIZE];
@@ -168,6 +171,7 @@ static enum lh_code choose_dataset(struct run *r, struct lh_err *err) {
     else
         ingest_dataset_name(q->original_name ? q->original_name : "", &name);
     LH_TRY(manifest_name_check(buf_cstr(&name), err));
+    r->asked_dataset = arena_strdup(r->arena, buf_cstr(&name));
     r->snapshot = catalog_snapshot(r->in->services.catalog);
     r->existing = catalog_snapshot_find(r->snapshot, buf_cstr(&name));
     const struct manifest_lineage *edge = NULL;
@@ -211,6 +215,42 @@ static void report_known(struct run *r, const struct manifest *m, const struct m
 static void set_text(json_t *request, const char *key, const char *text) {
     if (text && *text)
         json_object_set_new(request, key, json_string(text));
+}
+
+/* All that must be the same where the idempotency key is. */
+static const char *describe_request(const struct run *r) {
+    const struct ingest_request *q = r->request;
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    LH_AUTO(json) json_t *o = json_object();
+    set_text(o, "dataset", r->asked_dataset);
+    set_text(o, "sha256", r->sha256);
+    set_text(o, "bucket", q->bucket);
+    set_text(o, "format", q->format);
+    set_text(o, "delimiter", q->delimiter);
+    set_text(o, "quote", q->quote);
+    set_text(o, "header", q->header);
+    set_text(o, "encoding", q->encoding);
+    json_object_set_new(o, "mode", json_integer(q->mode));
+    lh_json_write(o, LH_JSON_COMPACT, &text);
+    return arena_strdup(r->arena, buf_cstr(&text));
+}
+
+/* The answer for a key that was used before, from what its commit left in the catalog. */
+static enum lh_code report_replayed(struct run *r, uint64_t version, struct lh_err *err) {
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
+    const struct manifest *m;
+    LH_TRY(catalog_snapshot_at_version(r->in->services.catalog, version, &s, err));
+    LH_TRY(catalog_snapshot_require(s, r->asked_dataset, &m, err));
+    const struct manifest_lineage *edge = ingest_known_source(m, r->sha256, INGEST_APPEND);
+    if (!edge)
+        return lh_fail(err, LH_CORRUPT, "version %llu of \"%s\" lacks the source that its idempotency key stands for",
+                       (unsigned long long)version, m->name);
+    report_known(r, m, edge);
+    r->report->warning_count = 0;
+    r->report->deduplicated = false;
+    r->report->replayed = true;
+    r->report->created = m->previous_version == 0;
+    return LH_OK;
 }
 
 static json_t *task_request(const struct run *r) {
@@ -312,6 +352,7 @@ static enum lh_code publish(struct run *r, struct lh_err *err) {
         .in = r->in,
         .request = r->request,
         .dataset = r->report->dataset,
+        .asked = r->asked,
         .bucket = bucket_name(r->bucket),
         .sha256 = r->sha256,
         .source_bytes = r->report->source_bytes,
@@ -319,13 +360,15 @@ static enum lh_code publish(struct run *r, struct lh_err *err) {
         .report = r->report,
     };
     enum lh_code code = store_and_commit(r, &c, err);
-    bool unused = code == LH_OK ? c.deduplicated : code != LH_UNKNOWN_OUTCOME;
+    bool unused = code == LH_OK ? c.deduplicated || c.replayed : code != LH_UNKNOWN_OUTCOME;
     if (unused) {
         drop_object(r, &c.data);
         drop_object(r, &c.rejects);
     }
     LH_TRY(code);
     LH_TRY(LH_FAULT("ingest.after_commit", err));
+    if (c.replayed)
+        return report_replayed(r, c.version, err);
     r->report->version = c.version;
     r->report->created = c.created;
     r->report->deduplicated = c.deduplicated;
@@ -346,8 +389,15 @@ enum lh_code ingest_file(struct ingest *in, const struct ingest_request *request
     LH_AUTO(run) struct run r = {.in = in, .request = request, .arena = arena, .report = &report};
     LH_TRY(identify(&r, err));
     LH_TRY(choose_dataset(&r, err));
+    r.asked = describe_request(&r);
+    const struct catalog_change asked = {
+        .operation = INGEST_OPERATION, .idempotency_key = request->idempotency_key, .request = r.asked};
+    uint64_t version;
+    LH_TRY(catalog_snapshot_find_key(r.snapshot, &asked, &version, err));
     const struct manifest_lineage *edge = ingest_known_source(r.existing, r.sha256, request->mode);
-    if (edge) {
+    if (version > 0) {
+        LH_TRY(report_replayed(&r, version, err));
+    } else if (edge) {
         report_known(&r, r.existing, edge);
     } else {
         LH_TRY(ingest_check_mode(r.existing, report.dataset, request->mode, err));

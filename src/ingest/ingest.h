@@ -79,7 +79,7 @@ struct ingest_request {
     enum ingest_mode mode;
     const char *bucket;          /* NULL: the dataset's, or the default one */
     const char *actor;           /* the principal's name */
-    const char *idempotency_key; /* or NULL */
+    const char *idempotency_key; /* or NULL; with another file, target or option than before: LH_CONFLICT */
     const char *source_system;   /* "upload", "cli", "inbox", "demo" */
 
     /* Overrides of what is found out by looking; NULL or "": look. */
@@ -123,6 +123,8 @@ struct ingest_report {
     uint64_t reject_count;
     bool deduplicated; /* the same bytes were there already: nothing was written */
     bool created;      /* the dataset is new */
+    bool
+        replayed; /* the idempotency key was known: this is what its first use made.  Format, encoding and warnings are not kept */
     struct ingest_column *columns;
     size_t column_count;
     const char **warnings; /* "12 NUL bytes were removed", ... */

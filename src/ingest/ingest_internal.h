@@ -8,6 +8,8 @@
 #include "ingest/ingest.h"
 #include "ingest/pii.h"
 
+#define INGEST_OPERATION "ingest" /* in the commit log */
+
 struct catalog_snapshot;
 struct manifest;
 struct manifest_lineage;
@@ -31,6 +33,7 @@ struct ingest_commit {
     struct ingest *in;
     const struct ingest_request *request;
     const char *dataset; /* its name */
+    const char *asked;   /* what an idempotency key stands for */
     const char *bucket;
     const char *sha256;
     uint64_t source_bytes;
@@ -39,7 +42,7 @@ struct ingest_commit {
     struct ingest_object data, rejects;
 
     /* Set by the commit. */
-    bool deduplicated, created;
+    bool deduplicated, created, replayed;
     uint64_t version;
     char dataset_id[LH_ULID_SIZE];
 };

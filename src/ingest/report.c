@@ -97,6 +97,7 @@ json_t *ingest_report_to_json(const struct ingest_report *r) {
     json_object_set_new(o, "version", json_integer((json_int_t)r->version));
     json_object_set_new(o, "created", json_boolean(r->created));
     json_object_set_new(o, "deduplicated", json_boolean(r->deduplicated));
+    json_object_set_new(o, "replayed", json_boolean(r->replayed));
     json_object_set_new(o, "row_count", json_integer((json_int_t)r->row_count));
     json_object_set_new(o, "reject_count", json_integer((json_int_t)r->reject_count));
     json_object_set_new(o, "format", r->format ? json_string(r->format) : json_null());

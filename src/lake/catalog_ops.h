@@ -8,8 +8,11 @@
 #include "base/error.h"
 #include "base/json.h"
 
+#include <stdint.h>
+
 struct buckets;
 struct catalog;
+struct catalog_change;
 struct engine;
 
 struct catalog_ops {
@@ -21,9 +24,13 @@ struct catalog_ops {
 /* Who asks. */
 struct catalog_caller {
     const char *actor;
-    const char *idempotency_key; /* or NULL */
+    const char *idempotency_key; /* or NULL; with another operation or request than before: LH_CONFLICT */
     int cancel_fd;               /* readable when the client has gone; -1: none */
 };
+
+/* catalog_snapshot_find_key against the newest snapshot: asked before slow work, and again by the commit. */
+LH_CHECKED enum lh_code catalog_ops_find_key(const struct catalog_ops *ops, const struct catalog_change *change,
+                                             uint64_t *ret_version, struct lh_err *err);
 
 /* Make a dataset of Parquet objects that stand in a bucket already; nothing is copied.
  *     {"name", "keys": ["..."], "bucket"?, and any field of a metadata patch}

@@ -41,6 +41,7 @@ struct lake_commit {
     const char *operation; /* "ingest", "register", ... */
     const char *actor;
     const char *idempotency_key; /* or NULL */
+    const char *request;         /* what the key stands for (catalog/catalog.h); NULL where there is no key */
     /* Where the dataset's lineage already holds the SHA-256 of the draft's (last) source, write nothing (create and append).  Judged
      * inside the commit, so that of two equal uploads at one time one is kept. */
     bool deduplicate;
@@ -51,9 +52,10 @@ struct lake_commit {
 
 struct lake_committed {
     struct catalog_commit commit;
-    bool created;
-    bool deduplicated;   /* nothing was written: the files are the caller's to delete */
-    char dataset_id[27]; /* "" where the commit was replayed and the dataset is gone by now */
+    bool created; /* by this commit; of a replayed one: by the first */
+    bool
+        deduplicated; /* nothing was written, and neither where the commit was replayed: the files are the caller's to delete */
+    char dataset_id[27]; /* "" where the dataset was deleted meanwhile */
 };
 
 /* One commit.  On append the columns are fitted together by name (lake_merge_columns); flags that a person confirmed or dismissed stay.

@@ -77,29 +77,46 @@ static enum lh_code refuse_taken_name(const struct catalog_ops *ops, const struc
     return taken ? lh_fail(err, LH_EXISTS, "a dataset \"%s\" already exists", taken->name) : LH_OK;
 }
 
+/* The dataset as its first commit made it: a replay gets the same answer. */
+static enum lh_code describe_registered(const struct catalog_ops *ops, const char *name, struct catalog_commit done,
+                                        json_t **ret_answer, struct lh_err *err) {
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
+    LH_TRY(catalog_snapshot_at_version(ops->catalog, done.version, &s, err));
+    const struct manifest *m;
+    LH_TRY(catalog_snapshot_require(s, name, &m, err));
+    json_t *columns = json_array();
+    for (size_t i = 0; i < m->column_count; i++)
+        json_array_append_new(columns, json_pack("{s:s, s:s}", "name", m->columns[i].name, "type", m->columns[i].type));
+    *ret_answer = json_pack("{s:s, s:s, s:I, s:b, s:b, s:I, s:I, s:I, s:o}", "name", m->name, "id", m->id, "version",
+                            (json_int_t)done.version, "created", true, "replayed", done.replayed, "row_count",
+                            (json_int_t)m->row_count, "size_bytes", (json_int_t)m->size_bytes, "file_count",
+                            (json_int_t)m->file_count, "columns", columns);
+    return LH_OK;
+}
+
 enum lh_code catalog_ops_register(const struct catalog_ops *ops, const struct catalog_caller *caller,
                                   const json_t *request, json_t **ret_answer, struct lh_err *err) {
     LH_TRY(refuse_taken_name(ops, caller, request, err)); /* before footers are read; the commit judges again */
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    lh_json_write(request, LH_JSON_COMPACT_SORTED, &text);
+    struct catalog_change asked = {
+        .operation = "register", .idempotency_key = caller->idempotency_key, .request = buf_cstr(&text)};
+    uint64_t version;
+    LH_TRY(catalog_ops_find_key(ops, &asked, &version, err));
+    if (version > 0)
+        return describe_registered(ops, json_string_value(json_object_get(request, "name")),
+                                   (struct catalog_commit){version, true}, ret_answer, err);
     LH_AUTO(manifest) struct manifest *draft = NULL;
     LH_TRY(draft_from_request(ops, caller, request, &draft, err));
     struct lake_commit commit = {.mode = LAKE_CREATE,
-                                 .operation = "register",
+                                 .operation = asked.operation,
                                  .actor = caller->actor,
-                                 .idempotency_key = caller->idempotency_key,
+                                 .idempotency_key = asked.idempotency_key,
+                                 .request = asked.request,
                                  .draft = draft};
     struct lake_committed done;
     LH_TRY(lake_commit_files(ops->catalog, &commit, &done, err));
-    manifest_sum_files(draft);
-    json_t *columns = json_array();
-    for (size_t i = 0; i < draft->column_count; i++)
-        json_array_append_new(columns,
-                              json_pack("{s:s, s:s}", "name", draft->columns[i].name, "type", draft->columns[i].type));
-    *ret_answer =
-        json_pack("{s:s, s:s, s:I, s:b, s:b, s:I, s:I, s:I, s:o}", "name", draft->name, "id", done.dataset_id,
-                  "version", (json_int_t)done.commit.version, "created", done.created, "replayed", done.commit.replayed,
-                  "row_count", (json_int_t)draft->row_count, "size_bytes", (json_int_t)draft->size_bytes, "file_count",
-                  (json_int_t)draft->file_count, "columns", columns);
-    return LH_OK;
+    return describe_registered(ops, draft->name, done.commit, ret_answer, err);
 }
 
 /* ---- patch ---- */
@@ -128,14 +145,19 @@ enum lh_code catalog_ops_patch(const struct catalog_ops *ops, const struct catal
                                const json_t *request, json_t **ret_answer, struct lh_err *err) {
     LH_TRY(lh_json_only_keys(request, "", metadata_patch_fields, err));
     struct patch patch = {dataset, request, caller->actor};
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    LH_AUTO(json) json_t *asked = json_pack("{s:s, s:O}", "dataset", dataset, "patch", request);
+    lh_json_write(asked, LH_JSON_COMPACT_SORTED, &text);
     struct catalog_change change = {.operation = "patch",
                                     .actor = caller->actor,
                                     .idempotency_key = caller->idempotency_key,
+                                    .request = buf_cstr(&text),
                                     .fn = patch_txn,
                                     .ctx = &patch};
     struct catalog_commit done;
     LH_TRY(catalog_commit(ops->catalog, &change, &done, err));
-    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(ops->catalog);
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
+    LH_TRY(catalog_snapshot_at_version(ops->catalog, done.version, &s, err)); /* a replay answers as the first did */
     const struct manifest *m;
     LH_TRY(catalog_snapshot_require(s, dataset, &m, err));
     *ret_answer = manifest_to_json(m);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define TRIES 5
+#define RESYNC "resync"
 
 /* What the footers said, of one version of a manifest. */
 struct resync {
@@ -73,6 +74,26 @@ static enum lh_code resync_txn(struct catalog_txn *txn, const struct catalog_sna
     return LH_OK;
 }
 
+static json_t *describe(const struct manifest *before, const struct manifest *after, uint64_t version, bool changed) {
+    return json_pack("{s:s, s:I, s:b, s:I, s:I, s:I}", "dataset", after->name, "version", (json_int_t)version,
+                     "changed", changed, "row_count_before", (json_int_t)before->row_count, "row_count",
+                     (json_int_t)after->row_count, "column_count", (json_int_t)after->column_count);
+}
+
+/* What the first call with the same key answered.  It changed something, or there would be no commit. */
+static enum lh_code describe_replayed(const struct catalog_ops *ops, const char *dataset, uint64_t version,
+                                      json_t **ret_answer, struct lh_err *err) {
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *after = NULL;
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *before = NULL;
+    const struct manifest *new, *old;
+    LH_TRY(catalog_snapshot_at_version(ops->catalog, version, &after, err));
+    LH_TRY(catalog_snapshot_require(after, dataset, &new, err));
+    LH_TRY(catalog_snapshot_at_version(ops->catalog, new->previous_version, &before, err));
+    LH_TRY(catalog_snapshot_require(before, dataset, &old, err));
+    *ret_answer = describe(old, new, version, true);
+    return LH_OK;
+}
+
 static enum lh_code resync_once(const struct catalog_ops *ops, const struct catalog_caller *caller, const char *dataset,
                                 json_t **ret_answer, struct lh_err *err) {
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(ops->catalog);
@@ -82,22 +103,33 @@ static enum lh_code resync_once(const struct catalog_ops *ops, const struct cata
     LH_TRY(read_footers(ops, caller, fresh, err));
     manifest_sum_files(fresh);
     struct resync r = {.seen = seen, .fresh = fresh};
-    struct catalog_change change = {.operation = "resync",
+    struct catalog_change change = {.operation = RESYNC,
                                     .actor = caller->actor,
                                     .idempotency_key = caller->idempotency_key,
+                                    .request = dataset,
                                     .fn = resync_txn,
                                     .ctx = &r};
     struct catalog_commit done;
     LH_TRY(catalog_commit(ops->catalog, &change, &done, err));
-    *ret_answer =
-        json_pack("{s:s, s:I, s:b, s:I, s:I, s:I}", "dataset", seen->name, "version", (json_int_t)done.version,
-                  "changed", r.changed, "row_count_before", (json_int_t)seen->row_count, "row_count",
-                  (json_int_t)fresh->row_count, "column_count", (json_int_t)fresh->column_count);
+    if (done.replayed)
+        return describe_replayed(ops, dataset, done.version, ret_answer, err);
+    *ret_answer = describe(seen, fresh, done.version, r.changed);
     return LH_OK;
+}
+
+enum lh_code catalog_ops_find_key(const struct catalog_ops *ops, const struct catalog_change *change,
+                                  uint64_t *ret_version, struct lh_err *err) {
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(ops->catalog);
+    return catalog_snapshot_find_key(s, change, ret_version, err);
 }
 
 enum lh_code catalog_ops_resync(const struct catalog_ops *ops, const struct catalog_caller *caller, const char *dataset,
                                 json_t **ret_answer, struct lh_err *err) {
+    struct catalog_change asked = {.operation = RESYNC, .idempotency_key = caller->idempotency_key, .request = dataset};
+    uint64_t version;
+    LH_TRY(catalog_ops_find_key(ops, &asked, &version, err)); /* before any footer is read */
+    if (version > 0)
+        return describe_replayed(ops, dataset, version, ret_answer, err);
     enum lh_code code = LH_CONFLICT;
     for (int i = 0; i < TRIES && code == LH_CONFLICT; i++)
         code = resync_once(ops, caller, dataset, ret_answer, err);

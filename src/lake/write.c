@@ -193,15 +193,20 @@ enum lh_code lake_commit_files(struct catalog *c, const struct lake_commit *comm
     struct catalog_change change = {.operation = commit->operation,
                                     .actor = commit->actor,
                                     .idempotency_key = commit->idempotency_key,
+                                    .request = commit->request,
                                     .fn = write_txn,
                                     .ctx = &w};
     struct lake_committed committed = {0};
     LH_TRY(LH_FAULT("lake.before_commit", err));
     LH_TRY(catalog_commit(c, &change, &committed.commit, err));
-    committed.created = w.created && !committed.commit.replayed;
-    committed.deduplicated = w.deduplicated && !committed.commit.replayed;
-    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(c);
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
+    if (committed.commit.replayed)
+        LH_TRY(catalog_snapshot_at_version(c, committed.commit.version, &s, err));
+    else
+        s = catalog_snapshot(c);
     const struct manifest *m = catalog_snapshot_find(s, commit->draft->name);
+    committed.created = committed.commit.replayed ? m && m->previous_version == 0 : w.created;
+    committed.deduplicated = w.deduplicated && !committed.commit.replayed;
     if (m)
         memcpy(committed.dataset_id, m->id, sizeof committed.dataset_id);
     *ret_committed = committed;

@@ -251,3 +251,40 @@ test('objects that are there already become a dataset; what people say about it 
   assert.equal(migrated.changed_files, 0);
   assert.equal((await get('/catalog/datasets/by-name/mine')).description, 'ten rows');
 });
+
+test('an idempotency key stands for one request; a replay answers what the first one did', async () => {
+  const keyed = (key) => ({ 'idempotency-key': key });
+  const send = async (method, route, headers, body) => {
+    const reply = await fetch(server.url + route, { method, headers, body });
+    return { status: reply.status, ...(await reply.json()) };
+  };
+  const ingest = (key, name, body) => send('POST', `/ingest/file?name=${name}&file_name=x.csv&mode=append`, keyed(key), body);
+  const first = await ingest('once-1', 'keyed', 'q,r\n1,2\n');
+  assert.equal(first.status, 201, JSON.stringify(first));
+  const replay = await ingest('once-1', 'keyed', 'q,r\n1,2\n');
+  assert.equal(replay.replayed, true);
+  for (const fact of ['status', 'dataset', 'dataset_id', 'version', 'created', 'deduplicated', 'row_count', 'sha256', 'job_id'])
+    assert.equal(replay[fact], first[fact], fact);
+
+  const patch = (key, body) =>
+    send('PATCH', '/catalog/datasets/by-name/keyed/metadata', { ...json, ...keyed(key) }, JSON.stringify(body));
+  const others = [
+    await ingest('once-1', 'keyed', 'q,r\n5,6\n'),
+    await ingest('once-1', 'keyed_b', 'q,r\n1,2\n'),
+    await patch('once-1', { owner: 'ann' }),
+    await send('DELETE', '/catalog/datasets/by-name/keyed', keyed('once-1')),
+    await send('POST', '/catalog/datasets/keyed/resync', keyed('once-1')),
+  ];
+  for (const other of others) {
+    assert.equal(other.status, 409, JSON.stringify(other));
+    assert.equal(other.code, 'conflict');
+    assert.match(other.hint, /new key/);
+  }
+
+  const patched = await patch('once-2', { owner: 'ann', tags: ['a'] });
+  assert.equal((await patch('once-3', { owner: 'bob' })).owner, 'bob');
+  assert.deepEqual(await patch('once-2', { tags: ['a'], owner: 'ann' }), patched);
+  assert.equal((await patch('once-2', { owner: 'eve' })).status, 409);
+  assert.equal((await get('/catalog/datasets/by-name/keyed')).owner, 'bob');
+  assert.deepEqual((await query(server, 'SELECT q, r FROM keyed')).rows, [[1, 2]]);
+});

@@ -220,6 +220,20 @@ static void test_idempotency_key(void **state) {
 
     struct lh_err err = LH_ERR_INIT;
     struct catalog_commit done;
+    struct catalog_change other[] = {
+        {.operation = "test",
+         .idempotency_key = "key-1",
+         .request = "another",
+         .fn = add_row,
+         .ctx = (void *)(uintptr_t) "t"},
+        {.operation = "delete", .idempotency_key = "key-1", .fn = add_row, .ctx = (void *)(uintptr_t) "t"},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(catalog_commit(f->catalog, &other[i], &done, &err), LH_CONFLICT);
+        assert_non_null(strstr(err.hint, "new key"));
+    }
+    assert_int_equal(counter(f->catalog, "t"), 11);
+
     char long_key[400];
     memset(long_key, 'k', sizeof long_key);
     long_key[sizeof long_key - 1] = '\0';

@@ -82,7 +82,10 @@ static void check(struct world *w) {
     for (unsigned i = 1; i <= w->acked; i++) {
         char key[16];
         snprintf(key, sizeof key, "key-%u", i);
-        if (catalog_snapshot_find_key(s, key) == 0)
+        const struct catalog_change change = {.operation = "add", .idempotency_key = key};
+        struct lh_err err = LH_ERR_INIT;
+        uint64_t version = 0;
+        if (catalog_snapshot_find_key(s, &change, &version, &err) != LH_OK || version == 0)
             verdict_say(w->v, "the acknowledged %s is forgotten", key);
     }
 }

@@ -140,29 +140,25 @@ static void test_keys_are_bounded(void **state) {
     (void)state;
     /* The oldest go: by number, then by age. */
     struct key_window *full = key_window_new();
-    const char **texts = lh_malloc((CATALOG_KEYS_MAX + 1) * sizeof *texts);
-    uint64_t *versions = lh_malloc((CATALOG_KEYS_MAX + 1) * sizeof *versions);
-    int64_t *times = lh_malloc((CATALOG_KEYS_MAX + 1) * sizeof *times);
+    struct key_fact *facts = lh_malloc((CATALOG_KEYS_MAX + 1) * sizeof *facts);
+    char digest[LH_SHA256_HEX];
+    lh_sha256_hex("", 0, digest);
     LH_AUTO(arena) struct arena *arena = arena_new();
     for (size_t i = 0; i <= CATALOG_KEYS_MAX; i++) {
-        texts[i] = arena_printf(arena, "k%zu", i);
-        versions[i] = i + 1;
-        times[i] = (int64_t)i;
+        facts[i] = (struct key_fact){arena_printf(arena, "k%zu", i), digest, i + 1, (int64_t)i};
     }
-    struct key_window *bounded = key_window_with(full, texts, versions, times, CATALOG_KEYS_MAX + 1, 20000);
+    struct key_window *bounded = key_window_with(full, facts, CATALOG_KEYS_MAX + 1, 20000);
     assert_int_equal(bounded->count, CATALOG_KEYS_MAX);
     assert_null(key_window_find(bounded, "k0"));
     assert_int_equal(key_window_find(bounded, "k1")->version, 2);
     int64_t late = CATALOG_KEYS_MAX_AGE_US + 5000;
-    struct key_window *aged = key_window_with(bounded, NULL, NULL, NULL, 0, late);
+    struct key_window *aged = key_window_with(bounded, NULL, 0, late);
     assert_null(key_window_find(aged, "k4999"));
     assert_int_equal(key_window_find(aged, "k5000")->version, 5001);
     key_window_unref(aged);
     key_window_unref(bounded);
     key_window_unref(full);
-    lh_free(texts);
-    lh_free(versions);
-    lh_free(times);
+    lh_free(facts);
 }
 
 int main(void) {

@@ -301,9 +301,12 @@ static void test_idempotency_key(void **state) {
                                      .cancel_fd = -1};
     assert_int_equal(os_write_file_atomic(os_real(), AT_FDCWD, path, "a\n1\n", 4, 0600, &err), LH_OK);
     assert_int_equal(ingest_file(f->lh->ingest, &request, f->arena, &r, &err), LH_OK);
-    assert_int_equal(os_write_file_atomic(os_real(), AT_FDCWD, path, "a\n2\n", 4, 0600, &err), LH_OK);
+    const uint64_t version = r.version;
     assert_int_equal(ingest_file(f->lh->ingest, &request, f->arena, &r, &err), LH_OK);
-    assert_true(r.deduplicated);
+    assert_true(r.replayed && r.created && !r.deduplicated);
+    assert_int_equal(r.version, version);
+    assert_int_equal(os_write_file_atomic(os_real(), AT_FDCWD, path, "a\n2\n", 4, 0600, &err), LH_OK);
+    assert_int_equal(ingest_file(f->lh->ingest, &request, f->arena, &r, &err), LH_CONFLICT);
     assert_int_equal(count_objects(f, "datasets/"), 1);
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(f->lh->catalog);
     assert_int_equal(catalog_snapshot_find(s, "k")->row_count, 1);
