@@ -137,8 +137,7 @@ enum lh_code journal_append(struct journal *j, const struct journal_event *event
     for (size_t i = 0; i < count; i++)
         LH_TRY(event_check(&events[i], err));
     LH_AUTO(mem) struct journal_event *stamped = lh_calloc(count + 1, sizeof *stamped);
-    char(*ids)[LH_ULID_SIZE] = lh_calloc(count + 1, sizeof *ids);
-    LH_AUTO(mem) void *ids_owner = ids;
+    LH_AUTO(mem) char(*ids)[LH_ULID_SIZE] = lh_calloc(count + 1, sizeof *ids);
     int64_t now_us = os_realtime_us(j->options.os);
     for (size_t i = 0; i < count; i++) {
         stamped[i] = events[i];

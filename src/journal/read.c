@@ -17,6 +17,7 @@
 #define QUERY_TIMEOUT_MS 60000
 #define ANSWER_MAX_BYTES ((size_t)1 << 30)
 #define ROUNDS 3
+#define UNSORTED_MAX 4096
 
 #define COLUMNS \
     "id, epoch_us(ts), entity_type, entity_id, field, action, old_value, new_value, actor, source, workspace_id"
@@ -129,7 +130,7 @@ static void choose_newest(struct view *v) {
 
 /* ---- what the files say ---- */
 
-static enum lh_code write_statement(struct view *v, size_t want, struct buf *sql, struct lh_err *err) {
+static enum lh_code write_statement(struct view *v, size_t newest, struct buf *sql, struct lh_err *err) {
     buf_append_str(sql, "SELECT " COLUMNS " FROM read_parquet([");
     for (size_t i = 0; i < v->chosen_count; i++) {
         char key[96];
@@ -147,7 +148,8 @@ static enum lh_code write_statement(struct view *v, size_t want, struct buf *sql
     }
     if (v->as_of_us != INT64_MAX)
         buf_printf(sql, " AND ts <= make_timestamptz(%" PRId64 ")", v->as_of_us);
-    buf_printf(sql, " ORDER BY ts DESC, id DESC LIMIT %zu", want);
+    if (newest > 0)
+        buf_printf(sql, " ORDER BY ts DESC, id DESC LIMIT %zu", newest);
     return LH_OK;
 }
 
@@ -186,25 +188,32 @@ static enum lh_code read_answer(struct engine_result *result, struct buf *text, 
     }
 }
 
-static enum lh_code query_files(struct view *v, size_t want, size_t *ret_rows, struct lh_err *err) {
+/* The `newest` events that the chosen files hold; 0: all, in any order, up to UNSORTED_MAX of them.  *ret_more: there are
+ * others. */
+static enum lh_code query_files(struct view *v, size_t newest, bool *ret_more, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     LH_AUTO(buf) struct buf text = BUF_INIT;
     LH_AUTO(engine_result) struct engine_result *result = NULL;
     LH_AUTO(json) json_t *answer = NULL;
-    LH_TRY(write_statement(v, want, &sql, err));
+    struct engine_result_stats stats;
+    LH_TRY(write_statement(v, newest, &sql, err));
     const struct engine_query query = {.sql = buf_cstr(&sql),
                                        .format = ENGINE_JSON,
-                                       .row_limit = UINT64_MAX,
+                                       .row_limit = newest > 0 ? UINT64_MAX : UNSORTED_MAX,
                                        .timeout_ms = QUERY_TIMEOUT_MS,
                                        .cancel_fd = -1};
     LH_TRY(engine_query_start(v->journal->options.engine, &query, &result, err));
     LH_TRY(read_answer(result, &text, err));
+    engine_result_stats(result, &stats);
+    *ret_more = stats.truncated;
+    if (stats.truncated) /* any of them would be in the way of the newest */
+        return LH_OK;
     const struct lh_json_limits limits = {.max_bytes = ANSWER_MAX_BYTES};
     LH_TRY(lh_json_parse(buf_cstr(&text), text.len, &limits, &answer, err));
     json_t *rows = json_object_get(answer, "rows"), *row;
     size_t i;
     json_array_foreach(rows, i, row) add_row(v, row);
-    *ret_rows = json_array_size(rows);
+    *ret_more = newest > 0 && json_array_size(rows) == newest;
     return LH_OK;
 }
 
@@ -221,19 +230,17 @@ static void settle(struct view *v) {
     v->count = kept;
 }
 
-/* Twice as many rows where copies of events (other servers') took the places of others. */
+/* An entity's few events come fastest unsorted.  Else the newest; twice as many where copies of events (other servers') took
+ * the places of others. */
 static enum lh_code read_files(struct view *v, struct lh_err *err) {
-    size_t waiting = v->count;
-    for (size_t want = v->limit + 1; v->chosen_count > 0; want *= 2) {
-        size_t rows = 0;
-        v->count = waiting;
-        LH_TRY(query_files(v, want, &rows, err));
-        settle(v);
-        if (rows < want || v->count > v->limit)
-            return LH_OK;
-        waiting = v->count;
-    }
+    size_t newest = v->entity_id ? 0 : v->limit + 1;
     settle(v);
+    for (bool more = v->chosen_count > 0; more; newest = newest > 0 ? newest * 2 : v->limit + 1) {
+        LH_TRY(query_files(v, newest, &more, err));
+        settle(v); /* what came before and comes again counts once */
+        if (newest > 0 && v->count > v->limit)
+            return LH_OK;
+    }
     return LH_OK;
 }
 

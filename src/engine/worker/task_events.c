@@ -87,7 +87,7 @@ static enum lh_code describe(struct task *t, const char *events, size_t entities
 static enum lh_code make_file(struct task *t, const char *source, json_t **ret_answer, struct lh_err *err) {
     LH_AUTO(buf) struct buf events = BUF_INIT;
     LH_AUTO(buf) struct buf bloom = BUF_INIT;
-    size_t entities;
+    size_t entities = 0;
     buf_printf(&events, "%s/events.parquet", t->output_dir);
     buf_printf(&bloom, "%s/entities.bloom", t->output_dir);
     LH_TRY(copy_events(t, source, buf_cstr(&events), err));

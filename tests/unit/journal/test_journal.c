@@ -282,6 +282,36 @@ static void test_as_of(void **state) {
     assert_int_equal(events[0].ts_us, 3000);
 }
 
+/* More events than are fetched unsorted: the newest ones all the same. */
+static void test_busy_entity(void **state) {
+    struct journal_fixture *f = *state;
+    enum { CALLS = 5, EACH = 1000 };
+    LH_AUTO(arena) struct arena *arena = arena_new();
+    LH_AUTO(mem) struct journal_event *batch = lh_calloc(EACH, sizeof *batch);
+    struct lh_err err = LH_ERR_INIT;
+    struct journal_event *events;
+    size_t count;
+    bool more;
+    for (int64_t call = 0; call < CALLS; call++) {
+        for (int64_t i = 0; i < EACH; i++)
+            batch[i] = (struct journal_event){.ts_us = 1 + call * EACH + i,
+                                              .entity_type = "thing",
+                                              .entity_id = "busy",
+                                              .action = "update",
+                                              .actor = "tester",
+                                              .source = "test"};
+        ok(journal_append(f->journal, batch, EACH, 0, NULL, &err), &err);
+    }
+    flush(f);
+    ok(journal_history(f->journal, "busy", INT64_MAX, 10, arena, &events, &count, &more, &err), &err);
+    assert_int_equal(count, 10);
+    assert_true(more);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(events[i].ts_us, CALLS * EACH - 9 + (int64_t)i);
+    assert_int_equal(history(f, "busy", INT64_MAX, arena, &events), CALLS * EACH);
+    assert_int_equal(history(f, "busy", 4500, arena, &events), 4500);
+}
+
 /* The files of a folder, put aside and put back: what a crash leaves when the step after it was not done. */
 static void shell(const char *command) {
     if (system(command) != 0)
@@ -459,6 +489,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(test_model, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_as_of, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_busy_entity, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_crash_after_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_crash_after_merge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lost_index, set_up, tear_down),
