@@ -284,7 +284,19 @@ void pool_stop(struct engine *e) {
     lh_free(e->roots);
 }
 
+static bool same_roots(const struct engine *e, const char *const *roots, size_t root_count) {
+    bool same = root_count == e->root_count;
+    for (size_t i = 0; i < root_count && same; i++)
+        same = strcmp(roots[i], e->roots[i]) == 0;
+    return same;
+}
+
 void pool_set_roots(struct engine *e, const char *const *roots, size_t root_count) {
+    pthread_mutex_lock(&e->lock);
+    bool same = same_roots(e, roots, root_count);
+    pthread_mutex_unlock(&e->lock);
+    if (same)
+        return;
     char **copy = lh_calloc(root_count + 1, sizeof *copy);
     for (size_t i = 0; i < root_count; i++)
         copy[i] = lh_strdup(roots[i]);
@@ -332,6 +344,13 @@ static enum lh_code take_any(struct engine *e, struct pool_worker **ret_worker, 
     w->requests++;
     *ret_worker = w;
     return LH_OK;
+}
+
+bool pool_is_outdated(struct engine *e, const struct pool_worker *w) {
+    pthread_mutex_lock(&e->lock);
+    bool outdated = w->generation != e->generation;
+    pthread_mutex_unlock(&e->lock);
+    return outdated;
 }
 
 enum lh_code pool_lease(struct engine *e, int64_t deadline_ns, int cancel_fd, struct pool_worker **ret_worker,

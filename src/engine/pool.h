@@ -69,6 +69,8 @@ void pool_set_roots(struct engine *e, const char *const *roots, size_t count);
 /* Lease an admin worker: an idle one, else a new one. */
 LH_CHECKED enum lh_code pool_lease(struct engine *e, int64_t deadline_ns, int cancel_fd,
                                    struct pool_worker **ret_worker, struct lh_err *err);
+/* Was the set of read roots changed since the worker started? */
+bool pool_is_outdated(struct engine *e, const struct pool_worker *w);
 /* Give it back.  `reusable` false: it is ended and replaced. */
 void pool_return(struct engine *e, struct pool_worker *w, bool reusable);
 /* Another one in its stead; it is ended.  On failure the lease is over. */

@@ -93,14 +93,18 @@ static enum lh_code resolve(const struct engine_query *query, const json_t *need
     return LH_OK;
 }
 
+/* *ret_retired: the resolver brought in a folder (a bucket that another server added) which this worker may not read. */
 static enum lh_code answer_need(struct engine_result *r, const struct engine_query *query, const struct frame *frame,
-                                struct lh_err *err) {
+                                bool *ret_retired, struct lh_err *err) {
     LH_AUTO(json) json_t *need = NULL;
     LH_AUTO(json) json_t *answer = json_object();
     struct lh_err refusal = LH_ERR_INIT;
     enum lh_code code = frame_json(frame, &need, &refusal);
     if (code == LH_OK)
         code = resolve(query, need, r->arena, answer, &refusal);
+    *ret_retired = pool_is_outdated(r->request.engine, r->request.worker);
+    if (*ret_retired)
+        return LH_OK;
     if (code != LH_OK) {
         json_object_clear(answer);
         json_object_set_new(answer, "error", wire_error_to_json(&refusal));
@@ -126,7 +130,7 @@ static enum lh_code query_to_json(const struct engine_query *query, int64_t id, 
     return LH_OK;
 }
 
-/* Send the request and answer the worker's questions until it has started.  *ret_retired: it gave the request back. */
+/* Send the request and answer the worker's questions until it has started.  *ret_retired: another has to take it. */
 static enum lh_code start_on_worker(struct engine_result *r, const struct engine_query *query, const json_t *body,
                                     bool *ret_retired, struct lh_err *err) {
     struct worker_call *request = &r->request;
@@ -136,7 +140,11 @@ static enum lh_code start_on_worker(struct engine_result *r, const struct engine
         struct frame frame;
         LH_TRY(worker_call_receive(request, &frame, err));
         switch (frame.type) {
-        case FRAME_NEED: LH_TRY(answer_need(r, query, &frame, err)); break;
+        case FRAME_NEED:
+            LH_TRY(answer_need(r, query, &frame, ret_retired, err));
+            if (*ret_retired)
+                return LH_OK;
+            break;
         case FRAME_RETIRED: *ret_retired = true; return LH_OK;
         case FRAME_START: {
             LH_AUTO(json) json_t *start = NULL;

@@ -59,7 +59,6 @@ enum lh_code handle_bucket_add(struct request *rq, struct lh_err *err) {
     LH_TRY(lh_json_get_string_or(body, "", "backend", "local", &spec.backend, err));
     LH_TRY(lh_json_get_string(body, "", "root", &spec.root, err));
     LH_TRY(buckets_add(request_lakehouse(rq)->buckets, &spec, err));
-    lakehouse_buckets_changed(request_lakehouse(rq));
     struct bucket_info *infos;
     size_t count;
     buckets_list(request_lakehouse(rq)->buckets, request_arena(rq), &infos, &count);
@@ -78,7 +77,6 @@ enum lh_code handle_bucket_remove(struct request *rq, struct lh_err *err) {
     if (strcmp(name, buckets_primary_name(lh->buckets)) != 0)
         LH_TRY(lake_refuse_bucket_in_use(lh->catalog, name, err));
     LH_TRY(buckets_remove(lh->buckets, name, err));
-    lakehouse_buckets_changed(lh);
     LH_TRY(journal_entry(rq, "bucket", name, "delete", NULL, NULL, "storage", err));
     return response_bytes(rq, 204, NULL, NULL, 0, err);
 }

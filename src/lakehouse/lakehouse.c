@@ -112,7 +112,9 @@ static size_t local_roots(struct lakehouse *lh, struct arena *arena, const char 
     return kept;
 }
 
-void lakehouse_buckets_changed(struct lakehouse *lh) {
+/* A bucket came or went: let the workers read exactly the folders of the buckets that there are now. */
+static void on_buckets_changed(void *lakehouse) {
+    struct lakehouse *lh = lakehouse;
     LH_AUTO(arena) struct arena *arena = arena_new();
     const char **roots;
     size_t count = local_roots(lh, arena, &roots);
@@ -143,7 +145,9 @@ static enum lh_code open_engine(struct lakehouse *lh, struct lh_err *err) {
     e.task_memory_bytes = config->ingest.memory_bytes;
     e.task_address_space_bytes = config->ingest.address_space_bytes;
     e.spill_bytes = config->query.spill_bytes;
-    return engine_open(lh->os, &e, lh->log, lh->metrics, &lh->engine, err);
+    LH_TRY(engine_open(lh->os, &e, lh->log, lh->metrics, &lh->engine, err));
+    buckets_watch(lh->buckets, on_buckets_changed, lh);
+    return LH_OK;
 }
 
 /* What the catalog noticed goes to the log: nobody's request is at fault. */
@@ -241,6 +245,8 @@ void lakehouse_close(struct lakehouse *lh) {
         journal_set_feed(lh->journal, NULL, NULL);
     catalog_close(lh->catalog);
     journal_close(lh->journal);
+    if (lh->buckets)
+        buckets_watch(lh->buckets, NULL, NULL);
     engine_close(lh->engine);
     error_journal_close(lh->errors);
     buckets_close(lh->buckets);

@@ -69,7 +69,4 @@ LH_CHECKED enum lh_code lakehouse_open(const struct lakehouse_options *options, 
 /* Flushes the append logs, stops the workers and releases the lock.  NULL is fine. */
 void lakehouse_close(struct lakehouse *lh);
 
-/* A bucket was added or removed: let the workers read exactly the folders of the buckets that there are now. */
-void lakehouse_buckets_changed(struct lakehouse *lh);
-
 #endif

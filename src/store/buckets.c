@@ -47,6 +47,10 @@ struct buckets {
     pthread_mutex_t lock;
     struct bucket **all; /* primary first, then by name */
     size_t count;
+
+    atomic_uint changes; /* of the list, and of what can be reached */
+    void (*changed)(void *ctx);
+    void *changed_ctx;
 };
 
 static const struct {
@@ -164,6 +168,20 @@ static struct bucket *find(const struct buckets *b, const char *name) {
     return NULL;
 }
 
+/* Where anything changed since `before`; with no lock held. */
+static void tell(struct buckets *b, unsigned before) {
+    if (b->changed && b->changes != before)
+        b->changed(b->changed_ctx);
+}
+
+/* As bucket_reach; the first success is a change. */
+static enum lh_code reach(struct buckets *b, struct bucket *bucket, struct lh_err *err) {
+    bool reached = bucket->store != NULL;
+    LH_TRY(bucket_reach(bucket, err));
+    b->changes += !reached;
+    return LH_OK;
+}
+
 /* Takes over the reference. */
 static void insert(struct buckets *b, struct bucket *bucket) {
     pthread_mutex_lock(&b->lock);
@@ -172,6 +190,7 @@ static void insert(struct buckets *b, struct bucket *bucket) {
     for (; at > 0 && !b->all[at - 1]->primary && strcmp(b->all[at - 1]->name, bucket->name) > 0; at--)
         b->all[at] = b->all[at - 1];
     b->all[at] = bucket;
+    b->changes++;
     pthread_mutex_unlock(&b->lock);
 }
 
@@ -361,6 +380,11 @@ enum lh_code buckets_open(const struct buckets_options *options, struct buckets 
     return LH_OK;
 }
 
+void buckets_watch(struct buckets *b, void (*changed)(void *ctx), void *ctx) {
+    b->changed = changed;
+    b->changed_ctx = ctx;
+}
+
 void buckets_close(struct buckets *b) {
     if (!b)
         return;
@@ -398,24 +422,36 @@ static enum lh_code fail_unknown(struct buckets *b, const char *name, struct lh_
     return lh_err_hint(err, "the buckets are: %s", buf_cstr(&names));
 }
 
-enum lh_code buckets_resolve(struct buckets *b, const char *name, struct bucket **ret_bucket, struct lh_err *err) {
+/* Learn what another server added; what stands in the way is said where it matters. */
+static void refresh(struct buckets *b) {
+    struct lh_err ignored;
+    pthread_mutex_lock(&b->change);
+    lh_ignore(load_registry(b, &ignored));
+    pthread_mutex_unlock(&b->change);
+}
+
+static enum lh_code resolve(struct buckets *b, const char *name, struct bucket **ret_bucket, struct lh_err *err) {
     LH_AUTO(bucket) struct bucket *bucket = name && name[0] ? look_up(b, name) : bucket_ref(b->primary);
     if (!bucket) {
-        struct lh_err ignored;
-        pthread_mutex_lock(&b->change);
-        lh_ignore(load_registry(b, &ignored));
-        pthread_mutex_unlock(&b->change);
+        refresh(b);
         bucket = look_up(b, name);
     }
     if (!bucket)
         return fail_unknown(b, name, err);
-    if (bucket_reach(bucket, err) != LH_OK) {
+    if (reach(b, bucket, err) != LH_OK) {
         const struct lh_err reason = *err;
         lh_fail(err, LH_UNAVAILABLE, "bucket \"%s\" cannot be reached", bucket->name);
         return lh_err_detail(err, "%s %s", reason.message, reason.detail);
     }
     *ret_bucket = LH_STEAL(bucket);
     return LH_OK;
+}
+
+enum lh_code buckets_resolve(struct buckets *b, const char *name, struct bucket **ret_bucket, struct lh_err *err) {
+    unsigned before = b->changes;
+    enum lh_code code = resolve(b, name, ret_bucket, err);
+    tell(b, before);
+    return code;
 }
 
 /* Out of the list; its reference becomes the caller's.  NULL where it is not there. */
@@ -429,6 +465,7 @@ static struct bucket *take_out(struct buckets *b, const char *name) {
             bucket = b->all[i];
     }
     b->count -= bucket != NULL;
+    b->changes += bucket != NULL;
     pthread_mutex_unlock(&b->lock);
     return bucket;
 }
@@ -443,9 +480,11 @@ static enum lh_code add(struct buckets *b, const struct bucket_spec *spec, struc
 }
 
 enum lh_code buckets_add(struct buckets *b, const struct bucket_spec *spec, struct lh_err *err) {
+    unsigned before = b->changes;
     pthread_mutex_lock(&b->change);
     enum lh_code code = add(b, spec, err);
     pthread_mutex_unlock(&b->change);
+    tell(b, before);
     return code;
 }
 
@@ -466,19 +505,23 @@ static enum lh_code remove_bucket(struct buckets *b, const char *name, struct lh
 }
 
 enum lh_code buckets_remove(struct buckets *b, const char *name, struct lh_err *err) {
+    unsigned before = b->changes;
     pthread_mutex_lock(&b->change);
     enum lh_code code = remove_bucket(b, name, err);
     pthread_mutex_unlock(&b->change);
+    tell(b, before);
     return code;
 }
 
 void buckets_list(struct buckets *b, struct arena *arena, struct bucket_info **ret_infos, size_t *ret_count) {
     size_t count = 0;
+    unsigned before = b->changes;
+    refresh(b);
     struct bucket **all = take_all(b, &count);
     struct bucket_info *infos = arena_alloc(arena, count * sizeof *infos);
     for (size_t i = 0; i < count; i++) {
         struct lh_err err = LH_ERR_INIT;
-        enum lh_code code = bucket_reach(all[i], &err);
+        enum lh_code code = reach(b, all[i], &err);
         if (code == LH_OK)
             code = object_store_ping(bucket_store(all[i]), &err);
         infos[i] = (struct bucket_info){
@@ -493,6 +536,7 @@ void buckets_list(struct buckets *b, struct arena *arena, struct bucket_info **r
         };
     }
     put_back(all, count);
+    tell(b, before);
     *ret_infos = infos;
     *ret_count = count;
 }

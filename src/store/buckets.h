@@ -2,7 +2,7 @@
  *
  * Buckets come from the configuration ([[storage.buckets]]; an empty list makes one, `primary`) and are added at run
  * time.  Those added at run time are kept in `_catalog/buckets.json` of the primary bucket and come back at the next
- * start; another server on the same storage learns of them when it is first asked for an unknown name.
+ * start; another server on the same storage learns of them when it is first asked for an unknown name, or for the list.
  * The primary bucket is the one named "primary", else the first of the list; it must be usable when the registry is
  * opened.  Any other may be unreachable then: it is tried again each time it is resolved.
  * Thread-safe.  A handle stays usable after its bucket was removed, until its last reference goes. */
@@ -40,6 +40,10 @@ struct buckets_options {
 LH_CHECKED enum lh_code buckets_open(const struct buckets_options *options, struct buckets **ret_buckets,
                                      struct lh_err *err);
 void buckets_close(struct buckets *b); /* NULL is fine; handles may outlive it */
+
+/* Call `changed` after a bucket was added, removed, learned of from another server, or reached for the first time: on the
+ * thread that brought it about, with no lock held.  One at a time; set it while no other thread uses the registry. */
+void buckets_watch(struct buckets *b, void (*changed)(void *ctx), void *ctx);
 
 /* The bucket of that name, with a reference for the caller; NULL or "" is the primary one.
  * LH_NOT_FOUND with the valid names in the hint; LH_UNAVAILABLE where its backend cannot be reached. */

@@ -60,6 +60,28 @@ test('two servers, one storage', async (t) => {
   assert.deepEqual((await query(b, 'SELECT count(*), count(DISTINCT id) FROM second WHERE id >= 200')).rows, [[10, 10]]);
 });
 
+test('a bucket that the other server added', async (t) => {
+  const env = { LAKEHOUSE__STORAGE__ROOT: makeTemporaryFolder() };
+  const a = await startServer({ t, env });
+  const b = await startServer({ t, env });
+  assert.deepEqual((await query(b, 'SELECT 1')).rows, [[1]]); // its worker started before the bucket was there
+
+  const root = path.join(makeTemporaryFolder(), 'second');
+  const added = await fetch(`${a.url}/storage/buckets`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ name: 'second', root }),
+  });
+  assert.equal(added.status, 201, await added.text());
+  const reply = await fetch(`${a.url}/ingest/file?name=far&file_name=far.csv`, { method: 'POST', body: 'id\n7\n', headers: { 'X-Lakehouse-Bucket': 'second' } });
+  assert.equal(reply.status, 201, await reply.text());
+
+  await eventually('the dataset', has(b, 'far'), 5000);
+  assert.deepEqual((await query(b, 'SELECT * FROM far')).rows, [[7]]); // the very first statement
+  const names = (await (await fetch(`${b.url}/storage/buckets`)).json()).items.map((bucket) => bucket.name);
+  assert.deepEqual(names, ['primary', 'second']);
+});
+
 test('a damaged record', async (t) => {
   const dataDir = makeTemporaryFolder();
   let server = await startServer({ t, dataDir });
