@@ -24,13 +24,15 @@ bool etag_list_matches(const char *list, const char *etag, bool strong) {
     return false;
 }
 
-/* Digits only; false where there are none or too many. */
+/* Digits only; false where there are none.  What is too large for any object stays so: the largest number stands for it. */
 static bool parse_number(const char **at, uint64_t *ret_value) {
     uint64_t value = 0;
     const char *start = *at;
-    for (; **at >= '0' && **at <= '9'; (*at)++)
-        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, (uint64_t)(**at - '0'), &value))
-            return false;
+    for (; **at >= '0' && **at <= '9'; (*at)++) {
+        uint64_t more;
+        bool over = __builtin_mul_overflow(value, 10, &more) || __builtin_add_overflow(more, (uint64_t)(**at - '0'), &more);
+        value = over ? UINT64_MAX : more;
+    }
     *ret_value = value;
     return *at > start;
 }

@@ -17,6 +17,8 @@
 #define LIST_LIMIT {"limit", "integer", "items on a page", false}
 #define PAGE_TOKEN {"page_token", "string", "next_page_token of the page before", false}
 #define IF_MATCH {"If-Match", "string", "only where the object's ETag is one of these", true}
+#define IF_MATCH_PUT {"If-Match", "string", "only where the object's ETag is one of these, looked at before the write: of two " \
+                      "such writes at one time both may pass", true}
 #define IF_NONE_MATCH_GET {"If-None-Match", "string", "304 where the object's ETag is one of these", true}
 #define IF_NONE_MATCH_PUT {"If-None-Match", "string", "`*`: only where there is no object yet, atomically; else 412", \
                            true}
@@ -44,7 +46,7 @@ const struct route gateway_routes[] = {
      "List objects of the primary bucket", NULL, "ObjectList", {PREFIX, LIST_LIMIT, PAGE_TOKEN}},
     {HTTP_PUT, "/storage/objects/{*key}", handle_object_put, ACCESS_ADMIN, BODY_UPLOAD, ROUTE_LONG, STORAGE,
      "Store an object in the primary bucket; durable when answered", "application/octet-stream", "Object",
-     {IF_MATCH, IF_NONE_MATCH_PUT}},
+     {IF_MATCH_PUT, IF_NONE_MATCH_PUT}},
     {HTTP_GET, "/storage/objects/{*key}", handle_object_get, ACCESS_ADMIN, BODY_NONE, ROUTE_LONG, STORAGE,
      "Fetch an object of the primary bucket, or a range of it", NULL, "application/octet-stream",
      {IF_MATCH, IF_NONE_MATCH_GET, RANGE, IF_RANGE}},
@@ -62,7 +64,7 @@ const struct route gateway_routes[] = {
      "List objects of a bucket", NULL, "ObjectList", {PREFIX, LIST_LIMIT, PAGE_TOKEN}},
     {HTTP_PUT, "/storage/buckets/{bucket}/objects/{*key}", handle_object_put, ACCESS_ADMIN, BODY_UPLOAD, ROUTE_LONG,
      STORAGE, "Store an object in a bucket; durable when answered", "application/octet-stream", "Object",
-     {IF_MATCH, IF_NONE_MATCH_PUT}},
+     {IF_MATCH_PUT, IF_NONE_MATCH_PUT}},
     {HTTP_GET, "/storage/buckets/{bucket}/objects/{*key}", handle_object_get, ACCESS_ADMIN, BODY_NONE, ROUTE_LONG,
      STORAGE, "Fetch an object of a bucket, or a range of it", NULL, "application/octet-stream",
      {IF_MATCH, IF_NONE_MATCH_GET, RANGE, IF_RANGE}},

@@ -245,6 +245,8 @@ static enum lh_code enter(struct buckets *b, const struct bucket_spec *spec, boo
     if (bucket_reach(bucket, &unreachable) != LH_OK && must_open) {
         *err = unreachable;
         bucket_unref(bucket);
+        if (err->code == LH_NOT_FOUND) /* the folder cannot be made there: the request names no missing object */
+            err->code = LH_INVALID;
         return lh_err_context(err, "bucket \"%s\"", spec->name);
     }
     bucket->primary = b->primary == NULL;

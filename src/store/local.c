@@ -213,6 +213,22 @@ static enum lh_code local_ping(struct object_store *base, struct lh_err *err) {
     return lh_err_detail(err, "%s: %s", s->root, code == LH_OK ? "another folder is there now" : from.message);
 }
 
+/* A file without a name, gone when it is closed.  What the file system cannot do says nothing about writing. */
+static enum lh_code local_let_in(struct object_store *base, struct lh_err *err) {
+    struct local_store *s = local_of(base);
+    int fd = s->os->open(s->os->self, s->root_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600, 0);
+    if (fd >= 0) {
+        os_close(s->os, fd);
+        return LH_OK;
+    }
+    if (fd == -EOPNOTSUPP || fd == -EISDIR)
+        return LH_OK;
+    struct lh_err reason = LH_ERR_INIT;
+    lh_ignore(lh_fail_errno(&reason, -fd, "nothing can be written to the folder of the bucket"));
+    lh_fail(err, LH_UNAVAILABLE, "%s", reason.message);
+    return lh_err_detail(err, "%s", s->root);
+}
+
 static void local_free(struct object_store *base) {
     struct local_store *s = local_of(base);
     for (size_t i = 0; i < LOCAL_PINNED_MAX; i++)
@@ -260,6 +276,7 @@ static const struct object_store_ops local_ops = {
     .local_path = local_path,
     .local_root = local_root,
     .ping = local_ping,
+    .check_writable = local_let_in,
     .free = local_free,
 };
 

@@ -212,6 +212,11 @@ enum lh_code object_store_ping(struct object_store *s, struct lh_err *err) {
     return s->ops->ping(s, err);
 }
 
+enum lh_code object_store_check_writable(struct object_store *s, struct lh_err *err) {
+    LH_TRY(s->ops->ping(s, err));
+    return s->ops->check_writable(s, err);
+}
+
 void object_store_free(struct object_store *s) {
     if (s)
         s->ops->free(s);

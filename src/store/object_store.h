@@ -114,8 +114,11 @@ LH_CHECKED enum lh_code object_local_path(struct object_store *s, const char *ke
 const char *object_store_local_root(struct object_store *s);
 
 const char *object_store_backend(struct object_store *s); /* "local" */
-/* Can the bucket be used now, for writing too (S8)?  A cheap call that reaches the backend. */
+/* Can the bucket be used now?  A cheap call that reaches the backend; after a write that could not be confirmed it fails (S8). */
 LH_CHECKED enum lh_code object_store_ping(struct object_store *s, struct lh_err *err);
+/* As ping, and would a write be let in: not on a file system mounted read-only, nor in a folder of somebody else's.  Leaves no
+ * trace.  LH_UNAVAILABLE. */
+LH_CHECKED enum lh_code object_store_check_writable(struct object_store *s, struct lh_err *err);
 void object_store_free(struct object_store *s); /* NULL is fine; no call may be in flight */
 
 #endif

@@ -57,6 +57,7 @@ struct object_store_ops {
                                struct lh_err *err);
     const char *(*local_root)(struct object_store *s);
     enum lh_code (*ping)(struct object_store *s, struct lh_err *err);
+    enum lh_code (*check_writable)(struct object_store *s, struct lh_err *err); /* after a ping */
     void (*free)(struct object_store *s);
 };
 

@@ -374,6 +374,12 @@ static enum lh_code faulty_ping(struct object_store *s, struct lh_err *err) {
     return meet_rule(faulty_of(s), FAULTY_HEAD, "", err);
 }
 
+static enum lh_code faulty_check_writable(struct object_store *s, struct lh_err *err) {
+    (void)s;
+    (void)err;
+    return LH_OK;
+}
+
 static void faulty_free(struct object_store *base) {
     struct faulty_store *s = faulty_of(base);
     while (s->count > 0)
@@ -399,6 +405,7 @@ static const struct object_store_ops faulty_ops = {
     .local_path = faulty_local_path,
     .local_root = faulty_local_root,
     .ping = faulty_ping,
+    .check_writable = faulty_check_writable,
     .free = faulty_free,
 };
 

@@ -112,6 +112,8 @@ static void test_add_refuses(void **state) {
         if (code != cases[i].code)
             fail_msg("%s at %s: %s", cases[i].name, cases[i].folder, lh_code_name(code));
     }
+    const struct bucket_spec nowhere = {.name = "two", .root = "/proc/nowhere"};
+    assert_int_equal(buckets_add(f->buckets, &nowhere, &err), LH_INVALID);
     const struct bucket_spec gcs = {.name = "two", .backend = "gcs", .root = f->dir};
     assert_int_equal(buckets_add(f->buckets, &gcs, &err), LH_INVALID);
     assert_non_null(strstr(err.hint, "\"local\""));

@@ -387,6 +387,7 @@ static void test_ping(void **state) {
     struct fixture *f = *state;
     struct lh_err err;
     ok(object_store_ping(f->store, &err), &err);
+    ok(object_store_check_writable(f->store, &err), &err);
     assert_string_equal(object_store_backend(f->store), f->backend);
 }
 

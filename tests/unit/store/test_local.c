@@ -267,6 +267,18 @@ static void test_root_gone_is_unavailable(void **state) {
     assert_int_equal(put(f, "x", "x", &err), LH_UNAVAILABLE);
 }
 
+static void test_a_root_that_lets_nothing_in(void **state) {
+    struct fixture *f = *state;
+    struct lh_err err;
+    ok(object_store_check_writable(f->store, &err), &err);
+    assert_int_equal(temporaries(f), 0);
+    os_faulty_fail(&f->os, OS_CALL_open, 2, EROFS, false); /* the first is the ping's */
+    assert_int_equal(object_store_check_writable(f->store, &err), LH_UNAVAILABLE);
+    assert_null(strstr(err.message, f->root));
+    os_faulty_fail(&f->os, OS_CALL_open, 2, EOPNOTSUPP, false); /* no file system knows it all */
+    ok(object_store_check_writable(f->store, &err), &err);
+}
+
 /* Another file system is another device: here one that refuses links. */
 static void test_put_file_copies_where_it_cannot_link(void **state) {
     struct fixture *f = *state;
@@ -333,6 +345,7 @@ int main(void) {
         CASE(test_pipe_does_not_hang),
         CASE(test_stale_temporaries_go),
         CASE(test_root_gone_is_unavailable),
+        CASE(test_a_root_that_lets_nothing_in),
         CASE(test_put_file_copies_where_it_cannot_link),
         CASE(test_shrunken_object_is_damage),
         CASE(test_short_writes),
