@@ -1,6 +1,7 @@
 #include "vector/ivf_internal.h"
 
 #include "base/alloc.h"
+#include "vector/file.h"
 #include "vector/parallel.h"
 
 #include <math.h>
@@ -89,8 +90,8 @@ static uint32_t default_lists(size_t n) {
 enum lh_code vec_ivf_new(const struct vec_rows *rows, const struct vec_ivf_config *config, struct vec_ivf **ret_ivf,
                          struct lh_err *err) {
     LH_TRY(vec_check_shape(rows, err));
-    if (config->lists > (1u << 24))
-        return lh_fail(err, LH_INVALID, "%u lists; %u are possible", config->lists, 1u << 24);
+    if (config->lists > VEC_IVF_MAX_LISTS)
+        return lh_fail(err, LH_INVALID, "%u lists; %u are possible", config->lists, VEC_IVF_MAX_LISTS);
     struct vec_rabitq *rq = NULL;
     struct vec_rabitq_config codes = {.d = rows->d, .bits = 1, .metric = config->metric, .seed = config->seed};
     LH_TRY(vec_rabitq_new(&codes, &rq, err));
@@ -118,6 +119,8 @@ void vec_ivf_free(struct vec_ivf *ivf) {
     if (!ivf)
         return;
     for (uint32_t l = 0; l < ivf->config.lists; l++) {
+        if (ivf->lists[l].mapped)
+            continue;
         lh_free(ivf->lists[l].codes);
         lh_free(ivf->lists[l].adds);
         lh_free(ivf->lists[l].ids);
@@ -130,6 +133,7 @@ void vec_ivf_free(struct vec_ivf *ivf) {
     vec_centres_free(ivf->centres);
     vec_pq_free(ivf->pq);
     vec_rabitq_free(ivf->rq);
+    vec_file_close(ivf->file);
     lh_free(ivf);
 }
 
@@ -141,12 +145,25 @@ enum lh_code vec_ivf_extend(struct vec_ivf *ivf, const struct vec_rows *rows, st
     return vec_ivf_fill(ivf, rows, err);
 }
 
+/* A list of a file into memory, to be changed there. */
+static void own_list(const struct vec_ivf *ivf, struct ivf_list *list) {
+    size_t codes = vec_ivf_codes_bytes(ivf, list->capacity);
+    list->codes = memcpy(lh_malloc_aligned(64, codes), list->codes, codes);
+    list->ids = memcpy(lh_malloc(list->capacity * sizeof *list->ids), list->ids, list->capacity * sizeof *list->ids);
+    if (list->adds)
+        list->adds =
+            memcpy(lh_malloc(list->capacity * sizeof *list->adds), list->adds, list->capacity * sizeof *list->adds);
+    list->mapped = false;
+}
+
 /* PQ's rows bear no bound to set to infinity: their id is taken away, in both kinds. */
 bool vec_ivf_delete(struct vec_ivf *ivf, uint32_t id) {
     if (id >= ivf->rows.n || ivf->list_of[id] == VEC_NO_ID)
         return false;
     struct ivf_list *list = &ivf->lists[ivf->list_of[id]];
     uint32_t slot = ivf->slot_of[id];
+    if (list->mapped)
+        own_list(ivf, list);
     list->ids[slot] = VEC_NO_ID;
     if (!ivf->pq)
         vec_rabitq_block_clear(ivf->rq, list->codes + slot / VEC_BLOCK_ROWS * vec_rabitq_block_bytes(ivf->rq),
@@ -205,6 +222,16 @@ static uint32_t choose_lists(const struct vec_ivf *ivf, struct vec_searcher *sea
     return (uint32_t)vec_topk_sort(&top);
 }
 
+/* Of the rows in `mask`, those that are there: an empty slot's factors say so too, unless the file they are mapped from is
+ * damaged. */
+static uint32_t present_of(uint32_t mask, const uint32_t *ids) {
+    uint32_t kept = mask;
+    for (; mask; mask &= mask - 1)
+        if (ids[__builtin_ctz(mask)] == VEC_NO_ID)
+            kept &= ~(mask & -mask);
+    return kept;
+}
+
 static void scan_list(const struct vec_ivf *ivf, struct vec_searcher *searcher, const struct vec_search *search,
                       uint32_t number) {
     const struct vec_kernels *k = vec_kernels();
@@ -221,6 +248,7 @@ static void scan_list(const struct vec_ivf *ivf, struct vec_searcher *searcher, 
         float est[VEC_BLOCK_ROWS], low[VEC_BLOCK_ROWS];
         float bar = vec_candidates_bar(&searcher->candidates);
         uint32_t mask = k->fastscan_b1(&query, block, factors, bar, est, low);
+        mask = present_of(mask, list->ids + first);
         if (mask && search->allowed)
             mask = vec_allowed_of(mask, search->allowed, list->ids + first);
         if (mask)

@@ -46,6 +46,20 @@ LH_CHECKED enum lh_code vec_ivf_new(const struct vec_rows *rows, const struct ve
                                     struct vec_ivf **ret_ivf, struct lh_err *err);
 void vec_ivf_free(struct vec_ivf *ivf);
 
+/* To and from a file (docs/formats/vector-file.md).  With `with_rows` it holds the full vectors and stands alone; else
+ * whoever opens it brings the same `rows` (NULL: those in the file).  Lists and rows stay mapped; a list is copied to memory
+ * when it is first appended to or deleted from.  LH_IO, LH_NO_SPACE; LH_CORRUPT where the file is no IVF or damaged,
+ * LH_INVALID where nobody has the rows. */
+struct os;
+struct vec_file;
+LH_CHECKED enum lh_code vec_ivf_save(const struct vec_ivf *ivf, struct os *os, const char *path, bool with_rows,
+                                     struct lh_err *err);
+LH_CHECKED enum lh_code vec_ivf_open(struct os *os, const char *path, const float *rows, struct vec_ivf **ret_ivf,
+                                     struct lh_err *err);
+/* The same from a file at hand, which becomes the IVF's on success. */
+LH_CHECKED enum lh_code vec_ivf_open_file(struct vec_file *file, const float *rows, struct vec_ivf **ret_ivf,
+                                          struct lh_err *err);
+
 /* As vec_flat_extend and vec_flat_delete: appended rows go to the lists of the centroids as they are. */
 LH_CHECKED enum lh_code vec_ivf_extend(struct vec_ivf *ivf, const struct vec_rows *rows, struct lh_err *err);
 bool vec_ivf_delete(struct vec_ivf *ivf, uint32_t id);

@@ -83,7 +83,7 @@ static void encode_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
 /* Room for `more` rows at a list's end; fresh slots are cleared. */
 static enum lh_code reserve_list(const struct vec_ivf *ivf, struct ivf_list *list, size_t more, struct lh_err *err) {
     size_t wanted = list->n + more;
-    if (wanted <= list->capacity)
+    if (wanted <= list->capacity && !(list->mapped && more))
         return LH_OK;
     size_t capacity = list->capacity + list->capacity / 4;
     capacity = ((capacity > wanted ? capacity : wanted) + VEC_BLOCK_ROWS - 1) / VEC_BLOCK_ROWS * VEC_BLOCK_ROWS;
@@ -106,13 +106,17 @@ static enum lh_code reserve_list(const struct vec_ivf *ivf, struct ivf_list *lis
     memset(codes + before, 0, after - before);
     for (size_t i = list->capacity; i < capacity; i++) {
         ids[i] = VEC_NO_ID;
+        if (adds)
+            adds[i] = 0;
         if (!ivf->pq)
             vec_rabitq_block_clear(ivf->rq, codes + i / VEC_BLOCK_ROWS * vec_rabitq_block_bytes(ivf->rq),
                                    (unsigned)(i % VEC_BLOCK_ROWS));
     }
-    lh_free(list->codes);
-    lh_free(list->ids);
-    lh_free(list->adds);
+    if (!list->mapped) {
+        lh_free(list->codes);
+        lh_free(list->ids);
+        lh_free(list->adds);
+    }
     *list = (struct ivf_list){.codes = codes, .adds = adds, .ids = ids, .n = list->n, .capacity = (uint32_t)capacity};
     return LH_OK;
 }

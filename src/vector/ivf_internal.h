@@ -13,7 +13,10 @@ struct ivf_list {
     float *adds;    /* PQ only */
     uint32_t *ids;
     uint32_t n, capacity; /* capacity: whole blocks of 32 */
+    bool mapped;          /* in a file, not to be written or freed */
 };
+
+#define VEC_IVF_MAX_LISTS (1u << 24)
 
 struct vec_ivf {
     struct vec_ivf_config config;
@@ -27,7 +30,8 @@ struct vec_ivf {
     uint32_t *list_of;    /* VEC_NO_ID: deleted */
     uint32_t *slot_of;
     float *inverse_lengths;
-    size_t capacity; /* rows that these three hold */
+    size_t capacity;       /* rows that these three hold */
+    struct vec_file *file; /* whose map lists and rows lie in; NULL: none */
 };
 
 /* Bytes of one list's codes for `capacity` rows. */

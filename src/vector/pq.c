@@ -34,6 +34,29 @@ static float *words_of(const struct vec_pq *pq, size_t part) {
     return pq->words + part * VEC_PQ_WORDS * pq->part;
 }
 
+const float *vec_pq_words(const struct vec_pq *pq) {
+    return pq->words;
+}
+
+enum lh_code vec_pq_of_words(const float *words, uint32_t d, uint32_t m, struct vec_pq **ret_pq, struct lh_err *err) {
+    if (m == 0 || d == 0 || d % m)
+        return lh_fail(err, LH_INVALID, "%u dimensions cannot be cut into %u parts", d, m);
+    struct vec_pq *pq = lh_malloc(sizeof *pq);
+    *pq = (struct vec_pq){.kernels = vec_kernels(), .d = d, .m = m, .part = d / m};
+    pq->words = lh_malloc_aligned(64, (size_t)d * VEC_PQ_WORDS * sizeof *pq->words);
+    memcpy(pq->words, words, (size_t)d * VEC_PQ_WORDS * sizeof *pq->words);
+    pq->centres = lh_calloc(m, sizeof(struct vec_centres *));
+    for (uint32_t j = 0; j < m; j++) {
+        enum lh_code code = vec_centres_new(words_of(pq, j), VEC_PQ_WORDS, pq->part, &pq->centres[j], err);
+        if (code != LH_OK) {
+            vec_pq_free(pq);
+            return code;
+        }
+    }
+    *ret_pq = pq;
+    return LH_OK;
+}
+
 struct train_job {
     struct vec_pq *pq;
     const struct vec_rows *rows;

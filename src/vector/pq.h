@@ -33,6 +33,10 @@ struct vec_pq_config {
 LH_CHECKED enum lh_code vec_pq_train(const struct vec_rows *rows, const struct vec_pq_config *config,
                                      struct vec_pq **ret_pq, struct lh_err *err);
 void vec_pq_free(struct vec_pq *pq);
+/* From codewords that vec_pq_words gave: m * 256 * (d / m) finite floats, copied.  LH_INVALID, LH_NO_MEMORY. */
+LH_CHECKED enum lh_code vec_pq_of_words(const float *words, uint32_t d, uint32_t m, struct vec_pq **ret_pq,
+                                        struct lh_err *err);
+const float *vec_pq_words(const struct vec_pq *pq);
 uint32_t vec_pq_bytes(const struct vec_pq *pq); /* m */
 
 /* scratch: d bytes */

@@ -299,7 +299,7 @@ static void make_tables(struct vec_rabitq_query *q) {
         widest = width > widest ? width : widest;
         magnitudes += width;
     }
-    size_t limit = 65535 / groups;
+    size_t limit = groups > 0 ? 65535 / groups : 65535; /* no sum of a row passes 65535 */
     uint8_t top = (uint8_t)(limit > 255 ? 255 : limit);
     q->lut_step = widest / top;
     q->lut_bias = -magnitudes / 2;

@@ -1,11 +1,13 @@
 /* An index file of any bytes: opened as it is, and again with its outer checksums mended so that the parsers behind them
- * are reached too.  A graph that opens is searched, checked and, where all of it holds, inserted into. */
+ * are reached too.  A graph that opens is searched, checked and, where all of it holds, inserted into; inverted lists that
+ * open are searched and deleted from. */
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "fuzz/fuzz.h"
 #include "vector/file.h"
 #include "vector/hnsw.h"
+#include "vector/ivf.h"
 
 #include <string.h>
 
@@ -53,6 +55,29 @@ static void open_graph(const unsigned char *data, size_t size, bool writable) {
     vec_hnsw_free(graph);
 }
 
+static void open_lists(const unsigned char *data, size_t size) {
+    struct vec_file *file = NULL;
+    struct vec_ivf *ivf = NULL;
+    struct lh_err err;
+    if (vec_file_open_memory(data, size, &file, &err) != LH_OK)
+        return;
+    uint32_t d = vec_file_head(file)->d;
+    if (d > DEEP || vec_ivf_open_file(file, NULL, &ivf, &err) != LH_OK) {
+        vec_file_close(file);
+        return;
+    }
+    LH_AUTO(mem) float *query = lh_calloc(d, sizeof *query);
+    struct vec_searcher *searcher = vec_ivf_searcher_new(ivf);
+    const struct vec_search searches[] = {{.k = 3}, {.k = 10, .epsilon = 8, .nprobe = UINT32_MAX, .refine = 3}};
+    struct vec_hit hits[10];
+    for (size_t i = 0; i < sizeof searches / sizeof *searches; i++)
+        FUZZ_CHECK(vec_ivf_search(ivf, searcher, query, &searches[i], hits, NULL) <= searches[i].k);
+    if (vec_ivf_delete(ivf, 0))
+        FUZZ_CHECK(!vec_ivf_delete(ivf, 0));
+    vec_searcher_free(searcher);
+    vec_ivf_free(ivf);
+}
+
 static void put32(unsigned char *at, uint32_t value) {
     memcpy(at, &value, sizeof value);
 }
@@ -77,10 +102,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     LH_AUTO(mem) unsigned char *copy = lh_malloc_aligned(64, size + 1);
     memcpy(copy, data, size);
     open_graph(copy, size, false);
+    open_lists(copy, size);
     if (size < FRONT)
         return 0;
     seal(copy, size);
     open_graph(copy, size, false);
     open_graph(copy, size, true);
+    open_lists(copy, size);
     return 0;
 }
