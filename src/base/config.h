@@ -24,107 +24,107 @@
  *   ENUM      int key             allowed "one|two|three"; the value is the index, named by an enum below
  *   LIST      struct lh_config_list key   strings; the default is one string with commas
  * SIZE keys end in _bytes, DURATION keys have no unit in the file and end in _ms in the struct. */
-#define LH_CONFIG_SERVER(X)                                                                                            \
-    X(STRING, listen, "127.0.0.1:3100", "ADDRESS:PORT", "Address of the HTTP interface; port 0 takes a free one")      \
-    X(BOOL, insecure, "false", "", "Serve a non-loopback address without authentication")                              \
-    X(STRING, tls_cert, "", "a PEM file", "Certificate chain; with tls_key the server speaks HTTPS")                   \
-    X(STRING, tls_key, "", "a PEM file", "Private key of the certificate; nobody else may be able to read the file")   \
-    X(INT, io_threads, "2", "1..64", "Threads that move bytes on HTTP connections")                                    \
-    X(INT, threads, "16", "1..512", "Threads that run request handlers")                                               \
-    X(INT, queue, "128", "0..100000", "Requests that may wait for such a thread; above it 503")                        \
-    X(INT, max_connections, "1024", "8..65536", "Open connections at one time")                                        \
-    X(INT, max_connections_per_client, "256", "1..65536", "Open connections of one client address")                    \
-    X(SIZE, max_header_bytes, "32KB", "4KB..1MB", "Largest request head")                                              \
-    X(SIZE, max_body_bytes, "16MB", "1KB..1GB", "Largest body of a request that is read whole (JSON)")                 \
-    X(SIZE, max_object_bytes, "5TB", "1KB..5TB", "Largest object that may be put through the storage routes")          \
-    X(DURATION, head_timeout, "5s", "100ms..5m", "Time in which a request's head must have arrived")                   \
-    X(DURATION, body_timeout, "30s", "1s..1h", "Longest pause while a body arrives or an answer is taken")             \
-    X(SIZE, min_body_rate_bytes, "1KB", "0B..1GB", "Bytes a second below which a body, after 10 s, is given up")       \
-    X(DURATION, request_timeout, "15m", "1s..1d", "Time limit of a whole request, uploads and downloads excepted")     \
-    X(DURATION, idle_timeout, "60s", "1s..1h", "Time that an idle connection stays open")                              \
+#define LH_CONFIG_SERVER(X)                                                                                          \
+    X(STRING, listen, "127.0.0.1:3100", "ADDRESS:PORT", "Address of the HTTP interface; port 0 takes a free one")    \
+    X(BOOL, insecure, "false", "", "Serve a non-loopback address without authentication")                            \
+    X(STRING, tls_cert, "", "a PEM file", "Certificate chain; with tls_key the server speaks HTTPS")                 \
+    X(STRING, tls_key, "", "a PEM file", "Private key of the certificate; nobody else may be able to read the file") \
+    X(INT, io_threads, "2", "1..64", "Threads that move bytes on HTTP connections")                                  \
+    X(INT, threads, "16", "1..512", "Threads that run request handlers")                                             \
+    X(INT, queue, "128", "0..100000", "Requests that may wait for such a thread; above it 503")                      \
+    X(INT, max_connections, "1024", "8..65536", "Open connections at one time")                                      \
+    X(INT, max_connections_per_client, "256", "1..65536", "Open connections of one client address")                  \
+    X(SIZE, max_header_bytes, "32KB", "4KB..1MB", "Largest request head")                                            \
+    X(SIZE, max_body_bytes, "16MB", "1KB..1GB", "Largest body of a request that is read whole (JSON)")               \
+    X(SIZE, max_object_bytes, "5TB", "1KB..5TB", "Largest object that may be put through the storage routes")        \
+    X(DURATION, head_timeout, "5s", "100ms..5m", "Time in which a request's head must have arrived")                 \
+    X(DURATION, body_timeout, "30s", "1s..1h", "Longest pause while a body arrives or an answer is taken")           \
+    X(SIZE, min_body_rate_bytes, "1KB", "0B..1GB", "Bytes a second below which a body, after 10 s, is given up")     \
+    X(DURATION, request_timeout, "15m", "1s..1d", "Time limit of a whole request, uploads and downloads excepted")   \
+    X(DURATION, idle_timeout, "60s", "1s..1h", "Time that an idle connection stays open")                            \
     X(DURATION, shutdown_timeout, "10s", "0s..5m", "Time that running requests get when the server stops")
 
-#define LH_CONFIG_AUTH(X)                                                                                              \
-    X(ENUM, enabled, "auto", "auto|on|off", "API keys: auto demands them on any address but loopback")                 \
+#define LH_CONFIG_AUTH(X)                                                                              \
+    X(ENUM, enabled, "auto", "auto|on|off", "API keys: auto demands them on any address but loopback") \
     X(INT, failures_per_minute, "10", "1..10000", "Wrong keys from one address within a minute before it must wait")
 
-#define LH_CONFIG_STORAGE(X)                                                                                           \
-    X(STRING, root, "", "a folder", "Root of the local bucket \"primary\"; empty: objects/ in the data folder")        \
+#define LH_CONFIG_STORAGE(X)                                                                                    \
+    X(STRING, root, "", "a folder", "Root of the local bucket \"primary\"; empty: objects/ in the data folder") \
     X(INT, list_page, "1000", "1..10000", "Objects in one page of a listing where the client asks for no number")
 
-#define LH_CONFIG_QUERY(X)                                                                                             \
-    X(INT, workers, "2", "1..64", "Query processes that run at one time")                                              \
-    X(INT, queue, "64", "0..10000", "Statements that may wait for a query process; above it 503")                      \
-    X(DURATION, queue_timeout, "10s", "0s..10m", "Longest wait in that queue; after it 503")                           \
-    X(DURATION, timeout, "60s", "10ms..1d", "Time limit of a statement where the client asks for none")                \
-    X(DURATION, max_timeout, "10m", "10ms..1d", "Longest time limit that a client may ask for")                        \
-    X(DURATION, cancel_grace, "500ms", "0s..1m", "Time from a cancel to the end of the process by force")              \
-    X(SIZE, memory_bytes, "1GB", "64MB..1TB", "Memory that DuckDB may use in one query process")                       \
-    X(SIZE, address_space_bytes, "8GB", "512MB..16TB", "Address space of one query process: the hard limit")           \
-    X(SIZE, spill_bytes, "10GB", "0B..100TB", "Disk space that one query process may use for spilling")                \
-    X(INT, threads, "0", "0..256", "Threads of DuckDB in one query process; 0: as many as processors")                 \
-    X(INT, max_rows, "100000", "1..1000000000", "Rows in a JSON answer where the client asks for no limit")            \
-    X(SIZE, max_sql_bytes, "64KB", "1KB..16MB", "Longest SQL text")                                                    \
-    X(INT, requests_per_worker, "1000", "1..1000000", "Statements after which a query process is replaced")            \
+#define LH_CONFIG_QUERY(X)                                                                                   \
+    X(INT, workers, "2", "1..64", "Query processes that run at one time")                                    \
+    X(INT, queue, "64", "0..10000", "Statements that may wait for a query process; above it 503")            \
+    X(DURATION, queue_timeout, "10s", "0s..10m", "Longest wait in that queue; after it 503")                 \
+    X(DURATION, timeout, "60s", "10ms..1d", "Time limit of a statement where the client asks for none")      \
+    X(DURATION, max_timeout, "10m", "10ms..1d", "Longest time limit that a client may ask for")              \
+    X(DURATION, cancel_grace, "500ms", "0s..1m", "Time from a cancel to the end of the process by force")    \
+    X(SIZE, memory_bytes, "1GB", "64MB..1TB", "Memory that DuckDB may use in one query process")             \
+    X(SIZE, address_space_bytes, "8GB", "512MB..16TB", "Address space of one query process: the hard limit") \
+    X(SIZE, spill_bytes, "10GB", "0B..100TB", "Disk space that one query process may use for spilling")      \
+    X(INT, threads, "0", "0..256", "Threads of DuckDB in one query process; 0: as many as processors")       \
+    X(INT, max_rows, "100000", "1..1000000000", "Rows in a JSON answer where the client asks for no limit")  \
+    X(SIZE, max_sql_bytes, "64KB", "1KB..16MB", "Longest SQL text")                                          \
+    X(INT, requests_per_worker, "1000", "1..1000000", "Statements after which a query process is replaced")  \
     X(DURATION, worker_idle, "5m", "1s..1d", "Time after which an idle query process ends")
 
-#define LH_CONFIG_INGEST(X)                                                                                            \
-    X(INT, workers, "2", "1..64", "Files that are ingested at one time")                                               \
-    X(INT, queue, "16", "0..10000", "Uploads that may wait for their turn; above it 503")                              \
-    X(SIZE, max_upload_bytes, "64GB", "1KB..5TB", "Largest file")                                                      \
-    X(SIZE, memory_bytes, "384MB", "64MB..1TB", "Memory that DuckDB may use in one ingest process")                    \
-    X(SIZE, address_space_bytes, "6GB", "512MB..16TB", "Address space of one ingest process: the hard limit")          \
-    X(DURATION, timeout, "30m", "1s..1d", "Time limit of one file")                                                    \
-    X(INT, max_columns, "2000", "1..100000", "Most columns of one file")                                               \
-    X(SIZE, max_line_bytes, "16MB", "1KB..1GB", "Longest line of a text file")                                         \
-    X(INT, json_max_depth, "64", "1..128", "Deepest nesting of a JSON file")                                           \
-    X(INT, max_rejects, "10000", "0..10000000", "Rejected lines that are kept for one file; all are counted")          \
+#define LH_CONFIG_INGEST(X)                                                                                   \
+    X(INT, workers, "2", "1..64", "Files that are ingested at one time")                                      \
+    X(INT, queue, "16", "0..10000", "Uploads that may wait for their turn; above it 503")                     \
+    X(SIZE, max_upload_bytes, "64GB", "1KB..5TB", "Largest file")                                             \
+    X(SIZE, memory_bytes, "768MB", "64MB..1TB", "Memory that DuckDB may use in one ingest process")           \
+    X(SIZE, address_space_bytes, "6GB", "512MB..16TB", "Address space of one ingest process: the hard limit") \
+    X(DURATION, timeout, "30m", "1s..1d", "Time limit of one file")                                           \
+    X(INT, max_columns, "2000", "1..100000", "Most columns of one file")                                      \
+    X(SIZE, max_line_bytes, "16MB", "1KB..1GB", "Longest line of a text file")                                \
+    X(INT, json_max_depth, "64", "1..128", "Deepest nesting of a JSON file")                                  \
+    X(INT, max_rejects, "10000", "0..10000000", "Rejected lines that are kept for one file; all are counted") \
     X(INT, sample_rows, "2000", "10..1000000", "Values of each column that PII detection looks at")
 
-#define LH_CONFIG_CATALOG(X)                                                                                           \
-    X(INT, checkpoint_every, "100", "1..100000", "Commits between two checkpoints")                                    \
-    X(DURATION, poll_interval, "500ms", "10ms..1m", "How often commits of other processes are looked for")             \
+#define LH_CONFIG_CATALOG(X)                                                                               \
+    X(INT, checkpoint_every, "100", "1..100000", "Commits between two checkpoints")                        \
+    X(DURATION, poll_interval, "500ms", "10ms..1m", "How often commits of other processes are looked for") \
     X(INT, max_retries, "20", "1..1000", "Times that a commit is tried again after losing to another one")
 
-#define LH_CONFIG_ERRORS(X)                                                                                            \
-    X(INT, ring, "2000", "10..1000000", "Newest failures kept in memory")                                              \
-    X(INT, batch_records, "512", "1..100000", "Records that make a batch object")                                      \
+#define LH_CONFIG_ERRORS(X)                                                       \
+    X(INT, ring, "2000", "10..1000000", "Newest failures kept in memory")         \
+    X(INT, batch_records, "512", "1..100000", "Records that make a batch object") \
     X(DURATION, batch_interval, "30s", "100ms..1h", "Longest time that a record waits for its batch object")
 
-#define LH_CONFIG_JOURNAL(X)                                                                                           \
+#define LH_CONFIG_JOURNAL(X) \
     X(DURATION, flush_interval, "10s", "100ms..1h", "Longest time that an event waits for its Parquet file")
 
-#define LH_CONFIG_LOG(X)                                                                                               \
-    X(ENUM, level, "info", "debug|info|warn|error|off", "Least level that is written")                                 \
+#define LH_CONFIG_LOG(X)                                                               \
+    X(ENUM, level, "info", "debug|info|warn|error|off", "Least level that is written") \
     X(ENUM, format, "auto", "auto|text|json", "Form of a line; auto: text on a terminal, JSON otherwise")
 
-#define LH_CONFIG_TRACE(X)                                                                                             \
-    X(ENUM, exporter, "none", "none|stdout|otlp", "Where trace spans go")                                              \
-    X(STRING, endpoint, "http://127.0.0.1:4318/v1/traces", "a URL", "OTLP/HTTP collector, JSON encoding")              \
+#define LH_CONFIG_TRACE(X)                                                                                \
+    X(ENUM, exporter, "none", "none|stdout|otlp", "Where trace spans go")                                 \
+    X(STRING, endpoint, "http://127.0.0.1:4318/v1/traces", "a URL", "OTLP/HTTP collector, JSON encoding") \
     X(INT, queue, "2048", "16..1000000", "Spans that may wait; above it they are dropped and counted")
 
 /* Sections: X(name in the file, LH_CONFIG_ list, doc). */
-#define LH_CONFIG_SECTIONS(X)                                                                                          \
-    X(server, LH_CONFIG_SERVER, "The HTTP interface and its limits")                                                   \
-    X(auth, LH_CONFIG_AUTH, "API keys")                                                                                \
-    X(storage, LH_CONFIG_STORAGE, "Where objects live")                                                                \
-    X(query, LH_CONFIG_QUERY, "SQL and the processes that run it")                                                     \
-    X(ingest, LH_CONFIG_INGEST, "Files coming in")                                                                     \
-    X(catalog, LH_CONFIG_CATALOG, "The commit log")                                                                    \
-    X(errors, LH_CONFIG_ERRORS, "The journal of operational failures")                                                 \
-    X(journal, LH_CONFIG_JOURNAL, "The journal of events: what changed, when, by whom")                                \
-    X(log, LH_CONFIG_LOG, "The server's own log on stderr")                                                            \
+#define LH_CONFIG_SECTIONS(X)                                                           \
+    X(server, LH_CONFIG_SERVER, "The HTTP interface and its limits")                    \
+    X(auth, LH_CONFIG_AUTH, "API keys")                                                 \
+    X(storage, LH_CONFIG_STORAGE, "Where objects live")                                 \
+    X(query, LH_CONFIG_QUERY, "SQL and the processes that run it")                      \
+    X(ingest, LH_CONFIG_INGEST, "Files coming in")                                      \
+    X(catalog, LH_CONFIG_CATALOG, "The commit log")                                     \
+    X(errors, LH_CONFIG_ERRORS, "The journal of operational failures")                  \
+    X(journal, LH_CONFIG_JOURNAL, "The journal of events: what changed, when, by whom") \
+    X(log, LH_CONFIG_LOG, "The server's own log on stderr")                             \
     X(trace, LH_CONFIG_TRACE, "Trace spans")
 
 /* [[storage.buckets]] and [[ingest.pii]]: any number of tables. */
-#define LH_CONFIG_BUCKET(X)                                                                                            \
-    X(STRING, name, "", "a name", "Name of the bucket; one of them must be \"primary\"")                               \
-    X(ENUM, backend, "local", "local", "Kind of store")                                                                \
+#define LH_CONFIG_BUCKET(X)                                                              \
+    X(STRING, name, "", "a name", "Name of the bucket; one of them must be \"primary\"") \
+    X(ENUM, backend, "local", "local", "Kind of store")                                  \
     X(STRING, root, "", "a folder", "Folder of a local bucket")
 
-#define LH_CONFIG_PII_RULE(X)                                                                                          \
-    X(STRING, name, "", "a name", "Kind that a match is flagged as")                                                   \
-    X(STRING, pattern, "", "a regular expression", "RE2 syntax; matched against sampled values; may be empty")         \
+#define LH_CONFIG_PII_RULE(X)                                                                                  \
+    X(STRING, name, "", "a name", "Kind that a match is flagged as")                                           \
+    X(STRING, pattern, "", "a regular expression", "RE2 syntax; matched against sampled values; may be empty") \
     X(LIST, columns, "", "names", "Column names (shell patterns, case ignored) that are flagged by name alone")
 
 enum lh_config_auth_enabled { LH_AUTH_AUTO, LH_AUTH_ON, LH_AUTH_OFF };
@@ -155,9 +155,9 @@ struct lh_config_pii_rule {
 
 /* Every string lives as long as the whole. */
 struct lh_config {
-#define LH_CONFIG_SECTION_STRUCT(section, list, doc)                                                                   \
-    struct lh_config_##section {                                                                                       \
-        list(LH_CONFIG_FIELD)                                                                                          \
+#define LH_CONFIG_SECTION_STRUCT(section, list, doc) \
+    struct lh_config_##section {                     \
+        list(LH_CONFIG_FIELD)                        \
     } section;
     LH_CONFIG_SECTIONS(LH_CONFIG_SECTION_STRUCT)
 #undef LH_CONFIG_SECTION_STRUCT

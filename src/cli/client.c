@@ -3,13 +3,16 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/config.h"
+#include "catalog/catalog.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/service.h"
+#include "lakehouse/lakehouse.h"
 #include "net/http_client.h"
 #include "os/file.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_SERVER "http://127.0.0.1:3100"
@@ -70,6 +73,16 @@ static enum lh_code open_server(struct cli *cli, const char *url, struct client 
     return LH_OK;
 }
 
+/* The folder opens and can be read all the same, so nothing else would tell. */
+static void warn_of_damage(const struct lakehouse *lh) {
+    struct lh_err damage = LH_ERR_INIT;
+    if (catalog_damage(lh->catalog, &damage) == LH_OK)
+        return;
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(lh->catalog);
+    fprintf(stderr, "warning: the catalog stopped at version %llu, later changes are not seen: %s\n",
+            (unsigned long long)catalog_snapshot_version(s), damage.message);
+}
+
 enum lh_code client_open_folder(struct cli *cli, const struct cli_args *args, const char *dir, bool create,
                                 struct client **ret_client, struct lh_err *err) {
     LH_AUTO(client) struct client *c = client_new(cli);
@@ -85,6 +98,7 @@ enum lh_code client_open_folder(struct cli *cli, const struct cli_args *args, co
     };
     LH_TRY(service_start(cli, &options, &c->service, err));
     LH_TRY(http_client_new(service_socket_path(c->service), &c->http, err));
+    warn_of_damage(service_lakehouse(c->service));
     *ret_client = LH_STEAL(c);
     return LH_OK;
 }

@@ -12,10 +12,13 @@
 #include "gateway/exchange.h"
 
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "catalog/catalog.h"
 #include "gateway/failure_journal.h"
 #include "gateway/pool.h"
+#include "lakehouse/lakehouse.h"
 #include "os/clock.h"
 
 #include <string.h>
@@ -40,6 +43,19 @@ static enum MHD_Result answer_error(struct request *rq, const struct lh_err *err
     return result;
 }
 
+/* Where the catalog stopped at a damaged record, what is missing may stand behind it. */
+static void tell_of_damage(struct request *rq, struct lh_err *err) {
+    struct lh_err damage = LH_ERR_INIT;
+    if (err->code != LH_NOT_FOUND && err->code != LH_SQL)
+        return;
+    const struct lakehouse *lh = request_lakehouse(rq);
+    if (!lh || !lh->catalog || catalog_damage(lh->catalog, &damage) == LH_OK)
+        return;
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(lh->catalog);
+    lh_ignore(lh_err_hint(err, "the catalog stopped at version %llu, later changes are not seen: %.400s",
+                          (unsigned long long)catalog_snapshot_version(s), damage.message));
+}
+
 static void run_handler(struct request *rq) {
     struct lh_err err = LH_ERR_INIT;
     enum lh_code code = head_admit(rq, &err);
@@ -53,6 +69,7 @@ static void run_handler(struct request *rq) {
         lh_log_error(rq->log, LH_LOG_ERROR, "request failed", &err);
     else
         lh_log_error(rq->log, LH_LOG_DEBUG, "request refused", &err);
+    tell_of_damage(rq, &err);
     failure_journal(rq, &err);
     lh_span_fail(&rq->span);
     if (rq->began)

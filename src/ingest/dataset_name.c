@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "ingest/ingest_internal.h"
 
 #include <string.h>
@@ -16,6 +17,20 @@ static size_t drop_ending(const char *name, size_t len) {
     return len;
 }
 
+/* Beyond ASCII all but controls, spaces, and the blocks of punctuation. */
+static bool is_letter(uint32_t c) {
+    static const uint32_t others[][2] = {{0x80, 0xa9},     {0xab, 0xb4},     {0xb6, 0xb9},       {0xbb, 0xbf},
+                                         {0xd7, 0xd7},     {0xf7, 0xf7},     {0x1680, 0x1680},   {0x2000, 0x206f},
+                                         {0x3000, 0x3004}, {0x3008, 0x3020}, {0xe000, 0xf8ff},   {0xfe00, 0xfe6f},
+                                         {0xfeff, 0xff0f}, {0xfff0, 0xffff}, {0xe0000, 0x10ffff}};
+    if (c < 0x80)
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (c >= others[i][0] && c <= others[i][1])
+            return false;
+    return true;
+}
+
 void ingest_dataset_name(const char *file_name, struct buf *ret_name) {
     const char *base = file_name;
     for (const char *p = file_name; *p; p++)
@@ -28,15 +43,17 @@ void ingest_dataset_name(const char *file_name, struct buf *ret_name) {
         len = 128;
     size_t start = ret_name->len;
     bool gap = false;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)base[i];
-        if (c >= 'A' && c <= 'Z')
-            c = (unsigned char)(c + 32);
-        bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    for (size_t i = 0, step; i < len; i += step) {
+        uint32_t c = 0;
+        step = utf8_decode(base + i, len - i, &c);
+        bool letter = step > 0 && is_letter(c);
+        step = step > 0 ? step : 1;
         if (letter && gap && ret_name->len > start)
             buf_append_char(ret_name, '_');
-        if (letter)
-            buf_append_char(ret_name, (char)c);
+        if (letter && c >= 'A' && c <= 'Z')
+            buf_append_char(ret_name, (char)(c + 32));
+        else if (letter)
+            buf_append(ret_name, base + i, step);
         gap = !letter;
     }
     if (ret_name->len == start)

@@ -152,7 +152,7 @@ LH_CHECKED enum lh_code ingest_rejects_page(struct ingest *in, const char *datas
 
 /* ---- names ---- */
 
-/* The dataset name that a file name gives: the last path segment without its extensions (.csv, .csv.gz, ...), in lower case,
+/* The dataset name that a file name gives: the last path segment without its extensions (.csv, .csv.gz, ...), ASCII in lower case,
  * runs of anything but letters and digits becoming one '_' ; "data" where nothing is left. */
 void ingest_dataset_name(const char *file_name, struct buf *ret_name);
 

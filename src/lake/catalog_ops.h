@@ -53,7 +53,7 @@ LH_CHECKED enum lh_code catalog_ops_resync(const struct catalog_ops *ops, const 
                                            const char *dataset, json_t **ret_answer, struct lh_err *err);
 
 /* Resync every dataset that has files but no rows or no columns in its manifest.
- *     -> {"checked", "resynced": [answers of resync], "failed": [{"dataset", "code", "error"}]} */
+ *     -> {"checked", "resynced": [answers of resync, where it changed something], "failed": [{"dataset", "code", "error"}]} */
 LH_CHECKED enum lh_code catalog_ops_resync_missing(const struct catalog_ops *ops, const struct catalog_caller *caller,
                                                    json_t **ret_answer, struct lh_err *err);
 

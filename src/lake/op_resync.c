@@ -161,7 +161,9 @@ enum lh_code catalog_ops_resync_missing(const struct catalog_ops *ops, const str
         json_t *answer = NULL;
         enum lh_code code = catalog_ops_resync(ops, &each, m->name, &answer, &one);
         if (code == LH_OK) {
-            json_array_append_new(resynced, answer);
+            if (json_is_true(json_object_get(answer, "changed")))
+                json_array_append(resynced, answer);
+            json_decref(answer);
         } else if (code == LH_CANCELLED) {
             *err = one;
             return code;

@@ -44,7 +44,13 @@ static enum lh_code append_paths(struct buf *out, const struct manifest *m, stru
                 return lh_err_context(err, "dataset \"%s\"", m->name);
         }
         const char *path;
-        if (object_local_path(bucket_store(bucket), f->key, arena, &path, err) != LH_OK)
+        enum lh_code code = object_local_path(bucket_store(bucket), f->key, arena, &path, err);
+        if (code == LH_NOT_FOUND) {
+            err->code = LH_CORRUPT; /* the catalog promises an object that is gone */
+            lh_ignore(lh_err_hint(err, "restore the object \"%.300s\", or ingest the source again with mode=replace",
+                                  f->key));
+        }
+        if (code != LH_OK)
             return lh_err_context(err, "dataset \"%s\"", m->name);
         if (!first)
             buf_append_str(out, ", ");

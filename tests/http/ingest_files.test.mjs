@@ -138,3 +138,25 @@ test('the command line ingests several files', async (t) => {
   const reports = result.stdout.trim().split('\n').map((line) => JSON.parse(line));
   assert.deepEqual(reports.map((r) => r.dataset).sort(), ['kundenliste_2024', 'recruiter_sms']);
 });
+
+test("Excel's first line sep=; names the delimiter and is not a row", async (t) => {
+  const server = await startServer({ t });
+  const { status, body } = await upload(server, 'excel.csv', 'sep=;\r\nname;pay\r\nAnn;1,5\r\nBob;2,5\r\n');
+  assert.equal(status, 201, JSON.stringify(body));
+  assert.deepEqual(body.columns.map((c) => c.name), ['name', 'pay']);
+  assert.equal(body.reject_count, 0);
+  assert.equal(body.row_count, 2);
+});
+
+test('wide tables fit the memory of an ingest', async (t) => {
+  const server = await startServer({ t });
+  for (const [name, columns, rows] of [['widest.csv', 2000, 3], ['wide.csv', 300, 10000]]) {
+    const header = Array.from({ length: columns }, (_, i) => `c${i}`).join(',');
+    const lines = Array.from({ length: rows }, (_, r) => Array.from({ length: columns }, (_, i) => r * 7 + i).join(','));
+    const { status, body } = await upload(server, name, `${header}\n${lines.join('\n')}\n`);
+    assert.equal(status, 201, `${name}: ${body.detail}`);
+    assert.equal(body.row_count, rows);
+    assert.equal(body.columns.length, columns);
+  }
+  assert.deepEqual(await sql(server, 'SELECT c0, c1999 FROM widest ORDER BY c0'), [[0, 1999], [7, 2006], [14, 2013]]);
+});

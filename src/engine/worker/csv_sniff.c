@@ -6,6 +6,7 @@
 #include "engine/worker/value_kind.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define SNIFF_RECORDS 2000
 #define SNIFF_WIDTHS 4096
@@ -243,12 +244,30 @@ static bool mixed_line_ends(const char *sample, size_t len) {
     return lf + crlf + cr > 1;
 }
 
+/* The length of a first line `sep=;`, by which Excel is told the delimiter; 0 where there is none. */
+static size_t separator_line(const char *sample, size_t len, char *ret_separator) {
+    size_t end = 5;
+    if (len < 6 || strncasecmp(sample, "sep=", 4) != 0 || sample[4] == '\r' || sample[4] == '\n')
+        return 0;
+    end += sample[end] == '\r';
+    if (end == len || sample[end] != '\n')
+        return 0;
+    *ret_separator = sample[4];
+    return end + 1;
+}
+
 enum lh_code csv_sniff(const char *sample, size_t len, const struct csv_sniff_options *options,
                        struct csv_format *ret_format, struct lh_err *err) {
     struct trial trial = {.records = 0};
-    LH_TRY(choose_dialect(sample, len, options, &trial, err));
-    struct csv_format format = {.dialect = trial.dialect};
-    LH_TRY(find_header(sample, len, options, &trial, &format, err));
+    struct csv_sniff_options rest = *options;
+    char separator;
+    size_t skip = separator_line(sample, len, &separator);
+    if (skip > 0 && rest.delimiter == CSV_LOOK)
+        rest.delimiter = (unsigned char)separator;
+    LH_TRY(choose_dialect(sample + skip, len - skip, &rest, &trial, err));
+    struct csv_format format = {.dialect = trial.dialect, .separator_line = skip > 0};
+    LH_TRY(find_header(sample + skip, len - skip, &rest, &trial, &format, err));
+    format.preamble_lines += skip > 0;
     format.agreement = trial.records ? (double)trial.common_count / (double)trial.records : 1;
     format.irregular = trial.bad > 0 || trial.ragged > 0 || format.preamble_lines > 0 ||
                        format.min_fields != format.columns || mixed_line_ends(sample, len);

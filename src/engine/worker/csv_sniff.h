@@ -20,7 +20,8 @@ struct csv_format {
     size_t min_fields;       /* a record with fewer is ragged */
     double agreement;        /* share of the sample's records that have `columns` fields */
     bool multiline_header;
-    bool irregular; /* the sample holds a bad record, a ragged one, or more than one style of line end */
+    bool separator_line; /* the first line is Excel's `sep=;`; it counts as preamble */
+    bool irregular;      /* the sample holds a bad record, a ragged one, or more than one style of line end */
 };
 
 struct csv_sniff_options {

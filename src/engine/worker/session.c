@@ -110,6 +110,8 @@ void session_interrupt(struct session *s) {
 enum lh_code session_fail(struct lh_err *err, const char *duckdb_error) {
     if (sql_error_fill(err, duckdb_error, NULL) == LH_SQL)
         err->code = LH_DATA;
+    if (err->code == LH_LIMIT)
+        return lh_err_hint(err, "ingest.memory_bytes in the configuration is the limit");
     return err->code;
 }
 

@@ -120,6 +120,10 @@ void sql_error_point(struct lh_err *err, const char *sql, long offset) {
 
 static enum lh_code code_of(const char *kind, const char *message, const char **ret_hint) {
     *ret_hint = "";
+    if (strstr(message, "No space left on device") || strstr(message, "Disk quota exceeded")) {
+        *ret_hint = "the disk of the data folder is full; free some space there and try again";
+        return LH_NO_SPACE;
+    }
     for (size_t i = 0; i < LH_ARRAY_LEN(damage_words); i++) {
         if (strstr(message, damage_words[i]))
             return LH_CORRUPT;
@@ -149,8 +153,16 @@ static enum lh_code fill_plain(struct lh_err *err, const char *text) {
     return *hint ? lh_err_hint(err, "%s", hint) : code;
 }
 
-/* DuckDB puts its guesses into the message's later lines; they are kept, as they help an admin. */
+/* DuckDB puts its guesses into the message's later lines; they are kept, as they help an admin.  Not so its advice on settings,
+ * which no statement may change. */
 static void trim(char *message) {
+    static const char *const advice[] = {"\n\nPossible solutions:", "\nPossible solutions:", " Use \"SET ",
+                                         " You can set "};
+    for (size_t i = 0; i < LH_ARRAY_LEN(advice); i++) {
+        char *at = strstr(message, advice[i]);
+        if (at)
+            *at = '\0';
+    }
     size_t len = strlen(message);
     while (len > 0 && strchr(" \t\r\n", message[len - 1]))
         message[--len] = '\0';

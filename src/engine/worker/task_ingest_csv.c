@@ -84,7 +84,7 @@ static enum lh_code reject(struct csv_run *run, const struct csv_record *record,
 static enum lh_code take_record(struct csv_run *run, const struct csv_record *record, struct lh_err *err) {
     const struct csv_format *format = run->format;
     if (record->line <= format->preamble_lines) {
-        if (record->blank)
+        if (record->blank || (format->separator_line && record->line == 1))
             return LH_OK;
         return row_file_reject(&run->job->rows, record->line, "stands before the table", record->raw, record->raw_len,
                                err);

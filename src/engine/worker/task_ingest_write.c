@@ -48,13 +48,21 @@ void ingest_note_decoder(struct ingest_job *job, const struct text_source *sourc
         ingest_warn(job, "the text is not UTF-8 and was read as windows-1252");
 }
 
+/* DuckDB holds a row group of every column in memory before it writes it, so that a wide table's groups are shorter: about as many
+ * values as 64 columns of full length have. */
+static size_t row_group_rows(size_t columns) {
+    const size_t full = 122880, vector = 2048;
+    size_t rows = columns > 64 ? full * 64 / columns / vector * vector : full;
+    return rows > vector ? rows : vector;
+}
+
 enum lh_code ingest_copy(struct ingest_job *job, const char *select_sql, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     LH_AUTO(buf) struct buf path = BUF_INIT;
     buf_printf(&path, "%s/data.parquet", job->task->output_dir);
     buf_printf(&sql, "COPY (%s) TO ", select_sql);
     buf_append_sql_string(&sql, buf_cstr(&path));
-    buf_append_str(&sql, " (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)");
+    buf_printf(&sql, " (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %zu)", row_group_rows(job->rows.names.count));
     int64_t count;
     LH_TRY(session_query_int64(job->task->session, buf_cstr(&sql), &count, err));
     job->row_count = (uint64_t)count;

@@ -125,7 +125,26 @@ void worker_end_request(struct worker *w) {
     pthread_mutex_unlock(&w->lock);
 }
 
-static void send_error(struct worker *w, const struct lh_err *failure) {
+static void cut_out(char *text, const char *folder) {
+    size_t len = strlen(folder);
+    for (char *at = len > 1 ? strstr(text, folder) : NULL; at; at = strstr(at, folder)) {
+        size_t cut = len + (at[len] == '/');
+        memmove(at, at + cut, strlen(at + cut) + 1);
+    }
+}
+
+/* DuckDB names files by their paths, which are the server's business: what stands below our folders is told from there on. */
+static void hide_folders(const struct worker_profile *p, struct lh_err *err) {
+    for (size_t i = 0; i < p->read_count; i++)
+        cut_out(err->message, p->read_paths[i]);
+    if (p->output_dir)
+        cut_out(err->message, p->output_dir);
+    if (p->temp_dir)
+        cut_out(err->message, p->temp_dir);
+}
+
+static void send_error(struct worker *w, struct lh_err *failure) {
+    hide_folders(&w->profile, failure);
     LH_AUTO(json) json_t *error = wire_error_to_json(failure);
     struct lh_err err = LH_ERR_INIT;
     if (w->retire)

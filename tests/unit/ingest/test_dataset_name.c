@@ -21,7 +21,10 @@ static void test_from_file_name(void **state) {
         {".csv", "csv"},
         {"\xC3\x9C"
          "bersicht.txt",
+         "\xC3\x9C"
          "bersicht"},
+        {"\xE6\x97\xA5\xE6\x9C\xAC.csv", "\xE6\x97\xA5\xE6\x9C\xAC"},
+        {"a\xE2\x80\x93z\xFF.csv", "a_z"},
         {"", "data"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
