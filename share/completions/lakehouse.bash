@@ -35,7 +35,7 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -W "http://127.0.0.1:3100" -- "$word")
             return
             ;;
-        --http | --command | --limit | --as-of | --timeout | --name | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --output | --dimensions | --metric | --m | --ef-construction | --threads | --k | --ef | --recall)
+        --http | --command | --limit | --as-of | --timeout | --name | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --output | --dimensions | --metric | --kind | --lists | --m | --ef-construction | --threads | --k | --ef | --nprobe | --epsilon | --recall)
             return
             ;;
     esac
@@ -47,7 +47,7 @@ _lakehouse() {
         check) choices="--data --config --deep --json --help" ;;
         history) choices="--server --data --config --as-of --limit --json --help" ;;
         key) choices="create list revoke --server --data --config --role --name --json --help" ;;
-        vec) choices="build search bench inspect --output --dimensions --metric --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --recall --verify --json --help" ;;
+        vec) choices="build search bench inspect --output --dimensions --metric --kind --lists --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --nprobe --epsilon --recall --verify --json --help" ;;
         config) choices="check show --config --json --help" ;;
         version) choices="--json --help" ;;
         help) choices="serve sql ingest demo check history key vec config version --help" ;;

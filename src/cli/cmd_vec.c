@@ -8,8 +8,10 @@
 #include "vector/file.h"
 #include "vector/flat.h"
 #include "vector/hnsw.h"
+#include "vector/ivf.h"
 #include "vector/recall.h"
 #include "vector/rows_file.h"
+#include "vector/scan_tune.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,8 @@ static const struct cli_option options[] = {
     {"output", 'o', "INDEX", "build: the file to write (default: FILE with .vec behind it)", false},
     {"dimensions", 0, "D", "of the vectors; needed for .f32 files", false},
     {"metric", 0, "NAME", "cosine, l2 or dot (default: cosine)", false},
+    {"kind", 0, "KIND", "build: graph, flat (1-bit codes) or ivf (the same in lists) (default: graph)", false},
+    {"lists", 0, "N", "build: lists of an ivf (default: twice the root of the rows)", false},
     {"m", 0, "N", "build, bench: links that a node asks for, 2 to 64 (default: 16)", false},
     {"ef-construction", 0, "N", "build, bench: window of the search before an insert (default: 100)", false},
     {"seed", 0, "N", "build, bench: the same seed on one thread gives the same index (default: 1)", false},
@@ -29,7 +33,9 @@ static const struct cli_option options[] = {
     {"vectors", 0, "FILE", "search: the full vectors of an index without them", false},
     {"k", 'k', "N", "search, bench: neighbours (default: 10)", false},
     {"ef", 0, "N", "search: window of the walk (default: 64)", false},
-    {"recall", 0, "SHARE", "search: find the window that reaches this recall, such as 0.99", false},
+    {"nprobe", 0, "N", "search: lists of an ivf to read (default: 8 and a sixteenth of them)", false},
+    {"epsilon", 0, "E", "search: width of the error bound of 1-bit codes (default: 1.9)", false},
+    {"recall", 0, "SHARE", "search: find the settings that reach this recall, such as 0.99", false},
     {"verify", 0, NULL, "inspect: read everything, compare checksums, check every link", false},
     {"json", 0, NULL, "one JSON object a line", false},
     {NULL, 0, NULL, NULL, false},
@@ -85,8 +91,53 @@ static double seconds(struct cli *cli) {
     return (double)os_monotonic_ns(cli->os) * 1e-9;
 }
 
+/* An index without a graph: a flat or inverted lists. */
+struct scan {
+    struct vec_flat *flat; /* or */
+    struct vec_ivf *ivf;
+};
+
+static void scan_auto_release(struct scan *scan) {
+    vec_flat_free(scan->flat);
+    vec_ivf_free(scan->ivf);
+}
+
+static enum lh_code build_scan(struct cli *cli, const struct cli_args *args, bool lists, const struct vec_rows *rows,
+                               const char *output, struct lh_err *err) {
+    LH_AUTO(scan) struct scan scan = {0};
+    struct vec_hnsw_config config;
+    uint32_t threads = 0;
+    uint32_t n_lists = 0;
+    bool with_rows = !cli_flag(args, "without-vectors");
+    LH_TRY(arg_config(args, &config, &threads, err));
+    LH_TRY(arg_u32(args, "lists", 1, 1u << 24, 0, &n_lists, err));
+    const struct vec_flat_config flat = {.metric = config.metric, .seed = config.seed, .threads = threads};
+    const struct vec_ivf_config ivf = {
+        .metric = config.metric, .lists = n_lists, .seed = config.seed, .threads = threads};
+    double start = seconds(cli);
+    if (lists)
+        LH_TRY(vec_ivf_new(rows, &ivf, &scan.ivf, err));
+    else
+        LH_TRY(vec_flat_new(rows, &flat, &scan.flat, err));
+    double took = seconds(cli) - start;
+    if (lists)
+        LH_TRY(vec_ivf_save(scan.ivf, cli->os, output, with_rows, err));
+    else
+        LH_TRY(vec_flat_save(scan.flat, cli->os, output, with_rows, err));
+    size_t bytes = lists ? vec_ivf_bytes(scan.ivf) : vec_flat_bytes(scan.flat);
+    if (cli->json)
+        print_json(json_pack("{s:s, s:I, s:I, s:f, s:I}", "index", output, "rows", (json_int_t)rows->n, "dimensions",
+                             (json_int_t)rows->d, "seconds", took, "code_bytes", (json_int_t)bytes));
+    else
+        printf("%s: %zu vectors of %u dimensions in %u lists, built in %.2f s; %.1f MB beside the vectors\n", output,
+               rows->n, rows->d, lists ? vec_ivf_lists(scan.ivf) : 1, took, (double)bytes / 1e6);
+    return LH_OK;
+}
+
 static enum lh_code build(struct cli *cli, const struct cli_args *args, struct lh_err *err) {
     const char *path = args->positional[1];
+    const char *kind = cli_arg(args, "kind") ? cli_arg(args, "kind") : "graph";
+    bool lists = strcmp(kind, "ivf") == 0;
     LH_AUTO(vec_rows_file) struct vec_rows_file file = {0};
     LH_AUTO(mem) char *fallback = lh_asprintf("%s.vec", path);
     const char *output = cli_arg(args, "output") ? cli_arg(args, "output") : fallback;
@@ -94,8 +145,12 @@ static enum lh_code build(struct cli *cli, const struct cli_args *args, struct l
     struct vec_hnsw *graph = NULL;
     struct vec_hnsw_stats stats;
     uint32_t threads = 0;
+    if (!lists && strcmp(kind, "graph") != 0 && strcmp(kind, "flat") != 0)
+        return lh_fail(err, LH_USAGE, "--kind is \"%s\"; it must be graph, flat or ivf", kind);
     LH_TRY(arg_config(args, &config, &threads, err));
     LH_TRY(open_vectors(cli, args, path, &file, err));
+    if (strcmp(kind, "graph") != 0)
+        return build_scan(cli, args, lists, &file.rows, output, err);
     config.d = file.rows.d;
     double start = seconds(cli);
     LH_TRY(vec_hnsw_build(&config, &file.rows, threads, &graph, err));
@@ -129,16 +184,25 @@ static void print_hits(struct cli *cli, size_t query, const struct vec_hit *hits
     printf("\n");
 }
 
+/* A number above 0 and at most `most`; 0 where it was not given. */
+static enum lh_code arg_real(const struct cli_args *args, const char *name, double most, double *ret_value,
+                             struct lh_err *err) {
+    const char *text = cli_arg(args, name);
+    char *end = NULL;
+    double value = text ? strtod(text, &end) : 0.0;
+    if (text && (*end != '\0' || !(value > 0.0 && value <= most)))
+        return lh_fail(err, LH_USAGE, "--%s is \"%s\"; it must be above 0 and at most %g", name, text, most);
+    *ret_value = value;
+    return LH_OK;
+}
+
 static enum lh_code choose_search(const struct cli_args *args, struct vec_hnsw *graph, uint32_t threads,
                                   struct vec_hnsw_search *search, struct lh_err *err) {
-    const char *recall = cli_arg(args, "recall");
-    if (!recall)
-        return LH_OK;
-    char *end = NULL;
-    double target = strtod(recall, &end);
     struct vec_hnsw_tuning tuning;
-    if (*end != '\0' || !(target > 0.0 && target <= 1.0))
-        return lh_fail(err, LH_USAGE, "--recall is \"%s\"; it must be above 0 and at most 1", recall);
+    double target = 0.0;
+    LH_TRY(arg_real(args, "recall", 1.0, &target, err));
+    if (target <= 0.0)
+        return LH_OK;
     LH_TRY(vec_hnsw_tune(graph, NULL, search->k, target, threads, &tuning, err));
     *search = tuning.search;
     fprintf(stderr, "ef %u, patience %u: recall %.4f on %u of the index's own vectors%s\n", search->ef,
@@ -162,7 +226,64 @@ static enum lh_code search_graph(struct cli *cli, const struct cli_args *args, s
     return LH_OK;
 }
 
+static enum lh_code choose_scan(const struct cli_args *args, const struct scan *scan, struct vec_search *ret_search,
+                                struct lh_err *err) {
+    uint32_t k = 0;
+    uint32_t threads = 0;
+    double epsilon = 0.0;
+    double target = 0.0;
+    struct vec_scan_tuning tuning;
+    *ret_search = (struct vec_search){0};
+    LH_TRY(arg_u32(args, "k", 1, MOST_K, 10, &k, err));
+    LH_TRY(arg_u32(args, "threads", 1, 64, 0, &threads, err));
+    LH_TRY(arg_u32(args, "nprobe", 1, 1u << 24, 0, &ret_search->nprobe, err));
+    LH_TRY(arg_real(args, "epsilon", 100.0, &epsilon, err));
+    LH_TRY(arg_real(args, "recall", 1.0, &target, err));
+    ret_search->k = k;
+    ret_search->epsilon = (float)epsilon;
+    if (target <= 0.0)
+        return LH_OK;
+    if (scan->flat)
+        LH_TRY(vec_flat_tune(scan->flat, NULL, k, target, threads, &tuning, err));
+    else
+        LH_TRY(vec_ivf_tune(scan->ivf, NULL, k, target, threads, &tuning, err));
+    *ret_search = tuning.search;
+    ret_search->k = k;
+    fprintf(stderr, "epsilon %.1f, nprobe %u: recall %.4f on %u of the index's own vectors%s\n",
+            (double)tuning.search.epsilon, tuning.search.nprobe, tuning.recall, tuning.queries,
+            tuning.reached ? "" : ", short of the target");
+    return LH_OK;
+}
+
+static enum lh_code search_scan(struct cli *cli, const struct cli_args *args, const struct vec_file_head *head,
+                                const struct vec_rows *vectors, const struct vec_rows *queries, struct lh_err *err) {
+    LH_AUTO(scan) struct scan scan = {0};
+    struct vec_search search;
+    if (queries->d != head->d)
+        return lh_fail(err, LH_INVALID, "queries of %u dimensions for an index of %u", queries->d, head->d);
+    if (vectors->data && (vectors->n != head->n || vectors->d != head->d))
+        return lh_fail(err, LH_INVALID,
+                       "--vectors holds %zu vectors of %u dimensions, which are not those of the index", vectors->n,
+                       vectors->d);
+    if (head->kind == VEC_FILE_FLAT)
+        LH_TRY(vec_flat_open(cli->os, args->positional[1], vectors->data, &scan.flat, err));
+    else
+        LH_TRY(vec_ivf_open(cli->os, args->positional[1], vectors->data, &scan.ivf, err));
+    LH_TRY(choose_scan(args, &scan, &search, err));
+    struct vec_searcher *searcher = scan.flat ? vec_flat_searcher_new(scan.flat) : vec_ivf_searcher_new(scan.ivf);
+    LH_AUTO(mem) struct vec_hit *hits = lh_calloc(search.k, sizeof *hits);
+    for (size_t i = 0; i < queries->n; i++) {
+        const float *query = vec_row(queries, i);
+        size_t found = scan.flat ? vec_flat_search(scan.flat, searcher, query, &search, hits, NULL)
+                                 : vec_ivf_search(scan.ivf, searcher, query, &search, hits, NULL);
+        print_hits(cli, i, hits, found);
+    }
+    vec_searcher_free(searcher);
+    return LH_OK;
+}
+
 static enum lh_code search(struct cli *cli, const struct cli_args *args, struct lh_err *err) {
+    LH_AUTO(vec_file) struct vec_file *file = NULL;
     LH_AUTO(vec_rows_file) struct vec_rows_file queries = {0};
     LH_AUTO(vec_rows_file) struct vec_rows_file vectors = {0};
     struct vec_hnsw *graph = NULL;
@@ -170,6 +291,9 @@ static enum lh_code search(struct cli *cli, const struct cli_args *args, struct 
     if (cli_arg(args, "vectors"))
         LH_TRY(open_vectors(cli, args, cli_arg(args, "vectors"), &vectors, err));
     LH_TRY(open_vectors(cli, args, args->positional[2], &queries, err));
+    LH_TRY(vec_file_open(cli->os, args->positional[1], &file, err));
+    if (vec_file_head(file)->kind != VEC_FILE_HNSW)
+        return search_scan(cli, args, vec_file_head(file), &vectors.rows, &queries.rows, err);
     LH_TRY(
         vec_hnsw_open(cli->os, args->positional[1], &(struct vec_hnsw_open){.rows = vectors.rows.data}, &graph, err));
     vec_hnsw_stats(graph, &stats);
@@ -378,8 +502,8 @@ static int run(struct cli *cli, const struct cli_args *args) {
 
 const struct cli_command cli_vec = {
     .name = "vec",
-    .usage = "build FILE [-o INDEX] [--dimensions D] [--metric NAME] [--m N] [--ef-construction N]\n"
-             "search INDEX QUERIES [-k N] [--ef N | --recall SHARE]\n"
+    .usage = "build FILE [-o INDEX] [--kind KIND] [--dimensions D] [--metric NAME] [--m N] [--ef-construction N]\n"
+             "search INDEX QUERIES [-k N] [--ef N | --nprobe N | --epsilon E | --recall SHARE]\n"
              "bench FILE [-k N]\n"
              "inspect FILE [--verify]",
     .summary = "build, search, measure and inspect vector indexes",

@@ -171,6 +171,18 @@ bool vec_flat_delete(struct vec_flat *flat, uint32_t id) {
     return true;
 }
 
+bool vec_flat_live(const struct vec_flat *flat, uint32_t id) {
+    return id < flat->rows.n && !vec_bit(flat->deleted, id);
+}
+
+const struct vec_rows *vec_flat_rows(const struct vec_flat *flat) {
+    return &flat->rows;
+}
+
+enum vec_metric vec_flat_metric(const struct vec_flat *flat) {
+    return flat->config.metric;
+}
+
 size_t vec_flat_count(const struct vec_flat *flat) {
     return flat->rows.n;
 }

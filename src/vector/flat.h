@@ -70,6 +70,9 @@ LH_CHECKED enum lh_code vec_flat_extend(struct vec_flat *flat, const struct vec_
 /* From here on no search returns this row.  False where it is none or was deleted before. */
 bool vec_flat_delete(struct vec_flat *flat, uint32_t id);
 
+bool vec_flat_live(const struct vec_flat *flat, uint32_t id); /* a row that was not deleted */
+const struct vec_rows *vec_flat_rows(const struct vec_flat *flat);
+enum vec_metric vec_flat_metric(const struct vec_flat *flat);
 size_t vec_flat_count(const struct vec_flat *flat); /* rows, deleted ones included */
 size_t vec_flat_bytes(const struct vec_flat *flat); /* memory beside the rows */
 

@@ -172,6 +172,22 @@ bool vec_ivf_delete(struct vec_ivf *ivf, uint32_t id) {
     return true;
 }
 
+bool vec_ivf_live(const struct vec_ivf *ivf, uint32_t id) {
+    return id < ivf->rows.n && ivf->list_of[id] != VEC_NO_ID;
+}
+
+const struct vec_rows *vec_ivf_rows(const struct vec_ivf *ivf) {
+    return &ivf->rows;
+}
+
+enum vec_metric vec_ivf_metric(const struct vec_ivf *ivf) {
+    return ivf->config.metric;
+}
+
+uint32_t vec_ivf_pq_bytes(const struct vec_ivf *ivf) {
+    return ivf->pq ? vec_pq_bytes(ivf->pq) : 0;
+}
+
 size_t vec_ivf_count(const struct vec_ivf *ivf) {
     return ivf->rows.n;
 }

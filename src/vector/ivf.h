@@ -64,6 +64,10 @@ LH_CHECKED enum lh_code vec_ivf_open_file(struct vec_file *file, const float *ro
 LH_CHECKED enum lh_code vec_ivf_extend(struct vec_ivf *ivf, const struct vec_rows *rows, struct lh_err *err);
 bool vec_ivf_delete(struct vec_ivf *ivf, uint32_t id);
 
+bool vec_ivf_live(const struct vec_ivf *ivf, uint32_t id); /* a row that was not deleted */
+const struct vec_rows *vec_ivf_rows(const struct vec_ivf *ivf);
+enum vec_metric vec_ivf_metric(const struct vec_ivf *ivf);
+uint32_t vec_ivf_pq_bytes(const struct vec_ivf *ivf); /* of a PQ code; 0 where codes are one-bit */
 size_t vec_ivf_count(const struct vec_ivf *ivf);
 size_t vec_ivf_bytes(const struct vec_ivf *ivf);
 uint32_t vec_ivf_lists(const struct vec_ivf *ivf);

@@ -80,3 +80,38 @@ test('vec builds, inspects and searches an index, and tells what is wrong with a
   const short = await runLakehouse(['vec', 'search', file('i.vec')]);
   assert.equal(short.code, 2);
 });
+
+test('vec builds and searches flats and inverted lists, and finds the settings for a recall', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lakehouse-vec-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = (name) => path.join(folder, name);
+  const data = values(rows * d);
+  writeFileSync(file('rows.npy'), npy(data, rows));
+  writeFileSync(file('queries.npy'), npy(data.subarray(5 * d, 9 * d), 4));
+  const index = file('i.vec');
+  for (const kind of ['flat', 'ivf']) {
+    const built = await runLakehouse(['vec', 'build', file('rows.npy'), '-o', index, '--metric', 'l2', '--kind', kind]);
+    assert.equal(built.code, 0, built.stderr);
+    const head = await runLakehouse(['vec', 'inspect', index, '--verify', '--json']);
+    assert.equal(head.code, 0, head.stderr);
+    assert.equal(JSON.parse(head.stdout).kind, kind);
+    for (const how of [['--epsilon', '8', '--nprobe', '1000'], ['--recall', '1']]) {
+      const found = await runLakehouse(['vec', 'search', index, file('queries.npy'), '-k', '5', '--json', ...how]);
+      assert.equal(found.code, 0, found.stderr);
+      found.stdout.trim().split('\n').forEach((line, i) => {
+        const ids = JSON.parse(line).hits.map((hit) => hit.id);
+        const wanted = nearest(data, data.subarray((5 + i) * d, (6 + i) * d), 5);
+        if (how[0] === '--epsilon') assert.deepEqual(ids, wanted);
+        else assert.equal(ids[0], wanted[0]);
+      });
+      if (how[0] === '--recall') assert.match(found.stderr, /recall 1\.0000 on/);
+    }
+    const bytes = readFileSync(index);
+    bytes[4096] ^= 0xff;
+    writeFileSync(index, bytes);
+    assert.notEqual((await runLakehouse(['vec', 'inspect', index, '--verify'])).code, 0);
+  }
+  const unknown = await runLakehouse(['vec', 'build', file('rows.npy'), '--kind', 'tree']);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stderr, /graph, flat or ivf/);
+});
