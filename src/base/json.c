@@ -130,13 +130,19 @@ static const char *type_name(const json_t *value) {
     return "something else";
 }
 
+/* A string with a NUL inside would be cut by every C caller. */
+static bool is_c_string(const json_t *value) {
+    return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+}
+
 static enum lh_code fail_type(const json_t *value, const char *where, const char *key, const char *wanted,
                               struct lh_err *err) {
     char path[256];
     field_path(where, key, path, sizeof path);
     if (!value || json_is_null(value))
         return lh_fail(err, LH_INVALID, "the field \"%s\" is missing: it must be %s", path, wanted);
-    return lh_fail(err, LH_INVALID, "the field \"%s\" must be %s, not %s", path, wanted, type_name(value));
+    return lh_fail(err, LH_INVALID, "the field \"%s\" must be %s, not %s", path, wanted,
+                   json_is_string(value) && !is_c_string(value) ? "one with NUL in it" : type_name(value));
 }
 
 /* The member, or NULL where it is absent or null; fails where `object` is no object. */
@@ -186,11 +192,6 @@ static enum lh_code find_member(const json_t *object, const char *where, const c
         return LH_OK;                                                                                                  \
     }
 
-/* A string with a NUL inside would be cut by every C caller. */
-static bool is_c_string(const json_t *value) {
-    return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
-}
-
 static bool is_integer(const json_t *value) {
     return json_is_integer(value);
 }
@@ -219,7 +220,7 @@ static json_t *itself(json_t *value) {
     return value;
 }
 
-#define STRING_WANTED "a string (without NUL characters)"
+#define STRING_WANTED "a string without NUL characters"
 DEFINE_GETTER(string, const char *, is_c_string, json_string_value, STRING_WANTED)
 DEFINE_GETTER(int, int64_t, is_integer, json_integer_value, "an integer")
 DEFINE_GETTER(double, double, is_number, json_number_value, "a number")
@@ -257,8 +258,11 @@ enum lh_code lh_json_only_keys(const json_t *object, const char *where, const ch
         enum lh_code code = lh_fail(err, LH_INVALID, "there is no field \"%s\"", path);
         const char *near = lh_suggest(key, keys, count);
         if (near)
-            code = lh_err_hint(err, "did you mean \"%s\"?", near);
-        return code;
+            return lh_err_hint(err, "did you mean \"%s\"?", near);
+        LH_AUTO(buf) struct buf known = BUF_INIT;
+        for (size_t k = 0; k < count; k++)
+            buf_printf(&known, "%s%s", k ? ", " : "", keys[k]);
+        return count ? lh_err_hint(err, "the fields are: %s", buf_cstr(&known)) : code;
     }
     return LH_OK;
 }

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static void print_overview(FILE *out) {
-    fputs("lakehouse: files and databases in, governed SQL out, on open Parquet\n\n"
+    fputs("lakehouse: files in, governed SQL out, on open Parquet\n\n"
           "usage: lakehouse COMMAND [options]\n\n",
           out);
     for (const struct cli_command *const *c = cli_commands; *c; c++)

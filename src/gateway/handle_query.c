@@ -51,8 +51,10 @@ static enum lh_code parse_limits(struct request *rq, const json_t *body, struct 
     int64_t fallback = q->format == ENGINE_JSON ? config->max_rows : -1;
     LH_TRY(lh_json_get_int_or(body, "", "limit", fallback, &limit, err));
     LH_TRY(lh_json_get_int_or(body, "", "timeout_ms", config->timeout_ms, &timeout_ms, err));
-    if (limit < 0 && json_object_get(body, "limit") && !json_is_null(json_object_get(body, "limit")))
-        return lh_fail(err, LH_INVALID, "limit must not be negative");
+    if (limit < 0 && json_object_get(body, "limit") && !json_is_null(json_object_get(body, "limit"))) {
+        lh_fail(err, LH_INVALID, "limit must not be negative");
+        return lh_err_hint(err, "leave limit out for the default: query.max_rows of a JSON answer, else every row");
+    }
     if (timeout_ms < 1 || timeout_ms > config->max_timeout_ms)
         return lh_fail(err, LH_INVALID, "timeout_ms must be from 1 to %" PRId64 " (query.max_timeout)",
                        config->max_timeout_ms);

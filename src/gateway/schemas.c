@@ -81,7 +81,8 @@ const struct schema gateway_schemas[] = {
     {"VersionList", "One page of versions, newest first", "items Version[], next_page_token string?"},
     {"Lineage", "The sources of a dataset", "dataset string, id string, sources Source[]"},
     {"QueryRequest",
-     "A statement. params are positional (array) or named (object); as_of is a catalog version or a timestamp",
+     "A statement. params are positional (array) or named (object); as_of is a catalog version or a time "
+     "(RFC 3339; without a zone it is UTC)",
      "sql string, params any?, limit integer?, timeout_ms integer?, as_of any?"},
     {"QueryColumn", "A column of the answer", "name string, type string"},
     {"QueryAnswer", "The rows, as arrays in the order of the columns",

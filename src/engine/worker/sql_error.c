@@ -1,5 +1,6 @@
 #include "engine/worker/sql_error.h"
 
+#include "base/alloc.h"
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -137,35 +138,83 @@ static enum lh_code code_of(const char *kind, const char *message, const char **
     return LH_SQL;
 }
 
-/* "Binder Error: text" of those parts of DuckDB that know no JSON. */
-static enum lh_code fill_plain(struct lh_err *err, const char *text) {
-    static const char marker[] = " Error: ";
-    char kind[32] = "";
-    const char *message = text, *end = strstr(text, marker);
-    if (end && (size_t)(end - text) < sizeof kind && !memchr(text, '\n', (size_t)(end - text))) {
-        memcpy(kind, text, (size_t)(end - text));
-        kind[end - text] = '\0';
-        message = end + strlen(marker);
-    }
-    const char *hint;
-    enum lh_code code = code_of(kind, message, &hint);
-    lh_ignore(lh_fail(err, code, "%.*s", MESSAGE_MAX, message));
-    return *hint ? lh_err_hint(err, "%s", hint) : code;
-}
-
-/* DuckDB puts its guesses into the message's later lines; they are kept, as they help an admin.  Not so its advice on settings,
- * which no statement may change. */
+/* DuckDB puts its guesses into the message's later lines; they are kept, as they help an admin. */
 static void trim(char *message) {
-    static const char *const advice[] = {"\n\nPossible solutions:", "\nPossible solutions:", " Use \"SET ",
-                                         " You can set "};
-    for (size_t i = 0; i < LH_ARRAY_LEN(advice); i++) {
-        char *at = strstr(message, advice[i]);
-        if (at)
-            *at = '\0';
-    }
+    char *advice = strstr(message, " You can set ");
+    if (advice)
+        *advice = '\0';
     size_t len = strlen(message);
     while (len > 0 && strchr(" \t\r\n", message[len - 1]))
         message[--len] = '\0';
+}
+
+/* ---- what is not for clients ---- */
+
+static bool in_statement(const char *sql, const char *text, size_t len) {
+    return sql && len > 0 && memmem(sql, strlen(sql), text, len) != NULL;
+}
+
+/* The length of the absolute path at `at`, 0 where none starts there.  One in quotes ends with them. */
+static size_t path_length(const char *message, const char *at) {
+    char before = at > message ? at[-1] : ' ';
+    if (*at != '/' || !strchr(" '\"([=\n", before) || strchr(" /\n", at[1]))
+        return 0;
+    const char *quoted_end = before == '\'' || before == '"' ? strchr(at, before) : NULL;
+    return quoted_end ? (size_t)(quoted_end - at) : strcspn(at, " \t\n,;:)]");
+}
+
+/* Where the server keeps its files is nobody's business: of a path that the statement does not spell out itself, the object's
+ * key or the file's name stays. */
+static void hide_paths(char *message, const char *sql) {
+    for (char *at = message; *at; at++) {
+        size_t len = path_length(message, at);
+        if (len == 0 || in_statement(sql, at, len))
+            continue;
+        const char *shown = memrchr(at, '/', len);
+        const char *key = memmem(at, len, "/datasets/", strlen("/datasets/"));
+        shown = (key ? key : shown) + 1;
+        size_t kept = len - (size_t)(shown - at);
+        memmove(at, shown, kept);
+        memmove(at + kept, at + len, strlen(at + len) + 1);
+        at += kept > 0 ? kept - 1 : 0;
+    }
+}
+
+/* DuckDB's advice to SET this or that, which a statement here may not.  True where some was cut. */
+static bool cut_advice(char *message, const char *sql) {
+    char *list = strstr(message, "\n\nPossible solutions");
+    bool cut = list != NULL;
+    if (list)
+        *list = '\0';
+    for (char *set = message; (set = strstr(set, "SET ")) != NULL;) {
+        size_t len = strspn(set + 4, "abcdefghijklmnopqrstuvwxyz_");
+        char *start = set;
+        while (start > message && start[-1] != '\n' && !(start - message > 1 && start[-1] == ' ' && start[-2] == '.'))
+            start--;
+        if (len == 0 || start == message || in_statement(sql, set, len + 4)) {
+            set += 4;
+            continue;
+        }
+        const char *end = set + strcspn(set, "\n");
+        const char *stop = strstr(set, ". ");
+        end = stop && stop < end ? stop + 2 : end;
+        memmove(start, end, strlen(end) + 1);
+        set = start;
+        cut = true;
+    }
+    trim(message);
+    return cut;
+}
+
+static bool speaks_of_files(enum lh_code code) {
+    return code == LH_IO || code == LH_FORBIDDEN || code == LH_CORRUPT || code == LH_LIMIT || code == LH_INTERNAL;
+}
+
+/* Also of what is cut off at MESSAGE_MAX, so that half a path never stays: before the message is printed. */
+static bool clean(char *message, enum lh_code code, const char *sql) {
+    if (speaks_of_files(code))
+        hide_paths(message, sql);
+    return cut_advice(message, sql);
 }
 
 /* "name,rate" as DuckDB lists them. */
@@ -180,19 +229,50 @@ static enum lh_code hint_at_candidates(struct lh_err *err, const char *candidate
     return lh_err_hint(err, "did you mean %s?", buf_cstr(&words));
 }
 
+/* The hint where DuckDB's own words are of no use here. */
+static enum lh_code hint_otherwise(struct lh_err *err, bool advice_cut) {
+    if (strstr(err->message, "does not support time travel"))
+        return lh_err_hint(err, "time travel is asked for beside the statement: as_of in the request, a version or a time");
+    if (advice_cut && strstr(err->message, " limit of "))
+        return lh_err_hint(err, "that limit is not a statement's to change; write it with less nesting, or in several steps");
+    return err->code;
+}
+
+/* "Binder Error: text" of those parts of DuckDB that know no JSON. */
+static enum lh_code fill_plain(struct lh_err *err, const char *text, const char *sql) {
+    static const char marker[] = " Error: ";
+    char kind[32] = "";
+    const char *message = text, *end = strstr(text, marker);
+    if (end && (size_t)(end - text) < sizeof kind && !memchr(text, '\n', (size_t)(end - text))) {
+        memcpy(kind, text, (size_t)(end - text));
+        kind[end - text] = '\0';
+        message = end + strlen(marker);
+    }
+    const char *hint;
+    enum lh_code code = code_of(kind, message, &hint);
+    LH_AUTO(mem) char *shown = lh_strdup(message);
+    bool advice = clean(shown, code, sql);
+    lh_ignore(lh_fail(err, code, "%.*s", MESSAGE_MAX, shown));
+    if (*hint)
+        return lh_err_hint(err, "%s", hint);
+    return hint_otherwise(err, advice);
+}
+
 enum lh_code sql_error_fill(struct lh_err *err, const char *duckdb_error, const char *sql) {
     if (!duckdb_error || !*duckdb_error)
         return lh_fail(err, LH_INTERNAL, "DuckDB failed and gave no reason");
     LH_AUTO(json) json_t *object = parse_error(duckdb_error);
     if (!object)
-        return fill_plain(err, duckdb_error);
+        return fill_plain(err, duckdb_error, sql);
     const char *kind = member(object, "exception_type"), *message = member(object, "exception_message"), *hint;
     enum lh_code code = code_of(kind, message, &hint);
     bool missing_table = is_missing_table(object);
+    LH_AUTO(mem) char *shown = lh_strdup(*message ? message : kind);
+    bool advice = clean(shown, code, sql);
     if (missing_table)
         lh_ignore(lh_fail(err, code, "there is no dataset or table \"%.*s\"", 256, member(object, "name")));
     else
-        lh_ignore(lh_fail(err, code, "%.*s", MESSAGE_MAX, *message ? message : kind));
+        lh_ignore(lh_fail(err, code, "%.*s", MESSAGE_MAX, shown));
     trim(err->message);
     lh_ignore(lh_err_detail(err, "DuckDB: %s", kind));
     const char *position = member(object, "position");
@@ -205,5 +285,5 @@ enum lh_code sql_error_fill(struct lh_err *err, const char *duckdb_error, const 
         return lh_err_hint(err, "GET /catalog/datasets lists the datasets");
     if (*candidates && strlen(candidates) < 200)
         return hint_at_candidates(err, candidates);
-    return code;
+    return hint_otherwise(err, advice);
 }
