@@ -64,6 +64,13 @@ static void append_route(const struct cli_args *args, const char *path, struct b
     }
 }
 
+/* Does the message begin with the name of the file already, as the server's do of what it was sent? */
+static bool names_file(const char *message, const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t len = strlen(name);
+    return strncmp(message, name, len) == 0 && message[len] == ':';
+}
+
 static enum lh_code send_file(struct cli *cli, struct client *client, const struct cli_args *args, const char *path,
                               json_t **ret_report, struct lh_err *err) {
     struct os_stat stat;
@@ -86,7 +93,7 @@ static enum lh_code send_file(struct cli *cli, struct client *client, const stru
         }
     }
     os_close(cli->os, upload.fd);
-    return code == LH_OK ? LH_OK : lh_err_context(err, "%s", path);
+    return code == LH_OK || names_file(err->message, path) ? code : lh_err_context(err, "%s", path);
 }
 
 static json_int_t field(const json_t *report, const char *name) {

@@ -88,8 +88,10 @@ static enum lh_code parse_path(struct arena *arena, const char *target, size_t l
             return refuse(&p, 0, err, "too many path segments");
         const char *segment;
         LH_TRY(decode(arena, &p, &segment, err));
-        if (has_dot_segment(segment))
-            return refuse(&p, 0, err, "a \".\" or \"..\" path segment");
+        if (has_dot_segment(segment)) {
+            lh_ignore(refuse(&p, 0, err, "a \".\" or \"..\" path segment"));
+            return lh_err_hint(err, "write the path without it; a dot-segment has no meaning here, encoded or not");
+        }
         url->segments[url->segment_count++] = segment;
         at += part + 1;
         if (slash && at == len) {
@@ -125,12 +127,20 @@ static enum lh_code parse_query(struct arena *arena, const char *target, size_t 
     return LH_OK;
 }
 
+/* What a refused path is called in messages: itself, where that can be printed. */
+static const char *as_sent(struct arena *arena, const char *path, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        if (path[i] <= ' ' || path[i] > '~')
+            return "/";
+    return len > 0 ? arena_strndup(arena, path, len) : "/";
+}
+
 enum lh_code url_parse(struct arena *arena, const char *target, size_t len, struct url *ret_url, struct lh_err *err) {
     ret_url->segment_count = 0;
     ret_url->param_count = 0;
-    ret_url->path = "/";
     const char *question = memchr(target, '?', len);
     size_t path_len = question ? (size_t)(question - target) : len;
+    ret_url->path = as_sent(arena, target, path_len);
     LH_TRY(parse_path(arena, target, path_len, ret_url, err));
     if (question)
         LH_TRY(parse_query(arena, target, path_len + 1, len, ret_url, err));

@@ -23,7 +23,7 @@ struct url_param {
 };
 
 struct url {
-    const char *path;                        /* decoded, for messages and logs */
+    const char *path;                        /* decoded, for messages and logs; of a refused target as it was sent */
     const char *segments[URL_SEGMENTS_MAX];  /* decoded */
     size_t segment_count;                    /* 0 for "/" */
     struct url_param params[URL_PARAMS_MAX]; /* decoded; '+' in a value is a space */
