@@ -429,12 +429,14 @@ enum lh_code pool_explain_end(struct engine *e, struct pool_worker *w, struct lh
         lh_ignore(lh_fail(err, LH_UNAVAILABLE, "the query process was killed from outside"));
         return lh_err_hint(err, "the machine may have run out of memory; try again, or lower query.memory_bytes");
     }
+    if (!end.known) { /* its host went too, and took the news with it: not this request's doing as far as anyone knows */
+        lh_ignore(lh_fail(err, LH_UNAVAILABLE, "the query process ended together with the engine host"));
+        return lh_err_hint(err, "a new engine host is started at once; try again");
+    }
     if (end.signal != 0)
         lh_ignore(
             lh_fail(err, LH_CRASH, "the query process crashed (signal %d, %s)", end.signal, sigdescr_np(end.signal)));
-    else if (end.known)
-        lh_ignore(lh_fail(err, LH_CRASH, "the query process ended unexpectedly (status %d)", end.status));
     else
-        lh_ignore(lh_fail(err, LH_CRASH, "the query process ended unexpectedly"));
+        lh_ignore(lh_fail(err, LH_CRASH, "the query process ended unexpectedly (status %d)", end.status));
     return lh_err_hint(err, "other requests are not affected; this one may have met a fault of DuckDB");
 }
