@@ -14,7 +14,8 @@ struct Index {
     hnswlib::HierarchicalNSW<float> graph;
     size_t n;
     unsigned d;
-    Index(size_t rows, unsigned dims, size_t ef) : space(dims), graph(&space, rows, 16, ef, 100), n(rows), d(dims) {}
+    Index(size_t rows, unsigned dims, size_t ef) : space(dims), graph(&space, rows, 16, ef, 100), n(rows), d(dims) {
+    }
 };
 
 template <size_t EF> void *build(const float *rows, size_t n, unsigned d, unsigned threads) {

@@ -16,7 +16,7 @@ struct arena *arena_new(void);
 void arena_free(struct arena *a); /* NULL is fine */
 
 void *arena_alloc(struct arena *a, size_t size) __attribute__((malloc, returns_nonnull)); /* 16-byte aligned, zeroed */
-char *arena_strdup(struct arena *a, const char *text); /* NULL gives NULL */
+char *arena_strdup(struct arena *a, const char *text);                                    /* NULL gives NULL */
 char *arena_strndup(struct arena *a, const char *text, size_t len);
 char *arena_printf(struct arena *a, const char *fmt, ...) LH_PRINTF(2, 3);
 

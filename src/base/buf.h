@@ -15,7 +15,8 @@ struct buf {
     size_t cap; /* bytes allocated, including the terminator */
 };
 
-#define BUF_INIT { NULL, 0, 0 }
+#define BUF_INIT \
+    { NULL, 0, 0 }
 
 void buf_reserve(struct buf *b, size_t extra); /* room for `extra` more bytes without another allocation */
 void buf_append(struct buf *b, const void *data, size_t len);
@@ -34,10 +35,10 @@ static inline const char *buf_cstr(const struct buf *b) {
 }
 
 /* Text in the syntax of its reader.  Each appends the quotes too. */
-void buf_append_sql_string(struct buf *b, const char *text);  /* 'it''s' */
+void buf_append_sql_string(struct buf *b, const char *text); /* 'it''s' */
 /* A path for read_parquet and its kin: what they would read as a pattern stands in brackets, which match it alone. */
 void buf_append_sql_path(struct buf *b, const char *path);
-void buf_append_sql_ident(struct buf *b, const char *name);   /* "odd ""name""" , always quoted */
+void buf_append_sql_ident(struct buf *b, const char *name);               /* "odd ""name""" , always quoted */
 void buf_append_json_string(struct buf *b, const char *text, size_t len); /* invalid UTF-8 becomes U+FFFD */
 
 static inline void buf_auto_release(struct buf *b) {

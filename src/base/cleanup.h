@@ -13,11 +13,11 @@
 #define LH_AUTO(type) LH_CLEANUP(type##_auto_release)
 
 /* The pointer's value, leaving NULL behind.  GNU C. */
-#define LH_STEAL(ptr)                       \
-    __extension__({                         \
-        __typeof__(ptr) lh_steal_ = (ptr);  \
-        (ptr) = NULL;                       \
-        lh_steal_;                          \
+#define LH_STEAL(ptr)                      \
+    __extension__({                        \
+        __typeof__(ptr) lh_steal_ = (ptr); \
+        (ptr) = NULL;                      \
+        lh_steal_;                         \
     })
 
 #endif

@@ -17,11 +17,10 @@
 #define FIELD_NAME_ENUM(key) key
 #define FIELD_NAME_LIST(key) key
 
-#define ROW(owner, type, key, fallback, allowed, doc)                                                                  \
+#define ROW(owner, type, key, fallback, allowed, doc) \
     {CONFIG_##type, #key, fallback, allowed, doc, offsetof(owner, FIELD_NAME_##type(key))},
 
-#define SECTION_ROWS(section, list, doc)                                                                               \
-    static const struct config_row section##_rows[] = {list(ROW_OF_##section)};
+#define SECTION_ROWS(section, list, doc) static const struct config_row section##_rows[] = {list(ROW_OF_##section)};
 #define ROW_OF_server(...) ROW(struct lh_config_server, __VA_ARGS__)
 #define ROW_OF_auth(...) ROW(struct lh_config_auth, __VA_ARGS__)
 #define ROW_OF_storage(...) ROW(struct lh_config_storage, __VA_ARGS__)
@@ -40,7 +39,7 @@ static const struct config_row bucket_rows[] = {LH_CONFIG_BUCKET(ROW_OF_bucket)}
 static const struct config_row pii_rows[] = {LH_CONFIG_PII_RULE(ROW_OF_pii)};
 
 const struct config_section config_sections[] = {
-#define SECTION(section, list, text)                                                                                   \
+#define SECTION(section, list, text) \
     {#section, text, section##_rows, LH_ARRAY_LEN(section##_rows), offsetof(struct lh_config, section)},
     LH_CONFIG_SECTIONS(SECTION)
 #undef SECTION
@@ -251,8 +250,7 @@ static void write_rows(const struct config_row *rows, size_t count, const void *
 }
 
 /* An array of tables: its elements, or one example in comments where there is none. */
-static void write_table_array(const struct config_table_array *array, const struct lh_config *config,
-                              struct buf *out) {
+static void write_table_array(const struct config_table_array *array, const struct lh_config *config, struct buf *out) {
     size_t count = *(const size_t *)((const char *)config + array->count_offset);
     const char *items = *(const char *const *)((const char *)config + array->items_offset);
     if (count > 0)

@@ -72,10 +72,10 @@
     X(INT, workers, "2", "1..64", "Files that are ingested at one time")                                      \
     X(INT, queue, "16", "0..10000", "Uploads that may wait for their turn; above it 503")                     \
     X(SIZE, max_upload_bytes, "64GB", "1KB..5TB", "Largest file")                                             \
-    X(SIZE, memory_bytes, "768MB", "64MB..1TB", "Memory that DuckDB may use in one ingest process")           \
+    X(SIZE, memory_bytes, "384MB", "64MB..1TB", "Memory that DuckDB may use in one ingest process")           \
     X(SIZE, address_space_bytes, "6GB", "512MB..16TB", "Address space of one ingest process: the hard limit") \
     X(DURATION, timeout, "30m", "1s..1d", "Time limit of one file")                                           \
-    X(INT, max_columns, "2000", "1..100000", "Most columns of one file")                                      \
+    X(INT, max_columns, "1500", "1..100000", "Most columns of one file")                                      \
     X(SIZE, max_line_bytes, "16MB", "1KB..1GB", "Longest line of a text file")                                \
     X(INT, json_max_depth, "64", "1..128", "Deepest nesting of a JSON file")                                  \
     X(INT, max_rejects, "10000", "0..10000000", "Rejected lines that are kept for one file; all are counted") \

@@ -14,7 +14,7 @@ struct code_row {
 };
 
 static const struct code_row code_rows[] = {
-#define CODE_ROW(NAME, name, number, http, sqlstate, retryable, title)                                                 \
+#define CODE_ROW(NAME, name, number, http, sqlstate, retryable, title) \
     [number] = {#name, title, sqlstate, http, retryable},
     LH_CODES(CODE_ROW)
 #undef CODE_ROW
@@ -77,8 +77,8 @@ LH_PRINTF(3, 0) static void format_into(char *field, size_t size, const char *fm
 /* The names stand in parentheses because the header wraps them in macros for clang's analyzer.
  *
  * The arguments may point into `err` itself (wrapping an error in another), so the new one is built aside. */
-enum lh_code (lh_err_set)(struct lh_err *err, enum lh_code code, int os_errno, const char *file, int line,
-                        const char *fmt, ...) {
+enum lh_code(lh_err_set)(struct lh_err *err, enum lh_code code, int os_errno, const char *file, int line,
+                         const char *fmt, ...) {
     struct lh_err fresh = {.code = code, .os_errno = os_errno, .file = file, .line = line};
     va_list args;
     va_start(args, fmt);
@@ -91,20 +91,15 @@ enum lh_code (lh_err_set)(struct lh_err *err, enum lh_code code, int os_errno, c
 static enum lh_code code_of_errno(int os_errno) {
     switch (os_errno) {
     case ENOSPC:
-    case EDQUOT:
-        return LH_NO_SPACE;
-    case ENOENT:
-        return LH_NOT_FOUND;
-    case EEXIST:
-        return LH_EXISTS;
-    case ENOMEM:
-        return LH_NO_MEMORY;
-    default:
-        return LH_IO;
+    case EDQUOT: return LH_NO_SPACE;
+    case ENOENT: return LH_NOT_FOUND;
+    case EEXIST: return LH_EXISTS;
+    case ENOMEM: return LH_NO_MEMORY;
+    default: return LH_IO;
     }
 }
 
-enum lh_code (lh_err_set_errno)(struct lh_err *err, int os_errno, const char *file, int line, const char *fmt, ...) {
+enum lh_code(lh_err_set_errno)(struct lh_err *err, int os_errno, const char *file, int line, const char *fmt, ...) {
     struct lh_err fresh = {.code = code_of_errno(os_errno), .os_errno = os_errno, .file = file, .line = line};
     va_list args;
     va_start(args, fmt);
@@ -121,7 +116,7 @@ enum lh_code (lh_err_set_errno)(struct lh_err *err, int os_errno, const char *fi
     return err->code;
 }
 
-enum lh_code (lh_err_context)(struct lh_err *err, const char *fmt, ...) {
+enum lh_code(lh_err_context)(struct lh_err *err, const char *fmt, ...) {
     char message[sizeof err->message];
     va_list args;
     va_start(args, fmt);
@@ -136,7 +131,7 @@ enum lh_code (lh_err_context)(struct lh_err *err, const char *fmt, ...) {
     return err->code;
 }
 
-enum lh_code (lh_err_hint)(struct lh_err *err, const char *fmt, ...) {
+enum lh_code(lh_err_hint)(struct lh_err *err, const char *fmt, ...) {
     char hint[sizeof err->hint];
     va_list args;
     va_start(args, fmt);
@@ -146,7 +141,7 @@ enum lh_code (lh_err_hint)(struct lh_err *err, const char *fmt, ...) {
     return err->code;
 }
 
-enum lh_code (lh_err_detail)(struct lh_err *err, const char *fmt, ...) {
+enum lh_code(lh_err_detail)(struct lh_err *err, const char *fmt, ...) {
     char detail[sizeof err->detail];
     va_list args;
     va_start(args, fmt);

@@ -17,37 +17,37 @@
 
 /* X(NAME, name, number, HTTP status, SQLSTATE, retryable, title).  Numbers are never reused and have no gaps.
  * `name` is the stable `code` string of an HTTP error. */
-#define LH_CODES(X)                                                                            \
-    X(OK, ok, 0, 200, "00000", false, "ok")                                                    \
-    X(INVALID, invalid, 1, 400, "22000", false, "invalid request")                             \
-    X(SQL, sql, 2, 400, "42000", false, "SQL error")                                           \
-    X(UNAUTHENTICATED, unauthenticated, 3, 401, "28000", false, "authentication required")     \
-    X(FORBIDDEN, forbidden, 4, 403, "42501", false, "not allowed")                             \
-    X(NOT_FOUND, not_found, 5, 404, "02000", false, "not found")                               \
-    X(METHOD, method, 6, 405, "0A000", false, "method not allowed")                            \
-    X(NOT_ACCEPTABLE, not_acceptable, 7, 406, "0A000", false, "no acceptable representation")  \
-    X(TIMEOUT, timeout, 8, 408, "57014", true, "time limit passed")                            \
-    X(CONFLICT, conflict, 9, 409, "40001", true, "conflict")                                   \
-    X(EXISTS, exists, 10, 409, "42P07", false, "already exists")                               \
-    X(PRECONDITION, precondition, 11, 412, "40001", false, "precondition failed")              \
-    X(TOO_LARGE, too_large, 12, 413, "54000", false, "too large")                              \
-    X(UNSUPPORTED, unsupported, 13, 415, "0A000", false, "unsupported format")                 \
-    X(RANGE, range, 14, 416, "22003", false, "range not satisfiable")                          \
-    X(DATA, data, 15, 422, "22P02", false, "input data cannot be used")                        \
-    X(LIMIT, limit, 16, 422, "54000", false, "resource limit reached")                         \
-    X(RATE, rate, 17, 429, "53400", true, "too many requests")                                 \
-    X(CANCELLED, cancelled, 18, 499, "57014", false, "cancelled")                              \
-    X(INTERNAL, internal, 19, 500, "XX000", false, "internal error")                           \
-    X(CORRUPT, corrupt, 20, 500, "XX001", false, "stored data is damaged")                     \
-    X(IO, io, 21, 500, "58030", false, "input/output error")                                   \
-    X(CRASH, crash, 22, 422, "XX000", false, "the query process ended unexpectedly")           \
-    X(UPSTREAM, upstream, 23, 502, "08006", true, "another service failed")                    \
-    X(BUSY, busy, 24, 503, "53300", true, "busy")                                              \
-    X(UNAVAILABLE, unavailable, 25, 503, "57P03", true, "unavailable")                         \
-    X(NO_SPACE, no_space, 26, 507, "53100", true, "no space left")                             \
-    X(NO_MEMORY, no_memory, 27, 503, "53200", true, "out of memory")                           \
-    X(UNKNOWN_OUTCOME, unknown_outcome, 28, 500, "40003", true, "outcome of the write is not known")\
-    X(USAGE, usage, 29, 400, "22023", false, "wrong usage")                                    \
+#define LH_CODES(X)                                                                                  \
+    X(OK, ok, 0, 200, "00000", false, "ok")                                                          \
+    X(INVALID, invalid, 1, 400, "22000", false, "invalid request")                                   \
+    X(SQL, sql, 2, 400, "42000", false, "SQL error")                                                 \
+    X(UNAUTHENTICATED, unauthenticated, 3, 401, "28000", false, "authentication required")           \
+    X(FORBIDDEN, forbidden, 4, 403, "42501", false, "not allowed")                                   \
+    X(NOT_FOUND, not_found, 5, 404, "02000", false, "not found")                                     \
+    X(METHOD, method, 6, 405, "0A000", false, "method not allowed")                                  \
+    X(NOT_ACCEPTABLE, not_acceptable, 7, 406, "0A000", false, "no acceptable representation")        \
+    X(TIMEOUT, timeout, 8, 408, "57014", true, "time limit passed")                                  \
+    X(CONFLICT, conflict, 9, 409, "40001", true, "conflict")                                         \
+    X(EXISTS, exists, 10, 409, "42P07", false, "already exists")                                     \
+    X(PRECONDITION, precondition, 11, 412, "40001", false, "precondition failed")                    \
+    X(TOO_LARGE, too_large, 12, 413, "54000", false, "too large")                                    \
+    X(UNSUPPORTED, unsupported, 13, 415, "0A000", false, "unsupported format")                       \
+    X(RANGE, range, 14, 416, "22003", false, "range not satisfiable")                                \
+    X(DATA, data, 15, 422, "22P02", false, "input data cannot be used")                              \
+    X(LIMIT, limit, 16, 422, "54000", false, "resource limit reached")                               \
+    X(RATE, rate, 17, 429, "53400", true, "too many requests")                                       \
+    X(CANCELLED, cancelled, 18, 499, "57014", false, "cancelled")                                    \
+    X(INTERNAL, internal, 19, 500, "XX000", false, "internal error")                                 \
+    X(CORRUPT, corrupt, 20, 500, "XX001", false, "stored data is damaged")                           \
+    X(IO, io, 21, 500, "58030", false, "input/output error")                                         \
+    X(CRASH, crash, 22, 422, "XX000", false, "the query process ended unexpectedly")                 \
+    X(UPSTREAM, upstream, 23, 502, "08006", true, "another service failed")                          \
+    X(BUSY, busy, 24, 503, "53300", true, "busy")                                                    \
+    X(UNAVAILABLE, unavailable, 25, 503, "57P03", true, "unavailable")                               \
+    X(NO_SPACE, no_space, 26, 507, "53100", true, "no space left")                                   \
+    X(NO_MEMORY, no_memory, 27, 503, "53200", true, "out of memory")                                 \
+    X(UNKNOWN_OUTCOME, unknown_outcome, 28, 500, "40003", true, "outcome of the write is not known") \
+    X(USAGE, usage, 29, 400, "22023", false, "wrong usage")                                          \
     X(LOCKED, locked, 30, 409, "55006", true, "in use by another process")
 
 enum lh_code {
@@ -58,16 +58,17 @@ enum lh_code {
 
 struct lh_err {
     enum lh_code code;
-    int os_errno;        /* errno where a system call failed, else 0 */
-    long position;       /* 1-based byte offset into the SQL text or input the message speaks of; 0: none */
-    const char *file;    /* where in the source the error was made */
+    int os_errno;     /* errno where a system call failed, else 0 */
+    long position;    /* 1-based byte offset into the SQL text or input the message speaks of; 0: none */
+    const char *file; /* where in the source the error was made */
     int line;
-    char message[1024];  /* for the client: what was wrong and where; one or several lines, no trailing newline */
-    char detail[1024];   /* for the log only; "" where there is none */
-    char hint[512];      /* for the client: what to do next; "" where there is none */
+    char message[1024]; /* for the client: what was wrong and where; one or several lines, no trailing newline */
+    char detail[1024];  /* for the log only; "" where there is none */
+    char hint[512];     /* for the client: what to do next; "" where there is none */
 };
 
-#define LH_ERR_INIT { .code = LH_OK }
+#define LH_ERR_INIT \
+    { .code = LH_OK }
 
 /* Fill `err` (replacing what it held) and return `code`, so that failing is one line:
  *     return lh_fail(err, LH_NOT_FOUND, "there is no dataset \"%s\"", name);

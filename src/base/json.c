@@ -159,37 +159,37 @@ static enum lh_code find_member(const json_t *object, const char *where, const c
 }
 
 /* Both forms of each getter: (is it the right type, its value). */
-#define DEFINE_GETTER(suffix, type, is_right, value_of, wanted)                                         \
-    enum lh_code lh_json_get_##suffix(const json_t *object, const char *where, const char *key, type *ret_value,       \
-                                      struct lh_err *err) {                                                            \
-        json_t *member = NULL;                                                                                         \
-        LH_TRY(find_member(object, where, key, &member, err));                                                         \
-        if (!member || !is_right(member))                                                                              \
-            return fail_type(member, where, key, wanted, err);                                                         \
-        *ret_value = value_of(member);                                                                                 \
-        return LH_OK;                                                                                                  \
+#define DEFINE_GETTER(suffix, type, is_right, value_of, wanted)                                                  \
+    enum lh_code lh_json_get_##suffix(const json_t *object, const char *where, const char *key, type *ret_value, \
+                                      struct lh_err *err) {                                                      \
+        json_t *member = NULL;                                                                                   \
+        LH_TRY(find_member(object, where, key, &member, err));                                                   \
+        if (!member || !is_right(member))                                                                        \
+            return fail_type(member, where, key, wanted, err);                                                   \
+        *ret_value = value_of(member);                                                                           \
+        return LH_OK;                                                                                            \
     }
 
-#define DEFINE_GETTER_OR(suffix, type, is_right, value_of, wanted)                                                     \
-    enum lh_code lh_json_get_##suffix##_or(const json_t *object, const char *where, const char *key, type fallback,    \
-                                           type *ret_value, struct lh_err *err) {                                      \
-        json_t *member = NULL;                                                                                         \
-        LH_TRY(find_member(object, where, key, &member, err));                                                         \
-        if (member && !is_right(member))                                                                               \
-            return fail_type(member, where, key, wanted, err);                                                         \
-        *ret_value = member ? value_of(member) : fallback;                                                             \
-        return LH_OK;                                                                                                  \
+#define DEFINE_GETTER_OR(suffix, type, is_right, value_of, wanted)                                                  \
+    enum lh_code lh_json_get_##suffix##_or(const json_t *object, const char *where, const char *key, type fallback, \
+                                           type *ret_value, struct lh_err *err) {                                   \
+        json_t *member = NULL;                                                                                      \
+        LH_TRY(find_member(object, where, key, &member, err));                                                      \
+        if (member && !is_right(member))                                                                            \
+            return fail_type(member, where, key, wanted, err);                                                      \
+        *ret_value = member ? value_of(member) : fallback;                                                          \
+        return LH_OK;                                                                                               \
     }
 
-#define DEFINE_GETTER_OR_NULL(suffix, is_right, wanted)                                                                \
-    enum lh_code lh_json_get_##suffix##_or_null(const json_t *object, const char *where, const char *key,              \
-                                                json_t **ret_value, struct lh_err *err) {                              \
-        json_t *member = NULL;                                                                                         \
-        LH_TRY(find_member(object, where, key, &member, err));                                                         \
-        if (member && !is_right(member))                                                                               \
-            return fail_type(member, where, key, wanted, err);                                                         \
-        *ret_value = member;                                                                                           \
-        return LH_OK;                                                                                                  \
+#define DEFINE_GETTER_OR_NULL(suffix, is_right, wanted)                                                   \
+    enum lh_code lh_json_get_##suffix##_or_null(const json_t *object, const char *where, const char *key, \
+                                                json_t **ret_value, struct lh_err *err) {                 \
+        json_t *member = NULL;                                                                            \
+        LH_TRY(find_member(object, where, key, &member, err));                                            \
+        if (member && !is_right(member))                                                                  \
+            return fail_type(member, where, key, wanted, err);                                            \
+        *ret_value = member;                                                                              \
+        return LH_OK;                                                                                     \
     }
 
 static bool is_integer(const json_t *value) {

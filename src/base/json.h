@@ -43,12 +43,12 @@ LH_CHECKED enum lh_code lh_json_get_string(const json_t *object, const char *whe
                                            const char **ret_text, struct lh_err *err);
 LH_CHECKED enum lh_code lh_json_get_int(const json_t *object, const char *where, const char *key, int64_t *ret_value,
                                         struct lh_err *err);
-LH_CHECKED enum lh_code lh_json_get_double(const json_t *object, const char *where, const char *key,
-                                           double *ret_value, struct lh_err *err); /* an integer will do */
+LH_CHECKED enum lh_code lh_json_get_double(const json_t *object, const char *where, const char *key, double *ret_value,
+                                           struct lh_err *err); /* an integer will do */
 LH_CHECKED enum lh_code lh_json_get_bool(const json_t *object, const char *where, const char *key, bool *ret_value,
                                          struct lh_err *err);
-LH_CHECKED enum lh_code lh_json_get_array(const json_t *object, const char *where, const char *key,
-                                          json_t **ret_array, struct lh_err *err); /* borrowed */
+LH_CHECKED enum lh_code lh_json_get_array(const json_t *object, const char *where, const char *key, json_t **ret_array,
+                                          struct lh_err *err); /* borrowed */
 LH_CHECKED enum lh_code lh_json_get_object(const json_t *object, const char *where, const char *key,
                                            json_t **ret_object, struct lh_err *err); /* borrowed */
 
@@ -56,8 +56,8 @@ LH_CHECKED enum lh_code lh_json_get_string_or(const json_t *object, const char *
                                               const char *fallback, const char **ret_text, struct lh_err *err);
 LH_CHECKED enum lh_code lh_json_get_int_or(const json_t *object, const char *where, const char *key, int64_t fallback,
                                            int64_t *ret_value, struct lh_err *err);
-LH_CHECKED enum lh_code lh_json_get_double_or(const json_t *object, const char *where, const char *key,
-                                              double fallback, double *ret_value, struct lh_err *err);
+LH_CHECKED enum lh_code lh_json_get_double_or(const json_t *object, const char *where, const char *key, double fallback,
+                                              double *ret_value, struct lh_err *err);
 LH_CHECKED enum lh_code lh_json_get_bool_or(const json_t *object, const char *where, const char *key, bool fallback,
                                             bool *ret_value, struct lh_err *err);
 /* NULL where the field is absent or null. */

@@ -52,8 +52,8 @@ struct lh_log_field {
 bool lh_log_enabled(const struct lh_log *log, enum lh_log_level level); /* a NULL log is never enabled */
 
 /* `event` is a short constant phrase; what varies goes into fields.  At least one field. */
-#define lh_log_event(log, level, event, ...)                                                   \
-    lh_log_write((log), (level), (event), (const struct lh_log_field[]){__VA_ARGS__},          \
+#define lh_log_event(log, level, event, ...)                                          \
+    lh_log_write((log), (level), (event), (const struct lh_log_field[]){__VA_ARGS__}, \
                  sizeof((const struct lh_log_field[]){__VA_ARGS__}) / sizeof(struct lh_log_field))
 /* An event without fields. */
 #define lh_log_note(log, level, event) lh_log_write((log), (level), (event), NULL, 0)

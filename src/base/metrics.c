@@ -39,7 +39,7 @@ static const struct metric_row rows[LH_METRIC_COUNT] = {
 };
 
 /* Upper bounds in microseconds; the last bucket has none. */
-static const int64_t bounds_us[] = {250,    500,    1000,   2500,    5000,    10000,   25000,   50000,
+static const int64_t bounds_us[] = {250,    500,    1000,   2500,    5000,    10000,   25000,    50000,
                                     100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 60000000};
 #define BUCKETS (LH_ARRAY_LEN(bounds_us) + 1)
 

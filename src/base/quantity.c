@@ -53,7 +53,8 @@ bool lh_size_parse(const char *text, uint64_t *ret_bytes) {
         const char *at = strchr(letters, first);
         if (!at)
             return false;
-        bool well_spelled = at == letters ? len == 1 : len == 1 || is_name(unit + 1, len - 1, "B") || is_name(unit + 1, len - 1, "iB");
+        bool well_spelled =
+            at == letters ? len == 1 : len == 1 || is_name(unit + 1, len - 1, "B") || is_name(unit + 1, len - 1, "iB");
         if (!well_spelled)
             return false;
         factor = ldexp(1, (int)(at - letters) * 10);

@@ -6,7 +6,6 @@
 #include "base/buf.h"
 #include "base/toml_shim.h"
 
-
 #define MAX_DEPTH 32 /* toml++ itself stops at 256; a configuration needs 3 */
 
 struct lh_toml {

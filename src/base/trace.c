@@ -154,8 +154,7 @@ static void random_id(const struct lh_tracer *t, char *text, size_t bytes) {
     lh_hex_encode(raw, bytes, text);
 }
 
-void lh_span_start(struct lh_tracer *t, struct lh_span *span, const struct lh_trace_context *parent,
-                   const char *name) {
+void lh_span_start(struct lh_tracer *t, struct lh_span *span, const struct lh_trace_context *parent, const char *name) {
     *span = (struct lh_span){0};
     snprintf(span->name, sizeof span->name, "%s", name);
     bool child = parent && *parent->trace_id;

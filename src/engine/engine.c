@@ -25,7 +25,7 @@ void engine_config_default(struct engine_config *ret_config) {
         .threads = 0,
         .memory_bytes = 1024 * MIB,
         .address_space_bytes = 8192 * MIB,
-        .task_memory_bytes = 768 * MIB,
+        .task_memory_bytes = 384 * MIB,
         .task_address_space_bytes = 6144 * MIB,
         .spill_bytes = 10240 * MIB,
         .task_cpu_seconds = 1800,

@@ -43,7 +43,7 @@ struct engine_config {
     unsigned threads;             /* of DuckDB in a worker; 0: one a core */
     uint64_t memory_bytes;        /* DuckDB's memory_limit in an admin worker (1 GiB) */
     uint64_t address_space_bytes; /* its hard limit, for what DuckDB's accounting misses (8 GiB) */
-    uint64_t task_memory_bytes;   /* both for a worker of one task (768 MiB, 6 GiB) */
+    uint64_t task_memory_bytes;   /* both for a worker of one task (384 MiB, 6 GiB) */
     uint64_t task_address_space_bytes;
     uint64_t spill_bytes;      /* largest file that a worker may write (10 GiB) */
     uint64_t task_cpu_seconds; /* CPU time of a worker for one untrusted file (1,800 s) */

@@ -30,7 +30,8 @@ static bool parse_number(const char **at, uint64_t *ret_value) {
     const char *start = *at;
     for (; **at >= '0' && **at <= '9'; (*at)++) {
         uint64_t more;
-        bool over = __builtin_mul_overflow(value, 10, &more) || __builtin_add_overflow(more, (uint64_t)(**at - '0'), &more);
+        bool over =
+            __builtin_mul_overflow(value, 10, &more) || __builtin_add_overflow(more, (uint64_t)(**at - '0'), &more);
         value = over ? UINT64_MAX : more;
     }
     *ret_value = value;

@@ -37,7 +37,8 @@ enum lh_code handle_ready(struct request *rq, struct lh_err *err) {
     const struct lakehouse *lh = request_lakehouse(rq);
     LH_AUTO(json) json_t *parts = json_array();
     struct lh_err failure = LH_ERR_INIT;
-    bool ready = add_part(parts, "storage", object_store_check_writable(buckets_primary(lh->buckets), &failure), &failure);
+    bool ready =
+        add_part(parts, "storage", object_store_check_writable(buckets_primary(lh->buckets), &failure), &failure);
     ready &= add_part(parts, "catalog", catalog_damage(lh->catalog, &failure), &failure);
     ready &= add_part(parts, "engine", lh->engine ? LH_OK : lh_fail(&failure, LH_UNAVAILABLE, "it was not started"),
                       &failure);

@@ -32,7 +32,7 @@ bool request_is_head(struct request *rq);     /* answer as for GET; what is writ
 struct gateway *request_gateway(struct request *rq);
 struct lh_log *request_log(struct request *rq);                   /* adds the request's ids to what is logged */
 const struct lh_trace_context *request_trace(struct request *rq); /* the parent for spans of the request's parts */
-int64_t request_start_ns(struct request *rq); /* os_monotonic_ns, when its head was complete */
+int64_t request_start_ns(struct request *rq);                     /* os_monotonic_ns, when its head was complete */
 int64_t request_deadline_ns(struct request *rq);                  /* os_monotonic_ns; INT64_MAX: none */
 /* Readable when the client has gone or the deadline has passed; for engine_query.cancel_fd.  Lives as long as the request. */
 int request_cancel_fd(struct request *rq);

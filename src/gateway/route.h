@@ -29,7 +29,8 @@ enum route_flags {
     ROUTE_INLINE = 1, /* cheap, never blocks, ACCESS_PUBLIC: runs on the connection's thread */
     ROUTE_LONG = 2,   /* no limit on the whole time (streams; the byte rate is still watched) */
     ROUTE_PROBE = 4,  /* asked by machines every second: logged at debug level */
-    ROUTE_QUERY = 8,  /* waits for a query process: runs on threads of its own, so that statements never hold all others */
+    ROUTE_QUERY =
+        8, /* waits for a query process: runs on threads of its own, so that statements never hold all others */
 };
 
 struct route_param {

@@ -66,8 +66,9 @@ static enum lh_code take_folder(struct lakehouse *lh, const struct lakehouse_opt
     if (os_lockfile_take(o->os, AT_FDCWD, lock, what, o->command, &lh->lock, err) != LH_OK)
         return err->code == LH_LOCKED
                    ? lh_err_hint(err, "talk to that server (--server URL), or stop it")
-                   : lh_err_hint(err, "the folder must be writable, if only for the lock and scratch files; of a read-only "
-                                      "one or a snapshot, use a copy, or mount an overlay over it");
+                   : lh_err_hint(err,
+                                 "the folder must be writable, if only for the lock and scratch files; of a read-only "
+                                 "one or a snapshot, use a copy, or mount an overlay over it");
     LH_TRY(os_remove_all(o->os, AT_FDCWD, lh->tmp_dir, err));
     LH_TRY(os_mkdir_all(o->os, AT_FDCWD, lh->tmp_dir, 0700, err));
     return os_mkdir_all(o->os, AT_FDCWD, wal, 0700, err);

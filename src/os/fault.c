@@ -102,14 +102,10 @@ enum lh_code os_fault_hit(const char *name, struct lh_err *err) {
     /* So that a test knows that it has tested something. */
     fprintf(stderr, "fault point %s was hit\n", name);
     switch (point->action) {
-    case FAULT_CRASH:
-        _exit(137); /* as after kill -9: nothing is flushed, no handler runs */
-    case FAULT_EIO:
-        return lh_fail_errno(err, EIO, "fault point %s", name);
-    case FAULT_ENOSPC:
-        return lh_fail_errno(err, ENOSPC, "fault point %s", name);
-    case FAULT_SHORT:
-        return lh_fail(err, LH_IO, "fault point %s: short transfer", name);
+    case FAULT_CRASH: _exit(137); /* as after kill -9: nothing is flushed, no handler runs */
+    case FAULT_EIO: return lh_fail_errno(err, EIO, "fault point %s", name);
+    case FAULT_ENOSPC: return lh_fail_errno(err, ENOSPC, "fault point %s", name);
+    case FAULT_SHORT: return lh_fail(err, LH_IO, "fault point %s: short transfer", name);
     case FAULT_DELAY:
         nanosleep(&(struct timespec){.tv_sec = point->delay_ms / 1000, .tv_nsec = point->delay_ms % 1000 * 1000000},
                   NULL);

@@ -47,8 +47,8 @@ struct os {
     int (*fstatvfs)(void *self, int fd, struct statvfs *ret_stat);
 
     /* Clocks and randomness. */
-    int64_t (*realtime_us)(void *self);            /* microseconds since the Unix epoch, UTC */
-    int64_t (*monotonic_ns)(void *self);           /* nanoseconds of CLOCK_MONOTONIC */
+    int64_t (*realtime_us)(void *self);  /* microseconds since the Unix epoch, UTC */
+    int64_t (*monotonic_ns)(void *self); /* nanoseconds of CLOCK_MONOTONIC */
     void (*sleep_ns)(void *self, int64_t ns);
     void (*random)(void *self, void *ret_data, size_t len); /* cryptographically secure in the real table */
 

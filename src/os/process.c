@@ -133,8 +133,7 @@ static bool wait_pidfd(int pidfd, int timeout_ms) {
     return ready > 0;
 }
 
-enum lh_code os_process_wait(struct os_process *process, int timeout_ms, struct os_exit *ret_exit,
-                             struct lh_err *err) {
+enum lh_code os_process_wait(struct os_process *process, int timeout_ms, struct os_exit *ret_exit, struct lh_err *err) {
     if (!wait_pidfd(process->pidfd, timeout_ms))
         return lh_fail(err, LH_TIMEOUT, "process %d is still running", (int)process->pid);
     siginfo_t info = {0};

@@ -16,13 +16,13 @@ struct os_fd_map {
 };
 
 struct os_spawn {
-    const char *path;       /* executable, opened as given (no PATH search) */
-    char *const *argv;      /* NULL-terminated */
-    char *const *envp;      /* NULL: empty environment */
+    const char *path;  /* executable, opened as given (no PATH search) */
+    char *const *argv; /* NULL-terminated */
+    char *const *envp; /* NULL: empty environment */
     const struct os_fd_map *fds;
-    size_t fd_count;        /* 0..2 not mapped are inherited; a `from` of -1 is /dev/null */
-    bool die_with_parent;   /* PR_SET_PDEATHSIG SIGKILL: tied to the calling THREAD, which must outlive the child */
-    bool new_group;         /* setpgid, so that a terminal's Ctrl-C does not reach it */
+    size_t fd_count;      /* 0..2 not mapped are inherited; a `from` of -1 is /dev/null */
+    bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL: tied to the calling THREAD, which must outlive the child */
+    bool new_group;       /* setpgid, so that a terminal's Ctrl-C does not reach it */
 };
 
 struct os_process {
@@ -30,7 +30,8 @@ struct os_process {
     int pidfd; /* the caller's to close, -1 where not held */
 };
 
-#define OS_PROCESS_INIT { -1, -1 }
+#define OS_PROCESS_INIT \
+    { -1, -1 }
 
 /* The child runs `path`: failures up to and including exec are reported here, with the reason.  Blocks until the exec
  * has happened.  Signal mask and handlers of the child are the defaults. */

@@ -151,8 +151,8 @@ enum lh_code os_recv_all(struct os *os, int fd, void *data, size_t len, int *ret
         *ret_clean_end = false;
     enum lh_code code = receive_bytes(os, fd, data, len, &received, deadline_ns, ret_clean_end, err);
     if (code == LH_OK && ret_fds && received.count > max_fds)
-        code = lh_fail(err, LH_INTERNAL, "a peer process sent %zu descriptors where %zu were expected",
-                       received.count, max_fds);
+        code = lh_fail(err, LH_INTERNAL, "a peer process sent %zu descriptors where %zu were expected", received.count,
+                       max_fds);
     if (code != LH_OK || !ret_fds) {
         close_received(os, &received);
         if (code == LH_OK && ret_fd_count)

@@ -25,8 +25,7 @@ LH_CHECKED enum lh_code os_send_all(struct os *os, int fd, const void *data, siz
  * nowhere: *ret_fd_count tells); with `ret_fds` NULL any that come are closed.  On failure none are left open.
  * LH_UNAVAILABLE where the peer closed: *ret_clean_end (may be NULL) tells whether that was before the first byte. */
 LH_CHECKED enum lh_code os_recv_all(struct os *os, int fd, void *data, size_t len, int *ret_fds, size_t max_fds,
-                                    size_t *ret_fd_count, int64_t deadline_ns, bool *ret_clean_end,
-                                    struct lh_err *err);
+                                    size_t *ret_fd_count, int64_t deadline_ns, bool *ret_clean_end, struct lh_err *err);
 
 /* Wait until `fd` is readable (or the peer is gone): LH_TIMEOUT at the deadline. */
 LH_CHECKED enum lh_code os_wait_readable(struct os *os, int fd, int64_t deadline_ns, struct lh_err *err);

@@ -50,16 +50,16 @@ struct append_log_sink {
 };
 
 struct append_log_options {
-    const char *name;           /* of the folder below wal_dir: "errors" */
-    const char *wal_dir;        /* DATA/wal; made where it is missing */
-    struct object_store *store; /* of the batches; outlives the log */
-    const char *prefix;         /* "_errors/bucket_errors", without a slash at the end */
+    const char *name;            /* of the folder below wal_dir: "errors" */
+    const char *wal_dir;         /* DATA/wal; made where it is missing */
+    struct object_store *store;  /* of the batches; outlives the log */
+    const char *prefix;          /* "_errors/bucket_errors", without a slash at the end */
     struct append_log_sink sink; /* put NULL: none; else `store` is not used, and `prefix` stands in messages only */
-    size_t ring_capacity;       /* newest records kept in memory; 0: 1,000 */
-    size_t segment_bytes;       /* a local segment is sealed above it; 0: 4 MiB */
-    size_t max_record_bytes;    /* 0: 64 KiB */
-    uint64_t max_wal_bytes;     /* unflushed; append is LH_NO_SPACE above it; 0: 256 MiB */
-    int64_t flush_interval_ms;  /* a thread of the log flushes that often; 0: no thread, only append_log_flush */
+    size_t ring_capacity;        /* newest records kept in memory; 0: 1,000 */
+    size_t segment_bytes;        /* a local segment is sealed above it; 0: 4 MiB */
+    size_t max_record_bytes;     /* 0: 64 KiB */
+    uint64_t max_wal_bytes;      /* unflushed; append is LH_NO_SPACE above it; 0: 256 MiB */
+    int64_t flush_interval_ms;   /* a thread of the log flushes that often; 0: no thread, only append_log_flush */
 };
 
 /* What opening or scanning met that was not whole (A7). */

@@ -20,17 +20,17 @@ static size_t cut(const struct os_faulty *f, size_t len) {
 }
 
 /* One slot: count, fail or pass down.  A close that fails has closed all the same, as on Linux. */
-#define SLOT(type, call, parameters, ...)                                                                              \
-    static type faulty_##call parameters {                                                                             \
-        struct os_faulty *f = self;                                                                                    \
-        int failure = begin_call(f, OS_CALL_##call);                                                                   \
-        if (failure && OS_CALL_##call == OS_CALL_close)                                                                \
-            (void)f->below->call(f->below->self, __VA_ARGS__);                                                         \
-        return failure ? -failure : f->below->call(f->below->self, __VA_ARGS__);                                       \
+#define SLOT(type, call, parameters, ...)                                        \
+    static type faulty_##call parameters {                                       \
+        struct os_faulty *f = self;                                              \
+        int failure = begin_call(f, OS_CALL_##call);                             \
+        if (failure && OS_CALL_##call == OS_CALL_close)                          \
+            (void)f->below->call(f->below->self, __VA_ARGS__);                   \
+        return failure ? -failure : f->below->call(f->below->self, __VA_ARGS__); \
     }
 
-SLOT(int, open, (void *self, int dir, const char *path, int flags, mode_t mode, uint64_t resolve),
-     dir, path, flags, mode, resolve)
+SLOT(int, open, (void *self, int dir, const char *path, int flags, mode_t mode, uint64_t resolve), dir, path, flags,
+     mode, resolve)
 SLOT(int, close, (void *self, int fd), fd)
 SLOT(ssize_t, read, (void *self, int fd, void *data, size_t len), fd, data, len)
 SLOT(ssize_t, write, (void *self, int fd, const void *data, size_t len), fd, data, cut(f, len))
@@ -42,10 +42,10 @@ SLOT(int, syncfs, (void *self, int fd), fd)
 SLOT(int, ftruncate, (void *self, int fd, off_t len), fd, len)
 SLOT(int, set_mtime, (void *self, int fd, int64_t mtime_us), fd, mtime_us)
 SLOT(int, fstat, (void *self, int fd, struct stat *ret_stat), fd, ret_stat)
-SLOT(int, fstatat, (void *self, int dir, const char *path, struct stat *ret_stat, int flags),
-     dir, path, ret_stat, flags)
-SLOT(int, link, (void *self, int old_dir, const char *old_path, int new_dir, const char *new_path),
-     old_dir, old_path, new_dir, new_path)
+SLOT(int, fstatat, (void *self, int dir, const char *path, struct stat *ret_stat, int flags), dir, path, ret_stat,
+     flags)
+SLOT(int, link, (void *self, int old_dir, const char *old_path, int new_dir, const char *new_path), old_dir, old_path,
+     new_dir, new_path)
 SLOT(int, rename, (void *self, int old_dir, const char *old_path, int new_dir, const char *new_path, unsigned flags),
      old_dir, old_path, new_dir, new_path, flags)
 SLOT(int, unlink, (void *self, int dir, const char *path, int flags), dir, path, flags)

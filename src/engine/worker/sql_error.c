@@ -232,9 +232,11 @@ static enum lh_code hint_at_candidates(struct lh_err *err, const char *candidate
 /* The hint where DuckDB's own words are of no use here. */
 static enum lh_code hint_otherwise(struct lh_err *err, bool advice_cut) {
     if (strstr(err->message, "does not support time travel"))
-        return lh_err_hint(err, "time travel is asked for beside the statement: as_of in the request, a version or a time");
+        return lh_err_hint(err,
+                           "time travel is asked for beside the statement: as_of in the request, a version or a time");
     if (advice_cut && strstr(err->message, " limit of "))
-        return lh_err_hint(err, "that limit is not a statement's to change; write it with less nesting, or in several steps");
+        return lh_err_hint(
+            err, "that limit is not a statement's to change; write it with less nesting, or in several steps");
     return err->code;
 }
 

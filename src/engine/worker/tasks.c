@@ -8,8 +8,8 @@
 #define PROGRESS_EVERY_NS INT64_C(100000000)
 
 task_fn *task_find(const char *name) {
-#define TASK_MATCH(task_name)            \
-    if (strcmp(name, #task_name) == 0)   \
+#define TASK_MATCH(task_name)          \
+    if (strcmp(name, #task_name) == 0) \
         return task_##task_name;
     TASKS(TASK_MATCH)
 #undef TASK_MATCH

@@ -34,11 +34,12 @@ static void defaults_stand_without_a_file(void **state) {
 
 static void file_and_environment_override(void **state) {
     (void)state;
-    static const char text[] = "[server]\nlisten = \"0.0.0.0:80\"\nhead_timeout = \"250ms\"\nthreads = 3\n"
-                               "[auth]\nenabled = \"on\"\n"
-                               "[[storage.buckets]]\nname = \"primary\"\nroot = \"/a\"\n"
-                               "[[storage.buckets]]\nname = \"b\"\nbackend = \"local\"\nroot = \"/b\"\n"
-                               "[[ingest.pii]]\nname = \"badge\"\npattern = \"^B[0-9]+$\"\ncolumns = [\"badge\", \"b*\"]\n";
+    static const char text[] =
+        "[server]\nlisten = \"0.0.0.0:80\"\nhead_timeout = \"250ms\"\nthreads = 3\n"
+        "[auth]\nenabled = \"on\"\n"
+        "[[storage.buckets]]\nname = \"primary\"\nroot = \"/a\"\n"
+        "[[storage.buckets]]\nname = \"b\"\nbackend = \"local\"\nroot = \"/b\"\n"
+        "[[ingest.pii]]\nname = \"badge\"\npattern = \"^B[0-9]+$\"\ncolumns = [\"badge\", \"b*\"]\n";
     char *env[] = {(char[]){"PATH=/bin"}, (char[]){"LAKEHOUSE__SERVER__THREADS=7"},
                    (char[]){"LAKEHOUSE__QUERY__MEMORY_BYTES=2GB"}, (char[]){"LAKEHOUSE_API_KEY=x"}, NULL};
     struct lh_err err = LH_ERR_INIT;
@@ -66,20 +67,23 @@ static void every_problem_names_its_place(void **state) {
         {"[sever]\n", "f.toml:1: there is no section \"sever\"", "did you mean \"server\"?"},
         {"[auth]\nenabled = \"yes\"\n",
          "f.toml:2: \"auth.enabled\" cannot be \"yes\": it must be \"auto\", \"on\" or \"off\"", ""},
-        {"[server]\nthreads = 0\n",
-         "f.toml:2: \"server.threads\" cannot be 0: it must be a whole number, 1..512", ""},
+        {"[server]\nthreads = 0\n", "f.toml:2: \"server.threads\" cannot be 0: it must be a whole number, 1..512", ""},
         {"[server]\nthreads = \"4\"\n",
          "f.toml:2: \"server.threads\" cannot be \"4\": it must be a whole number, 1..512", ""},
         {"[query]\ntimeout = \"9y\"\n",
          "f.toml:2: \"query.timeout\" cannot be \"9y\": it must be a time such as \"30s\", 10ms..1d", ""},
         {"[server]\ninsecure = 1\n", "f.toml:2: \"server.insecure\" cannot be 1: it must be true or false", ""},
         {"server = 3\n", "f.toml:1: \"server\" must be a table", ""},
-        {"[storage]\nbuckets = 3\n", "f.toml:2: \"storage.buckets\" must be an array of tables, written "
-                                     "[[storage.buckets]]", ""},
+        {"[storage]\nbuckets = 3\n",
+         "f.toml:2: \"storage.buckets\" must be an array of tables, written "
+         "[[storage.buckets]]",
+         ""},
         {"[[storage.buckets]]\nname=\"b\"\nrot=\"/\"\n", "f.toml:3: there is no key \"storage.buckets[0].rot\"",
          "did you mean \"root\"?"},
-        {"[[storage.buckets]]\nname=\"b\"\nroot=\"/\"\n", "f.toml: no entry of [[storage.buckets]] is named "
-                                                         "\"primary\"", ""},
+        {"[[storage.buckets]]\nname=\"b\"\nroot=\"/\"\n",
+         "f.toml: no entry of [[storage.buckets]] is named "
+         "\"primary\"",
+         ""},
         {"[query\n", "f.toml:1:", ""},
     };
     for (size_t i = 0; i < LH_ARRAY_LEN(rows); i++) {
@@ -152,8 +156,8 @@ static void lakehouse_toml_is_the_table(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_stand_without_a_file), cmocka_unit_test(file_and_environment_override),
-        cmocka_unit_test(every_problem_names_its_place), cmocka_unit_test(all_problems_are_listed),
+        cmocka_unit_test(defaults_stand_without_a_file),       cmocka_unit_test(file_and_environment_override),
+        cmocka_unit_test(every_problem_names_its_place),       cmocka_unit_test(all_problems_are_listed),
         cmocka_unit_test(what_is_written_reads_back_the_same), cmocka_unit_test(lakehouse_toml_is_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

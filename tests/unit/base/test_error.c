@@ -12,12 +12,12 @@
 
 static void every_code_reads_back_by_its_name(void **state) {
     (void)state;
-#define CHECK_ROW(NAME, name, number, http, sqlstate, retryable, title)      \
-    assert_int_equal(LH_##NAME, number);                                     \
-    assert_string_equal(lh_code_name(LH_##NAME), #name);                     \
-    assert_int_equal(lh_code_from_name(#name), LH_##NAME);                   \
-    assert_int_equal(lh_code_http_status(LH_##NAME), http);                  \
-    assert_int_equal(strlen(lh_code_sqlstate(LH_##NAME)), 5);                \
+#define CHECK_ROW(NAME, name, number, http, sqlstate, retryable, title) \
+    assert_int_equal(LH_##NAME, number);                                \
+    assert_string_equal(lh_code_name(LH_##NAME), #name);                \
+    assert_int_equal(lh_code_from_name(#name), LH_##NAME);              \
+    assert_int_equal(lh_code_http_status(LH_##NAME), http);             \
+    assert_int_equal(strlen(lh_code_sqlstate(LH_##NAME)), 5);           \
     assert_true(lh_code_http_status(LH_##NAME) >= 400 || (number) == LH_OK);
     LH_CODES(CHECK_ROW)
 #undef CHECK_ROW
@@ -83,9 +83,12 @@ static void a_long_message_is_cut_between_characters(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_code_reads_back_by_its_name),  cmocka_unit_test(numbers_have_no_gaps),
-        cmocka_unit_test(unknown_values_read_as_internal),    cmocka_unit_test(a_message_may_quote_the_error_it_replaces),
-        cmocka_unit_test(errno_decides_the_code),             cmocka_unit_test(a_long_message_is_cut_between_characters),
+        cmocka_unit_test(every_code_reads_back_by_its_name),
+        cmocka_unit_test(numbers_have_no_gaps),
+        cmocka_unit_test(unknown_values_read_as_internal),
+        cmocka_unit_test(a_message_may_quote_the_error_it_replaces),
+        cmocka_unit_test(errno_decides_the_code),
+        cmocka_unit_test(a_long_message_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,8 +27,13 @@ static void ulids_have_their_text_form(void **state) {
 
 static void odd_texts_are_no_ulids(void **state) {
     (void)state;
-    static const char *const bad[] = {"", "0", "81ARYZ6S410000000000000000", "01ARYZ6S41000000000000000i",
-                                      "01ARYZ6S41000000000000000I", "01ARYZ6S41000000000000000", "01ARYZ6S4100000000000000000"};
+    static const char *const bad[] = {"",
+                                      "0",
+                                      "81ARYZ6S410000000000000000",
+                                      "01ARYZ6S41000000000000000i",
+                                      "01ARYZ6S41000000000000000I",
+                                      "01ARYZ6S41000000000000000",
+                                      "01ARYZ6S4100000000000000000"};
     for (size_t i = 0; i < LH_ARRAY_LEN(bad); i++)
         assert_false(lh_ulid_valid(bad[i], strlen(bad[i])));
     assert_true(lh_ulid_valid("01ARYZ6S410000000000000000", 26));

@@ -77,8 +77,7 @@ static void getters_name_the_field(void **state) {
     assert_int_equal(lh_json_get_object(o, "", "o", &sub, &err), LH_OK);
 
     assert_int_equal(lh_json_get_string(o, "cols[2]", "i", &s, &err), LH_INVALID);
-    assert_string_equal(err.message,
-                        "the field \"cols[2].i\" must be a string without NUL characters, not an integer");
+    assert_string_equal(err.message, "the field \"cols[2].i\" must be a string without NUL characters, not an integer");
     assert_int_equal(lh_json_get_int(o, "", "d", &i, &err), LH_INVALID);
     assert_int_equal(lh_json_get_int(o, "", "gone", &i, &err), LH_INVALID);
     assert_string_equal(err.message, "the field \"gone\" is missing: it must be an integer");

@@ -70,9 +70,13 @@ static void traceparents_are_checked(void **state) {
     lh_traceparent_format(&context, text);
     assert_string_equal(text, good);
     static const char *const bad[] = {
-        "", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        "00-00000000000000000000000000000000-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
-        "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01x",
+        "",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+        "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01x",
     };
     for (size_t i = 0; i < LH_ARRAY_LEN(bad); i++)
         assert_false(lh_traceparent_parse(bad[i], strlen(bad[i]), &context));
@@ -83,9 +87,13 @@ static void spans_arrive_or_are_counted(void **state) {
     int pipes[2];
     int seed = 0;
     assert_int_equal(pipe(pipes), 0);
-    const struct lh_tracer_options options = {
-        .sink = lh_span_sink_fd, .sink_self = &pipes[1], .queue_spans = 2, .flush_ms = 60000,
-        .now_us = fixed_clock, .random = counting_random, .clock_self = &seed};
+    const struct lh_tracer_options options = {.sink = lh_span_sink_fd,
+                                              .sink_self = &pipes[1],
+                                              .queue_spans = 2,
+                                              .flush_ms = 60000,
+                                              .now_us = fixed_clock,
+                                              .random = counting_random,
+                                              .clock_self = &seed};
     struct lh_tracer *tracer = lh_tracer_new(&options);
     assert_non_null(tracer);
     for (int i = 0; i < 3; i++) {
@@ -125,11 +133,16 @@ static void metrics_are_counted_and_written(void **state) {
     LH_AUTO(buf) struct buf out = BUF_INIT;
     lh_metrics_write(m, &out);
     static const char *const lines[] = {
-        "# TYPE lakehouse_queries_total counter\n", "lakehouse_queries_total{outcome=\"timeout\"} 3\n",
-        "lakehouse_queries_total{outcome=\"ok\"} 0\n", "lakehouse_catalog_version 42\n",
-        "lakehouse_query_seconds_bucket{le=\"0.00025\"} 0\n", "lakehouse_query_seconds_bucket{le=\"0.0005\"} 1\n",
-        "lakehouse_query_seconds_bucket{le=\"60\"} 1\n", "lakehouse_query_seconds_bucket{le=\"+Inf\"} 2\n",
-        "lakehouse_query_seconds_sum 90.000300\n", "lakehouse_query_seconds_count 2\n",
+        "# TYPE lakehouse_queries_total counter\n",
+        "lakehouse_queries_total{outcome=\"timeout\"} 3\n",
+        "lakehouse_queries_total{outcome=\"ok\"} 0\n",
+        "lakehouse_catalog_version 42\n",
+        "lakehouse_query_seconds_bucket{le=\"0.00025\"} 0\n",
+        "lakehouse_query_seconds_bucket{le=\"0.0005\"} 1\n",
+        "lakehouse_query_seconds_bucket{le=\"60\"} 1\n",
+        "lakehouse_query_seconds_bucket{le=\"+Inf\"} 2\n",
+        "lakehouse_query_seconds_sum 90.000300\n",
+        "lakehouse_query_seconds_count 2\n",
     };
     for (size_t i = 0; i < LH_ARRAY_LEN(lines); i++)
         if (!strstr(out.data, lines[i]))

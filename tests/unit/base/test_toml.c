@@ -29,9 +29,10 @@ static void values_and_lines(void **state) {
     assert_int_equal(lh_toml_parse(text, strlen(text), "f.toml", &doc, &err), LH_OK);
     LH_AUTO(buf) struct buf out = BUF_INIT;
     lh_json_write(lh_toml_root(doc), LH_JSON_COMPACT_SORTED, &out);
-    assert_string_equal(out.data, "{\"server\":{\"listen\":\"a:1\",\"on\":true,\"when\":\"2026-11-21T01:02:03Z\"},"
-                                  "\"storage\":{\"buckets\":[{\"name\":\"p\"},{\"list\":[1,2.5,\"x\"],\"name\":\"q\"}]},"
-                                  "\"top\":1}");
+    assert_string_equal(out.data,
+                        "{\"server\":{\"listen\":\"a:1\",\"on\":true,\"when\":\"2026-11-21T01:02:03Z\"},"
+                        "\"storage\":{\"buckets\":[{\"name\":\"p\"},{\"list\":[1,2.5,\"x\"],\"name\":\"q\"}]},"
+                        "\"top\":1}");
     static const struct {
         const char *path;
         int line;
@@ -56,7 +57,9 @@ static void errors_name_file_line_and_column(void **state) {
     static const struct {
         const char *text, *place;
     } rows[] = {
-        {"a = \n", "f.toml:1:"}, {"a = 1\nb = [1,\n", "f.toml:2:"}, {"a = 1\na = 2\n", "f.toml:2:"},
+        {"a = \n", "f.toml:1:"},
+        {"a = 1\nb = [1,\n", "f.toml:2:"},
+        {"a = 1\na = 2\n", "f.toml:2:"},
         {"x = \"\xFF\"", "f.toml:1:"},
     };
     for (size_t i = 0; i < LH_ARRAY_LEN(rows); i++) {

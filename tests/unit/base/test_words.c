@@ -19,8 +19,13 @@ static void the_nearest_name_is_suggested(void **state) {
     static const struct {
         const char *wrong, *right;
     } rows[] = {
-        {"listne", "listen"}, {"LISTEN", "listen"}, {"thread", "threads"},
-        {"timeuot", "timeout"}, {"max_timeot", "max_timeout"}, {"zebra", NULL}, {"", NULL},
+        {"listne", "listen"},
+        {"LISTEN", "listen"},
+        {"thread", "threads"},
+        {"timeuot", "timeout"},
+        {"max_timeot", "max_timeout"},
+        {"zebra", NULL},
+        {"", NULL},
     };
     for (size_t i = 0; i < LH_ARRAY_LEN(rows); i++) {
         const char *found = lh_suggest(rows[i].wrong, names, LH_ARRAY_LEN(names));
@@ -40,10 +45,22 @@ static void quantities_are_read_and_written(void **state) {
         bool good;
         uint64_t bytes;
     } sizes[] = {
-        {"0", true, 0},          {"4096", true, 4096},           {"512MB", true, 512u << 20}, {"64 KiB", true, 65536},
-        {"1.5gb", true, 3u << 29}, {"5TB", true, (uint64_t)5 << 40}, {"1B", true, 1},         {"1K", true, 1024},
-        {"", false, 0},          {"MB", false, 0},               {"-1", false, 0},            {"1XB", false, 0},
-        {"0x10", false, 0},      {"1e3", false, 0},              {"1.1B", false, 0},          {"1MBB", false, 0},
+        {"0", true, 0},
+        {"4096", true, 4096},
+        {"512MB", true, 512u << 20},
+        {"64 KiB", true, 65536},
+        {"1.5gb", true, 3u << 29},
+        {"5TB", true, (uint64_t)5 << 40},
+        {"1B", true, 1},
+        {"1K", true, 1024},
+        {"", false, 0},
+        {"MB", false, 0},
+        {"-1", false, 0},
+        {"1XB", false, 0},
+        {"0x10", false, 0},
+        {"1e3", false, 0},
+        {"1.1B", false, 0},
+        {"1MBB", false, 0},
         {"99999999999TB", false, 0},
     };
     for (size_t i = 0; i < LH_ARRAY_LEN(sizes); i++) {
@@ -77,8 +94,8 @@ static void utf8_is_judged_and_measured(void **state) {
         bool valid;
         size_t width;
     } rows[] = {
-        {"abc", true, 3},          {"\xC3\xA9", true, 1},         {"e\xCC\x81", true, 1},
-        {"\xE6\x97\xA5", true, 2}, {"\xF0\x9F\x98\x80", true, 2}, {"\xC0\xAF", false, 2},
+        {"abc", true, 3},           {"\xC3\xA9", true, 1},          {"e\xCC\x81", true, 1},
+        {"\xE6\x97\xA5", true, 2},  {"\xF0\x9F\x98\x80", true, 2},  {"\xC0\xAF", false, 2},
         {"\xED\xA0\x80", false, 3}, {"\xF4\x90\x80\x80", false, 4}, {"\xE2\x82", false, 2},
         {"\xE0\x80\xAF", false, 3},
     };

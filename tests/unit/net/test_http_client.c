@@ -22,9 +22,9 @@
 struct server {
     int listener;
     int port;
-    const char *answer;   /* sent after one request was read; NULL: closes at once */
-    const char *read_to;  /* the request is whole when it ends with this */
-    bool hang;            /* keep the connection open without an answer until the client goes */
+    const char *answer;  /* sent after one request was read; NULL: closes at once */
+    const char *read_to; /* the request is whole when it ends with this */
+    bool hang;           /* keep the connection open without an answer until the client goes */
     char request[4096];
     struct os_thread thread;
 };

@@ -82,9 +82,8 @@ static void names_stay_beneath_their_folder(void **state) {
         const char *path;
         enum lh_code code;
     } rows[] = {
-        {"a/b/file", LH_OK},   {"a/../a/b/file", LH_OK}, {"../../etc/passwd", LH_IO},
-        {"/etc/passwd", LH_IO}, {"link/passwd", LH_IO},   {"a/inner/file", LH_IO},
-        {"a/none", LH_NOT_FOUND},
+        {"a/b/file", LH_OK},    {"a/../a/b/file", LH_OK}, {"../../etc/passwd", LH_IO}, {"/etc/passwd", LH_IO},
+        {"link/passwd", LH_IO}, {"a/inner/file", LH_IO},  {"a/none", LH_NOT_FOUND},
     };
     for (size_t i = 0; i < LH_ARRAY_LEN(rows); i++) {
         int fd = -1;

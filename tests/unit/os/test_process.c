@@ -19,7 +19,8 @@
 
 static struct os_process run_shell(const char *script, const struct os_fd_map *fds, size_t fd_count) {
     char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, lh_strdup(script), NULL};
-    const struct os_spawn spawn = {.path = "/bin/sh", .argv = argv, .fds = fds, .fd_count = fd_count, .die_with_parent = true};
+    const struct os_spawn spawn = {
+        .path = "/bin/sh", .argv = argv, .fds = fds, .fd_count = fd_count, .die_with_parent = true};
     struct os_process process = OS_PROCESS_INIT;
     struct lh_err err = LH_ERR_INIT;
     assert_int_equal(os_process_spawn(&spawn, &process, &err), LH_OK);

@@ -233,9 +233,12 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_listed_paths_can_be_reached), cmocka_unit_test(dangerous_calls_are_refused),
-        cmocka_unit_test(limits_hold),                      cmocka_unit_test(the_cpu_share_can_be_renewed),
-        cmocka_unit_test(a_process_goes_with_its_parent),   cmocka_unit_test(the_probe_changes_nothing),
+        cmocka_unit_test(only_listed_paths_can_be_reached),
+        cmocka_unit_test(dangerous_calls_are_refused),
+        cmocka_unit_test(limits_hold),
+        cmocka_unit_test(the_cpu_share_can_be_renewed),
+        cmocka_unit_test(a_process_goes_with_its_parent),
+        cmocka_unit_test(the_probe_changes_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

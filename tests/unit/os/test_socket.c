@@ -114,11 +114,9 @@ static void deadlines_and_closed_peers(void **state) {
     assert_int_equal(os_send_all(os_real(), pair[0], "ab", 2, NULL, 0, soon(1000), &err), LH_OK);
     close(pair[0]);
     assert_true(os_peer_closed(os_real(), pair[1]));
-    assert_int_equal(os_recv_all(os_real(), pair[1], byte, 4, NULL, 0, NULL, soon(1000), &clean, &err),
-                     LH_UNAVAILABLE);
+    assert_int_equal(os_recv_all(os_real(), pair[1], byte, 4, NULL, 0, NULL, soon(1000), &clean, &err), LH_UNAVAILABLE);
     assert_false(clean); /* inside a message */
-    assert_int_equal(os_recv_all(os_real(), pair[1], byte, 4, NULL, 0, NULL, soon(1000), &clean, &err),
-                     LH_UNAVAILABLE);
+    assert_int_equal(os_recv_all(os_real(), pair[1], byte, 4, NULL, 0, NULL, soon(1000), &clean, &err), LH_UNAVAILABLE);
     assert_true(clean);
     assert_int_equal(os_send_all(os_real(), pair[1], "x", 1, NULL, 0, soon(1000), &err), LH_UNAVAILABLE);
     close(pair[1]);
