@@ -8,6 +8,8 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +21,9 @@ struct lh_log {
     bool colour;
     int64_t (*now_us)(void *clock_self);
     void *clock_self;
-    char request_id[64]; /* "" outside a request */
+    atomic_ullong dropped; /* lines that found no room, in the log that lh_log_new made */
+    struct lh_log *root;   /* that log; itself there */
+    char request_id[64];   /* "" outside a request */
     char trace_id[64];
 };
 
@@ -35,6 +39,7 @@ struct lh_log *lh_log_new(int fd, enum lh_log_level level, enum lh_log_format fo
     log->colour = terminal && !log->json;
     log->now_us = now_us;
     log->clock_self = clock_self;
+    log->root = log;
     return log;
 }
 
@@ -52,8 +57,14 @@ static void copy_id(char *to, size_t size, const char *id) {
 struct lh_log *lh_log_with_request(struct lh_log *parent, const char *request_id, const char *trace_id) {
     if (!parent)
         return NULL;
-    struct lh_log *log = lh_malloc(sizeof *log);
-    *log = *parent;
+    struct lh_log *log = lh_calloc(1, sizeof *log);
+    log->fd = parent->fd;
+    log->level = parent->level;
+    log->json = parent->json;
+    log->colour = parent->colour;
+    log->now_us = parent->now_us;
+    log->clock_self = parent->clock_self;
+    log->root = parent->root;
     copy_id(log->request_id, sizeof log->request_id, request_id);
     copy_id(log->trace_id, sizeof log->trace_id, trace_id);
     return log;
@@ -158,10 +169,23 @@ static void write_line(int fd, const struct buf *line) {
     }
 }
 
+/* Does a line of ordinary length fit without waiting for whoever reads the other end?  Where that cannot be told, try. */
+static bool has_room(int fd) {
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    return poll(&p, 1, 0) != 0;
+}
+
 void lh_log_write(struct lh_log *log, enum lh_log_level level, const char *event, const struct lh_log_field *fields,
                   unsigned count) {
     if (!lh_log_enabled(log, level))
         return;
+    if (!has_room(log->fd)) {
+        atomic_fetch_add(&log->root->dropped, 1);
+        return;
+    }
+    unsigned long long dropped = atomic_exchange(&log->root->dropped, 0);
+    if (dropped > 0)
+        lh_log_event(log->root, LH_LOG_WARN, "log lines were dropped: nobody read them", LOG_UINT("count", dropped));
     LH_AUTO(buf) struct buf line = BUF_INIT;
     (log->json ? begin_json : begin_text)(log, level, event, &line);
     for (unsigned i = 0; i < count; i++)

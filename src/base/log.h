@@ -6,7 +6,8 @@
  * `json`: {"ts":"...","level":"info","event":"listening","address":"127.0.0.1","port":3100}
  * Control characters and bad UTF-8 are escaped in both, so that no value can forge a line.  Fields of the context
  * (request id, trace id) are added to each event made through it.  There is no global log: it is passed on.
- * Thread-safe; may block on a full pipe. */
+ * Thread-safe; never waits for a reader: a line that a full pipe cannot take is dropped, and the next one that fits is
+ * preceded by the count (a line above 4 KB may wait for the rest of its room). */
 #ifndef LH_BASE_LOG_H
 #define LH_BASE_LOG_H
 
