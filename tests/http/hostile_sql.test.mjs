@@ -288,7 +288,7 @@ test('the server, its files and its other clients did not notice', async (t) => 
   assert.ok(!existsSync(path.join(outside, 'written.csv')));
   const files = contentOf(server.dataDir, ['tmp', 'wal']);
   for (const [file, digest] of filesBefore) assert.equal(files.get(file), digest, file);
-  const journals = /^objects\/_(errors|journal)\//; // what the server writes down of itself
+  const journals = /^objects\/(_errors|_journal|\.tmp)\//; // what the server writes down of itself
   const fresh = [...files.keys()].filter((file) => !filesBefore.has(file) && !journals.test(file));
   assert.deepEqual(fresh, []);
 });
