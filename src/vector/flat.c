@@ -7,6 +7,7 @@
 #include "vector/rabitq.h"
 #include "vector/searcher_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 struct vec_flat {
@@ -224,6 +225,39 @@ size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searche
     if (ret_stats)
         *ret_stats = stats;
     return found;
+}
+
+size_t vec_flat_search_range(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
+                             float radius, const struct vec_search *search, struct vec_hit *ret_hits, size_t max) {
+    const struct vec_kernels *k = vec_kernels();
+    struct vec_rabitq_centre origin;
+    struct vec_block_query block_query;
+    struct vec_scorer scorer;
+    struct vec_topk top;
+    vec_rabitq_query_set(searcher->query, query);
+    vec_rabitq_query_centre(searcher->query, NULL, &origin);
+    vec_rabitq_block_query(searcher->query, &origin, search->epsilon > 0 ? search->epsilon : VEC_RABITQ_EPSILON,
+                           &block_query);
+    vec_scorer_init(&scorer, &flat->rows, flat->config.metric, flat->inverse_lengths, query);
+    vec_topk_init(&top, ret_hits, max);
+    float beyond = nextafterf(radius, INFINITY);
+    size_t blocks = (flat->rows.n + VEC_BLOCK_ROWS - 1) / VEC_BLOCK_ROWS;
+    for (size_t b = 0; b < blocks; b++) {
+        const uint8_t *block = flat->blocks + b * flat->block_bytes;
+        const float *factors = (const float *)(const void *)(block + (size_t)VEC_BLOCK_ROWS * flat->codes_bytes);
+        float est[VEC_BLOCK_ROWS], low[VEC_BLOCK_ROWS];
+        float bar = vec_topk_worst(&top) < beyond ? vec_topk_worst(&top) : beyond;
+        uint32_t mask = k->fastscan_b1(&block_query, block, factors, bar, est, low);
+        for (; mask; mask &= mask - 1) {
+            uint32_t id = (uint32_t)(b * VEC_BLOCK_ROWS) + (uint32_t)__builtin_ctz(mask);
+            if (search->allowed && !vec_bit(search->allowed, id))
+                continue;
+            float dist = vec_scorer_one(&scorer, id);
+            if (dist <= radius)
+                vec_topk_push(&top, dist, id);
+        }
+    }
+    return vec_topk_sort(&top);
 }
 
 enum lh_code vec_exact_search(const struct vec_rows *rows, enum vec_metric metric, const float *query, size_t k,

@@ -84,4 +84,14 @@ void vec_searcher_free(struct vec_searcher *searcher);
 size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
                        const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats);
 
+/* Every row with distance <= radius that the bound lets through, nearest first; where there are more than `max`, the nearest.
+ * search->epsilon and search->allowed count, k does not. */
+size_t vec_flat_search_range(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
+                             float radius, const struct vec_search *search, struct vec_hit *ret_hits, size_t max);
+/* queries->n searches on `threads` threads (0: one a processor).  Query i's hits are at ret_hits + i * search->k, and
+ * ret_found[i] of them are set.  LH_INVALID for queries of other dimensions. */
+LH_CHECKED enum lh_code vec_flat_search_batch(const struct vec_flat *flat, const struct vec_rows *queries,
+                                              unsigned threads, const struct vec_search *search,
+                                              struct vec_hit *ret_hits, size_t *ret_found, struct lh_err *err);
+
 #endif

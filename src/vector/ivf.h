@@ -79,4 +79,9 @@ struct vec_searcher *vec_ivf_searcher_new(const struct vec_ivf *ivf);
 size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, const float *query,
                       const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats);
 
+/* As vec_flat_search_batch. */
+LH_CHECKED enum lh_code vec_ivf_search_batch(const struct vec_ivf *ivf, const struct vec_rows *queries,
+                                             unsigned threads, const struct vec_search *search,
+                                             struct vec_hit *ret_hits, size_t *ret_found, struct lh_err *err);
+
 #endif

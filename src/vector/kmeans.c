@@ -240,7 +240,7 @@ static void seed_centres(const struct training *t, struct vec_random *random) {
             sum += (double)distances[i];
         }
         double target = sum * vec_random_unit(random);
-        chosen = (c + 1) % n; /* where all distances are 0: repeat rows */
+        chosen = chosen + 1 < n ? chosen + 1 : 0; /* where all distances are 0: repeat rows */
         for (size_t i = 0; sum > 0 && i < n; i++) {
             target -= (double)distances[i];
             if (target <= 0) {
