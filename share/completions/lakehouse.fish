@@ -1,6 +1,6 @@
 # fish completion for lakehouse(1)
 # Made by tools/generate/command_line.mjs from the program's own help.
-set -l commands serve sql ingest demo check history key vec config version help
+set -l commands serve sql ingest demo check history jobs key vec config version help
 complete -c lakehouse -f
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a data folder over HTTP'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d 'run SQL, or start an interactive shell'
@@ -8,6 +8,7 @@ complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a ingest -
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a demo -d 'make the staffing demo: 7 tables, 2,469,278 rows, 100,000 resumes'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a check -d 'verify a whole lake, and say how to repair it'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a history -d 'what changed in a dataset or another entity, when, by whom'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a jobs -d 'long work (compaction, vacuum, ...): list, look, cancel'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a key -d 'make, list and revoke API keys'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a vec -d 'build, search, measure and inspect vector indexes'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a config -d 'check the configuration file, or show what is in force'
@@ -57,6 +58,14 @@ complete -c lakehouse -n "__fish_seen_subcommand_from history" -l config -d 'con
 complete -c lakehouse -n "__fish_seen_subcommand_from history" -l as-of -d 'only what had happened by then (RFC 3339, or a date), and what the entity looked like' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from history" -s n -l limit -d 'the newest N events (default: 100)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from history" -l json -d 'the events and the entity as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s k -l kind -d 'only jobs of this kind' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -l state -d 'only queued, running, waiting, done, failed or cancelled ones' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s n -l limit -d 'the newest N (default: 50)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -l cancel -d 'cancel the job ID'
+complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -l json -d 'as JSON'
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -a "create list revoke"
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
@@ -88,4 +97,4 @@ complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -l json -d 'check: the findings as one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from version" -l json -d 'as JSON'
-complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest demo check history key vec config version"
+complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest demo check history jobs key vec config version"

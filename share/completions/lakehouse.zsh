@@ -14,6 +14,7 @@ _lakehouse() {
                 'demo:make the staffing demo\: 7 tables, 2,469,278 rows, 100,000 resumes'
                 'check:verify a whole lake, and say how to repair it'
                 'history:what changed in a dataset or another entity, when, by whom'
+                'jobs:long work (compaction, vacuum, ...)\: list, look, cancel'
                 'key:make, list and revoke API keys'
                 'vec:build, search, measure and inspect vector indexes'
                 'config:check the configuration file, or show what is in force'
@@ -109,6 +110,22 @@ _lakehouse() {
                     '(--json)--json[the events and the entity as JSON]' \
                     '--help[tell more]'
                     ;;
+                jobs)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(-k --kind)-k[only jobs of this kind]:kind:' \
+                    '(-k --kind)--kind[only jobs of this kind]:kind:' \
+                    '(--state)--state[only queued, running, waiting, done, failed or cancelled ones]:state:' \
+                    '(-n --limit)-n[the newest N (default\: 50)]:n:' \
+                    '(-n --limit)--limit[the newest N (default\: 50)]:n:' \
+                    '(--cancel)--cancel[cancel the job ID]' \
+                    '(--json)--json[as JSON]' \
+                    '--help[tell more]'
+                    ;;
                 key)
                     _arguments \
                     '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
@@ -161,7 +178,7 @@ _lakehouse() {
                     ;;
                 help)
                     _arguments \
-                    '1: :(serve sql ingest demo check history key vec config version)' '--help[tell more]'
+                    '1: :(serve sql ingest demo check history jobs key vec config version)' '--help[tell more]'
                     ;;
             esac
             ;;

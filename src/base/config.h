@@ -94,6 +94,10 @@
 #define LH_CONFIG_JOURNAL(X) \
     X(DURATION, flush_interval, "10s", "100ms..1h", "Longest time that an event waits for its Parquet file")
 
+#define LH_CONFIG_JOBS(X)                                                        \
+    X(INT, threads, "2", "1..64", "Jobs (compaction, ...) that run at one time") \
+    X(INT, history, "200", "1..100000", "Ended jobs that are kept to be looked at")
+
 #define LH_CONFIG_LOG(X)                                                               \
     X(ENUM, level, "info", "debug|info|warn|error|off", "Least level that is written") \
     X(ENUM, format, "auto", "auto|text|json", "Form of a line; auto: text on a terminal, JSON otherwise")
@@ -113,6 +117,7 @@
     X(catalog, LH_CONFIG_CATALOG, "The commit log")                                     \
     X(errors, LH_CONFIG_ERRORS, "The journal of operational failures")                  \
     X(journal, LH_CONFIG_JOURNAL, "The journal of events: what changed, when, by whom") \
+    X(jobs, LH_CONFIG_JOBS, "Long work in the background")                              \
     X(log, LH_CONFIG_LOG, "The server's own log on stderr")                             \
     X(trace, LH_CONFIG_TRACE, "Trace spans")
 

@@ -160,6 +160,7 @@ enum lh_code service_start(struct cli *cli, const struct service_options *o, str
         .data_dir = o->data_dir,
         .command = o->command,
         .must_exist = o->must_exist,
+        .passing = o->private_socket,
     };
     LH_TRY(lakehouse_open(&options, &s->lakehouse, err));
     LH_TRY(start_gateway(s, o, err));

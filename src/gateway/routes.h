@@ -22,6 +22,8 @@ route_handler handle_dataset_versions, handle_dataset_lineage;
 /* handle_catalog_ops.c */
 route_handler handle_dataset_register, handle_dataset_patch, handle_dataset_resync;
 route_handler handle_resync_missing, handle_migrate_buckets;
+/* handle_jobs.c */
+route_handler handle_job_list, handle_job_get, handle_job_cancel;
 /* handle_journal.c */
 route_handler handle_journal_event, handle_journal_update, handle_journal_flush;
 route_handler handle_journal_history, handle_journal_recent, handle_journal_stats;

@@ -13,6 +13,16 @@ const struct schema gateway_schemas[] = {
     {"Health", "The process is alive", "status string, version string, uptime_s number"},
     {"ReadyPart", "One part and whether it works", "name string, ok boolean, detail string?"},
     {"Ready", "Every part that must work before requests can be served", "ready boolean, parts ReadyPart[]"},
+    {"JobProgress", "total 0: not known; rate and eta_ms while it runs and tells progress",
+     "done integer, total integer, unit string, rate number?, eta_ms integer?"},
+    {"JobError", "Why it failed, or waits", "code string, message string, hint string?"},
+    {"Job",
+     "Long work on a subject; state is queued, running, waiting, done, failed or cancelled; attempts: starts since the "
+     "last checkpoint; input, checkpoint and result depend on the kind",
+     "id string, kind string, subject string, actor string, state string, cancelling boolean, attempts integer, "
+     "created_at time, started_at time?, ended_at time?, progress JobProgress, input any?, checkpoint any?, result any?, "
+     "error JobError?"},
+    {"JobList", "One page of jobs, newest first", "items Job[], next_page_token string?"},
     {"Object", "An object in a bucket", "key string, size_bytes integer, etag string, last_modified time"},
     {"ObjectList", "One page of objects, in byte order of their keys", "items Object[], next_page_token string?"},
     {"Bucket", "A bucket and whether it can be reached now",

@@ -9,10 +9,12 @@
 #include "catalog/checkpoint.h"
 #include "engine/engine.h"
 #include "ingest/ingest.h"
+#include "jobs/jobs.h"
 #include "journal/journal.h"
 #include "lake/catalog_events.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/ids.h"
 #include "os/lockfile.h"
 #include "policy/keys.h"
 #include "store/buckets.h"
@@ -216,6 +218,50 @@ static enum lh_code open_ingest(struct lakehouse *lh, struct lh_err *err) {
     return ingest_new(&services, &lh->ingest, err);
 }
 
+/* ---- jobs ---- */
+
+#define IDENTITY_MAX_BYTES ((size_t)64)
+
+/* Made at the first opening; a copy of the folder that is to work beside it must drop the file. */
+static enum lh_code read_identity(struct lakehouse *lh, char ret_id[LH_ULID_SIZE], struct lh_err *err) {
+    LH_AUTO(mem) char *path = lh_asprintf("%s/identity", lh->data_dir);
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    enum lh_code code = os_read_file(lh->os, AT_FDCWD, path, IDENTITY_MAX_BYTES, &text, err);
+    if (code == LH_NOT_FOUND) {
+        os_ulid_loose(lh->os, ret_id);
+        return os_write_file_atomic(lh->os, AT_FDCWD, path, ret_id, LH_ULID_SIZE - 1, 0600, err);
+    }
+    LH_TRY(code);
+    if (!lh_ulid_valid(buf_cstr(&text), text.len)) {
+        lh_ignore(lh_fail(err, LH_CORRUPT, "\"%s\" does not hold the folder's id", path));
+        return lh_err_hint(err,
+                           "remove the file: a new id is made, and unfinished jobs of the old one are not resumed");
+    }
+    memcpy(ret_id, text.data, LH_ULID_SIZE);
+    return LH_OK;
+}
+
+static void on_jobs_notice(void *log, enum lh_code code, const char *text) {
+    lh_log_event(log, LH_LOG_WARN, "jobs", LOG_STR("code", lh_code_name(code)), LOG_STR("message", text));
+}
+
+static enum lh_code open_jobs(struct lakehouse *lh, const struct lakehouse_options *o, struct lh_err *err) {
+    char owner[LH_ULID_SIZE];
+    LH_TRY(read_identity(lh, owner, err));
+    struct jobs_options options = {
+        .os = lh->os,
+        .store = buckets_primary(lh->buckets),
+        .owner = owner,
+        .threads = (unsigned)lh->config->jobs.threads,
+        .history = (size_t)lh->config->jobs.history,
+        .resume = !o->no_upkeep && !o->passing,
+        .notice = on_jobs_notice,
+        .notice_ctx = lh->log,
+    };
+    LH_TRY(jobs_open(&options, &lh->jobs, err));
+    return o->no_upkeep ? LH_OK : jobs_start(lh->jobs, err);
+}
+
 enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lakehouse **ret_lakehouse,
                             struct lh_err *err) {
     LH_AUTO(lakehouse) struct lakehouse *lh = &((struct opened *)lh_calloc(1, sizeof(struct opened)))->services;
@@ -236,6 +282,7 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
     LH_TRY(open_ingest(lh, err));
     LH_TRY(keys_open(lh->os, buckets_primary(lh->buckets), (unsigned)lh->config->auth.failures_per_minute, &lh->keys,
                      err));
+    LH_TRY(open_jobs(lh, options, err));
     *ret_lakehouse = LH_STEAL(lh);
     return LH_OK;
 }
@@ -243,6 +290,7 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
 void lakehouse_close(struct lakehouse *lh) {
     if (!lh)
         return;
+    jobs_close(lh->jobs);
     keys_close(lh->keys);
     ingest_free(lh->ingest);
     if (lh->journal)

@@ -6,6 +6,7 @@
  *
  * The data folder:
  *     lock        flock'ed; holds the pid and the command of its holder
+ *     identity    a ULID that names this folder where several share a bucket
  *     objects/    the primary bucket, unless storage.root or [[storage.buckets]] say otherwise
  *     wal/        local write-ahead logs of the append logs
  *     tmp/        upload spools and worker folders; nothing in it outlives a restart
@@ -24,6 +25,7 @@ struct catalog;
 struct engine;
 struct error_journal;
 struct ingest;
+struct jobs;
 struct journal;
 struct keys;
 struct lh_config;
@@ -49,6 +51,7 @@ struct lakehouse {
     struct catalog *catalog;
     struct ingest *ingest;
     struct keys *keys;
+    struct jobs *jobs;
     int64_t started_ns; /* os_monotonic_ns at open */
 };
 
@@ -61,7 +64,8 @@ struct lakehouse_options {
     const char *data_dir;
     const char *command; /* for the lock's holder line, e.g. "lakehouse serve" */
     bool must_exist;     /* LH_NOT_FOUND instead of creating the folder */
-    bool no_upkeep;      /* nothing is flushed or merged in the background: for looking at a lake */
+    bool no_upkeep;      /* nothing is flushed or merged in the background, no job runs: for looking at a lake */
+    bool passing;        /* opened for one command: jobs that an earlier life left unfinished wait for the next one */
 };
 
 LH_CHECKED enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lakehouse **ret_lakehouse,
