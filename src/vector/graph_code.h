@@ -44,7 +44,7 @@ struct vec_probe {
     int8_t *bytes;
     float *rotated; /* D floats of scratch */
     float add, scale, bias;
-    float norm; /* |q - c|: the width of the bound is VEC_RABITQ_EPSILON * tail.error * norm */
+    float norm; /* |q - c|: the deviation of an estimate is tail.error * norm */
     bool of_node;
 };
 

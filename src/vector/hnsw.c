@@ -142,6 +142,7 @@ struct vec_hnsw_cursor *vec_hnsw_cursor_new(struct vec_hnsw *graph) {
     cursor->batch = lh_calloc(VEC_HNSW_BATCH * graph->degree, sizeof(uint32_t));
     cursor->batch_dist = lh_calloc(VEC_HNSW_BATCH * graph->degree, sizeof(float));
     cursor->chosen = lh_calloc(graph->degree, sizeof *cursor->chosen);
+    cursor->links = lh_calloc((VEC_HNSW_TOP_LEVEL + 1) * (size_t)graph->m, sizeof *cursor->links);
     cursor->scratch = lh_malloc_aligned(64, (size_t)VEC_GRAPH_SCRATCH * graph->code.padded * sizeof(float));
     vec_cursor_reserve(cursor, 256);
     return cursor;
@@ -171,6 +172,7 @@ void vec_hnsw_cursor_free(struct vec_hnsw_cursor *cursor) {
     lh_free(cursor->candidates);
     lh_free(cursor->candidate_dist);
     lh_free(cursor->chosen);
+    lh_free(cursor->links);
     lh_free(cursor);
 }
 

@@ -1,7 +1,7 @@
 /* A graph to and from a file: the arrays of hnsw_internal.h as they stand, one section each
  * (docs/formats/vector-file.md).  A mapped graph is those sections in place.
  *
- * What a damaged file can do: ids out of range are skipped by every walk (rule 3), lists above level 0 are looked up with
+ * What a damaged file can do: ids out of range are skipped by every walk (rule 4), lists above level 0 are looked up with
  * a bound, floats that are not finite only spoil distances.  What is left to check here is the entry and the sizes. */
 #include "vector/hnsw_internal.h"
 

@@ -2,8 +2,11 @@
  *
  * Insert (the paper's algorithm 1).  A node's top level is drawn from a hash of seed and id, so it is the same whatever
  * the order of threads.  From the entry walk down to that level, then on each level: walk with a window of
- * ef_construction, select m of what was found, link there, and answer each link.  An answered list that is full is
- * selected anew from its old links and the new one.
+ * ef_construction and select m of what was found.  Then, from level 0 up, link and answer each link; an answered list that
+ * is full is selected anew from its old links and the new one.  The order matters beside other threads: a walk that comes
+ * down to a node from above begins there with the node's list below, and were that still empty, everything inserted near
+ * it meanwhile would link to it and to each other alone (measured with a thread held up by others at such a moment: a
+ * hundred rows that no walk finds but by luck, and recall 0.999 at five times the window).
  *
  * Selection (the paper's algorithm 4, without its extensions).  Candidates from near to far; one is kept when it is nearer
  * to the node than to every one kept before.  So links lead in different directions, and a cluster is not a trap.  The loop
@@ -124,31 +127,39 @@ static void answer(struct vec_hnsw_cursor *cursor, uint32_t from, uint32_t to, u
     vec_hnsw_unlock(graph, from);
 }
 
-void vec_hnsw_link(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t level) {
-    struct vec_hnsw *graph = cursor->graph;
+/* Of what the walk left in the queue, the links of `id` on a level: to the cursor, nothing is written yet. */
+static void choose_links(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t level) {
+    uint32_t m = cursor->graph->m;
     size_t n = 0;
     for (uint32_t i = 0; i < cursor->queue_used; i++)
         if (cursor->queue[i].id != id)
             cursor->candidates[n++] = cursor->queue[i];
-    size_t kept = vec_hnsw_select(cursor, id, n, graph->m);
-    memcpy(cursor->chosen, cursor->candidates, kept * sizeof *cursor->chosen);
+    size_t kept = vec_hnsw_select(cursor, id, n, m);
+    memcpy(cursor->links + (size_t)level * m, cursor->candidates, kept * sizeof *cursor->links);
+    cursor->link_counts[level] = (uint32_t)kept;
+}
 
+/* Write the chosen links of a level, then answer them. */
+static void link_level(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t level) {
+    struct vec_hnsw *graph = cursor->graph;
+    const struct vec_hit *links = cursor->links + (size_t)level * graph->m;
+    uint32_t n = cursor->link_counts[level];
     uint32_t places = 0;
     uint32_t *list = vec_hnsw_list(graph, id, level, &places);
     vec_hnsw_lock(graph, id);
     uint32_t used = 0; /* a node of another thread may have linked here already */
     while (used < places && vec_link_load(&list[used]) != VEC_NO_ID)
         used++;
-    for (size_t i = 0; i < kept && used < places; i++) {
+    for (size_t i = 0; i < n && used < places; i++) {
         bool there = false;
         for (uint32_t j = 0; j < used; j++)
-            there |= vec_link_load(&list[j]) == cursor->chosen[i].id;
+            there |= vec_link_load(&list[j]) == links[i].id;
         if (!there)
-            vec_link_store(&list[used++], cursor->chosen[i].id);
+            vec_link_store(&list[used++], links[i].id);
     }
     vec_hnsw_unlock(graph, id);
-    for (size_t i = 0; i < kept; i++)
-        answer(cursor, cursor->chosen[i].id, id, level);
+    for (size_t i = 0; i < n; i++)
+        answer(cursor, links[i].id, id, level);
 }
 
 static void prepare_node(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row) {
@@ -190,8 +201,10 @@ void vec_hnsw_add(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row)
             vec_walk(cursor, at, ef, 0, 0);
             if (cursor->queue_used)
                 nearest = cursor->queue[0].id;
-            vec_hnsw_link(cursor, id, at);
+            choose_links(cursor, id, at);
         }
+        for (uint32_t at = 0; at <= top; at++)
+            link_level(cursor, id, at);
     }
     if (rises) {
         if (entry == VEC_HNSW_NO_ENTRY || level > vec_entry_level(entry))

@@ -18,12 +18,14 @@
  *  1. A list's places are read and written one by one as atomics.  A reader beside a writer may see some old and some
  *     new places: each is a node that was there before or after, and a walk asks no more than that.
  *  2. A node is complete before any link to it is stored and before its bit in `live` is set (release; readers acquire).
- *  3. Readers skip ids at or above the `count` that they read at their start, so that ids in a damaged file, and nodes
+ *  3. A node's list on a level is written before any link to it on a level above is stored: who comes down through it finds
+ *     the way on.
+ *  4. Readers skip ids at or above the `count` that they read at their start, so that ids in a damaged file, and nodes
  *     newer than the reader's visited set, are out of its way by the same comparison.
- *  4. `entry` (level and id in one word) changes under `entry_lock` only.  An insert above the top level holds it to its
+ *  5. `entry` (level and id in one word) changes under `entry_lock` only.  An insert above the top level holds it to its
  *     end; they are few.
- *  5. No thread holds two node locks, so there is no order to get wrong.
- *  6. Nothing is freed before vec_hnsw_free: ids are not reused, so a reader cannot hold a node that became another. */
+ *  6. No thread holds two node locks, so there is no order to get wrong.
+ *  7. Nothing is freed before vec_hnsw_free: ids are not reused, so a reader cannot hold a node that became another. */
 #ifndef LH_VECTOR_HNSW_INTERNAL_H
 #define LH_VECTOR_HNSW_INTERNAL_H
 
@@ -86,8 +88,10 @@ struct vec_hnsw_cursor {
     float *batch_dist;
     struct vec_hit *candidates; /* selection's input, and a scan's matches */
     float *candidate_dist;
-    struct vec_hit *chosen; /* `degree` of them: an insert's links while their answers use the candidates */
-    float *scratch;         /* of vec_graph_encode */
+    struct vec_hit *chosen; /* `degree` of them: a repair's links */
+    struct vec_hit *links;  /* an insert's links, m a level */
+    uint32_t link_counts[VEC_HNSW_TOP_LEVEL + 1];
+    float *scratch; /* of vec_graph_encode */
 
     struct vec_hnsw_effort effort;
 };
@@ -169,9 +173,6 @@ void vec_cursor_reserve(struct vec_hnsw_cursor *cursor, uint32_t candidates);
 /* Write `n` ids into a list of `places` that its writer has locked. */
 void vec_list_write(uint32_t *list, uint32_t places, const struct vec_hit *ids, size_t n);
 void vec_hnsw_add(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row);
-
-/* Link `id` on one level from what the walk left in the queue, and answer the links. */
-void vec_hnsw_link(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t level);
 
 /* hnsw_check.c: breadth-first from `from` over level 0 and ids below `count`, through deleted nodes too, as walks go: marks
  * who is reached in seen[count] and lists them in order[count]; returns how many are new. */
