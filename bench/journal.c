@@ -227,7 +227,8 @@ static void measure_history(struct bench *b, const char *name, const char *forma
         size_t count;
         bool more;
         double start = now_ms(b);
-        must(journal_history(b->journal, entity, INT64_MAX, 1000, arena, &events, &count, &more, &err), &err);
+        const struct journal_query query = {.entity_id = entity, .as_of_us = INT64_MAX, .limit = 1000};
+        must(journal_history(b->journal, &query, arena, &events, &count, &more, &err), &err);
         times[i] = now_ms(b) - start;
         found += count;
     }

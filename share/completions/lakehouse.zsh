@@ -13,7 +13,7 @@ _lakehouse() {
                 'ingest:turn files into datasets'
                 'demo:make the staffing demo\: 7 tables, 2,469,278 rows, 100,000 resumes'
                 'check:verify a whole lake, and say how to repair it'
-                'history:what changed in a dataset or another entity, when, by whom'
+                'history:what changed in a dataset, a row of it or another entity, when, by whom'
                 'jobs:long work (compaction, vacuum, ...)\: list, look, cancel'
                 'key:make, list and revoke API keys'
                 'vec:build, search, measure and inspect vector indexes'

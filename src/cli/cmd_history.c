@@ -56,6 +56,9 @@ static void print_history(const json_t *answer, bool with_state) {
     json_array_foreach(json_object_get(answer, "items"), i, event) print_event(event);
     if (json_is_true(json_object_get(answer, "truncated")))
         fprintf(stderr, "There are older events; --limit shows more.\n");
+    if (json_array_size(json_object_get(answer, "entity_types")) > 1)
+        fprintf(stderr,
+                "Several entities have this id; of a row name the dataset too: lakehouse history DATASET KEY\n");
     if (!with_state)
         return;
     LH_AUTO(buf) struct buf text = BUF_INIT;
@@ -68,13 +71,19 @@ static enum lh_code show(struct cli *cli, const struct cli_args *args, struct lh
     LH_AUTO(json) json_t *answer = NULL;
     LH_AUTO(buf) struct buf path = BUF_INIT;
     const char *limit = cli_arg(args, "limit"), *as_of = cli_arg(args, "as-of");
+    bool row = args->positional_count > 1;
+    const char *entity = args->positional[row ? 1 : 0];
     buf_append_str(&path, "/journal/history/");
-    client_append_escaped(&path, args->positional[0]);
+    client_append_escaped(&path, entity);
     buf_append_str(&path, "?limit=");
     client_append_escaped(&path, limit ? limit : "100");
     if (as_of) {
         buf_append_str(&path, "&as_of=");
         client_append_escaped(&path, as_of);
+    }
+    if (row) {
+        buf_append_str(&path, "&dataset=");
+        client_append_escaped(&path, args->positional[0]);
     }
     LH_TRY(client_open(cli, args, &client, err));
     LH_TRY(client_json(client, "GET", buf_cstr(&path), NULL, &answer, err));
@@ -82,11 +91,12 @@ static enum lh_code show(struct cli *cli, const struct cli_args *args, struct lh
         LH_AUTO(buf) struct buf text = BUF_INIT;
         lh_json_write(answer, LH_JSON_COMPACT, &text);
         printf("%s\n", buf_cstr(&text));
-    } else if (json_array_size(json_object_get(answer, "items")) == 0) {
-        return lh_fail(err, LH_NOT_FOUND, "the journal has no events of \"%s\"%s", args->positional[0],
+    } else if (json_array_size(json_object_get(answer, "items")) == 0 &&
+               !json_is_object(json_object_get(answer, "state"))) {
+        return lh_fail(err, LH_NOT_FOUND, "the journal has no events of \"%s\"%s", entity,
                        as_of ? " by that time" : "");
     } else {
-        print_history(answer, as_of != NULL);
+        print_history(answer, as_of != NULL || row);
     }
     return LH_OK;
 }
@@ -98,14 +108,18 @@ static int run(struct cli *cli, const struct cli_args *args) {
 
 const struct cli_command cli_history = {
     .name = "history",
-    .usage = "ENTITY [--as-of TIME] [--limit N] [--json] [--server URL | --data DIR]",
-    .summary = "what changed in a dataset or another entity, when, by whom",
+    .usage = "ENTITY | DATASET KEY [--as-of TIME] [--limit N] [--json] [--server URL | --data DIR]",
+    .summary = "what changed in a dataset, a row of it or another entity, when, by whom",
     .help =
         "Lists the events of an entity, oldest first: a dataset by its name, a key by its id, a bucket by its name, or what\n"
         "clients have written to the journal.  With --as-of also what it looked like at that moment:\n\n"
-        "  lakehouse history candidates --as-of 2026-11-20",
+        "  lakehouse history candidates --as-of 2026-11-20\n\n"
+        "With a key as well, those of a row of the dataset, and the row as it is (or was).  A key of several columns is a JSON\n"
+        "array of their texts:\n\n"
+        "  lakehouse history candidates C-000017\n"
+        "  lakehouse history timesheets '[\"C-000017\",\"2026-11-20\"]'",
     .options = options,
     .min_positional = 1,
-    .max_positional = 1,
+    .max_positional = 2,
     .run = run,
 };

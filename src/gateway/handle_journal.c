@@ -10,6 +10,8 @@
 #include "gateway/page.h"
 #include "journal/entity_state.h"
 #include "journal/journal.h"
+#include "lake/catalog_ops.h"
+#include "lake/row_state.h"
 #include "lakehouse/lakehouse.h"
 #include "policy/principal.h"
 
@@ -151,22 +153,77 @@ static enum lh_code parse_as_of(struct request *rq, int64_t *ret_us, struct lh_e
     return lh_err_hint(err, "use RFC 3339, such as 2026-11-21T01:25:47Z");
 }
 
+/* The entity's type: `entity_type`, or `dataset` for a row of it, by the name that the catalog writes.  NULL: any. */
+static enum lh_code parse_type(struct request *rq, const char **ret_type, struct lh_err *err) {
+    const char *type = request_query_param(rq, "entity_type");
+    const char *dataset = request_query_param(rq, "dataset");
+    if (type && dataset)
+        return lh_fail(err, LH_INVALID, "give dataset (of a row) or entity_type, not both");
+    if (dataset) {
+        LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(request_lakehouse(rq)->catalog);
+        const struct manifest *m = catalog_snapshot_find(s, dataset);
+        type = arena_strdup(request_arena(rq), m ? m->name : dataset);
+    }
+    *ret_type = type;
+    return LH_OK;
+}
+
+static json_t *types_of(const struct journal_event *events, size_t count) {
+    json_t *seen = json_object();
+    json_t *types = json_array();
+    const char *type;
+    json_t *unused;
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(seen, events[i].entity_type, json_true());
+    json_object_foreach(seen, type, unused) json_array_append_new(types, json_string(type));
+    json_decref(seen);
+    return types;
+}
+
+/* What the entity was at that moment.  A row is read from its dataset as it was then, where that can be read still; anything else
+ * is made of its events. */
+static enum lh_code add_state(struct request *rq, const struct journal_query *query, const struct journal_event *events,
+                              size_t count, bool more, json_t *answer, struct lh_err *err) {
+    const struct lakehouse *lh = request_lakehouse(rq);
+    json_t *types = types_of(events, count), *row = NULL;
+    json_object_set_new(answer, "entity_types", types);
+    const char *type = query->entity_type            ? query->entity_type
+                       : json_array_size(types) == 1 ? json_string_value(json_array_get(types, 0))
+                                                     : NULL;
+    if (json_array_size(types) > 1) { /* several things of one name have no state in common */
+        json_object_set_new(answer, "state", json_null());
+        json_object_set_new(answer, "state_complete", json_false());
+        json_object_set_new(answer, "hint",
+                            json_string("several entities have this id: choose one by ?dataset= or ?entity_type="));
+        return LH_OK;
+    }
+    const struct row_state_query wanted = {.dataset = type,
+                                           .entity_id = query->entity_id,
+                                           .as_of_us = query->as_of_us,
+                                           .cancel_fd = request_cancel_fd(rq)};
+    const struct catalog_ops ops = {.catalog = lh->catalog, .buckets = lh->buckets, .engine = lh->engine};
+    if (type)
+        LH_TRY(row_state_read(&ops, &wanted, &row, err));
+    bool complete = row || row_events_complete(events, count, more);
+    json_object_set_new(answer, "state", row ? row : entity_state(events, count));
+    json_object_set_new(answer, "state_complete", json_boolean(complete));
+    return LH_OK;
+}
+
 enum lh_code handle_journal_history(struct request *rq, struct lh_err *err) {
-    const char *entity = request_path_param(rq, "entity_id");
+    struct journal_query query = {.entity_id = request_path_param(rq, "entity_id"), .limit = JOURNAL_READ_MAX};
     struct journal_event *events;
     size_t count;
     uint64_t limit;
-    int64_t as_of_us;
     bool more;
     LH_TRY(request_query_uint(rq, "limit", 1, JOURNAL_READ_MAX, 1000, &limit, err));
-    LH_TRY(parse_as_of(rq, &as_of_us, err));
-    LH_TRY(journal_history(request_lakehouse(rq)->journal, entity, as_of_us, JOURNAL_READ_MAX, request_arena(rq),
-                           &events, &count, &more, err));
-    LH_AUTO(json) json_t *state = entity_state(events, count);
+    LH_TRY(parse_as_of(rq, &query.as_of_us, err));
+    LH_TRY(parse_type(rq, &query.entity_type, err));
+    LH_TRY(journal_history(request_lakehouse(rq)->journal, &query, request_arena(rq), &events, &count, &more, err));
     size_t skip = count > limit ? count - (size_t)limit : 0;
-    LH_AUTO(json) json_t *answer =
-        json_pack("{s:s, s:o, s:b, s:O, s:b}", "entity_id", entity, "items", events_json(events + skip, count - skip),
-                  "truncated", more || skip > 0, "state", state, "state_complete", !more);
+    LH_AUTO(json) json_t *answer = json_pack("{s:s, s:o, s:b}", "entity_id", query.entity_id, "items",
+                                             events_json(events + skip, count - skip), "truncated", more || skip > 0);
+    LH_TRY(add_state(rq, &query, events, count, more, answer, err));
     return response_json(rq, 200, answer, err);
 }
 

@@ -115,9 +115,13 @@ const struct schema gateway_schemas[] = {
     {"JournalWritten", "The ids of the events, in the order of the request", "count integer, ids string[]"},
     {"JournalFlush", "What was moved and merged", "segments integer, events integer, merged_files integer"},
     {"JournalHistory",
-     "state is the entity after these events, null where it is gone or was never there; state_complete is false where "
-     "events older than the 10,000 read would be needed; truncated: there are older events than items",
-     "entity_id string, items JournalEvent[], truncated boolean, state any?, state_complete boolean"},
+     "state is the entity after these events, null where it is gone or was never there; a dataset's row is read from the "
+     "dataset as it was then, while that version can be read. state_complete is false where events older than the 10,000 "
+     "read, or than the first change that was told row by row, would be needed. entity_types: the types that have events "
+     "of this id; where there are several, state is null and hint says how to choose. truncated: there are older events "
+     "than items",
+     "entity_id string, entity_types string[], items JournalEvent[], truncated boolean, state any?, state_complete boolean, "
+     "hint string?"},
     {"JournalList", "Events, newest first", "items JournalEvent[], next_page_token string?"},
     {"JournalStats", "covered_version behind catalog_version: commits whose events are still to be derived",
      "events integer, pending integer, files integer, bytes integer, unindexed_files integer, covered_version integer, "

@@ -80,11 +80,17 @@ LH_CHECKED enum lh_code journal_append(struct journal *j, const struct journal_e
                                        uint64_t covered, char (*ret_ids)[LH_ULID_SIZE], struct lh_err *err);
 uint64_t journal_covered(struct journal *j);
 
-/* The newest `limit` (1 to JOURNAL_READ_MAX) events of an entity that are not after `as_of_us` (INT64_MAX: all), oldest
- * first, in the arena.  *ret_more: there are older ones.  None at all: LH_OK with count 0. */
-LH_CHECKED enum lh_code journal_history(struct journal *j, const char *entity_id, int64_t as_of_us, size_t limit,
-                                        struct arena *arena, struct journal_event **ret_events, size_t *ret_count,
-                                        bool *ret_more, struct lh_err *err);
+struct journal_query {
+    const char *entity_id;
+    const char *entity_type; /* NULL: entities of that id of any type */
+    int64_t as_of_us;        /* no later events; INT64_MAX: all */
+    size_t limit;            /* 1 to JOURNAL_READ_MAX */
+};
+/* The newest `limit` events of an entity, oldest first, in the arena.  *ret_more: there are older ones.  None at all: LH_OK with
+ * count 0. */
+LH_CHECKED enum lh_code journal_history(struct journal *j, const struct journal_query *query, struct arena *arena,
+                                        struct journal_event **ret_events, size_t *ret_count, bool *ret_more,
+                                        struct lh_err *err);
 /* The newest `limit` events of all, newest first. */
 LH_CHECKED enum lh_code journal_recent(struct journal *j, size_t limit, struct arena *arena,
                                        struct journal_event **ret_events, size_t *ret_count, struct lh_err *err);

@@ -26,7 +26,8 @@
 struct view {
     struct journal *journal;
     struct arena *arena;
-    const char *entity_id; /* NULL: any */
+    const char *entity_id;   /* NULL: any */
+    const char *entity_type; /* NULL: any */
     int64_t as_of_us;
     size_t limit;
 
@@ -57,6 +58,11 @@ static bool pending_matches(const struct view *v, const struct pending_event *it
     return item->ts_us <= v->as_of_us && (!v->entity_id || item->hash == hash);
 }
 
+static bool is_wanted(const struct view *v, const struct journal_event *event) {
+    return (!v->entity_id || strcmp(event->entity_id, v->entity_id) == 0) &&
+           (!v->entity_type || strcmp(event->entity_type, v->entity_type) == 0);
+}
+
 /* The lines are copied under the lock and read outside of it: reading is slow, appenders wait for the lock. */
 static enum lh_code read_pending(struct view *v, struct lh_err *err) {
     uint64_t hash = v->entity_id ? bloom_hash(v->entity_id, strlen(v->entity_id)) : 0;
@@ -77,7 +83,7 @@ static enum lh_code read_pending(struct view *v, struct lh_err *err) {
     for (const char *end; (end = strchr(line, '\n')); line = end + 1) {
         struct journal_event event;
         LH_TRY(event_read(line, (size_t)(end - line), v->arena, &event, err));
-        if (!v->entity_id || strcmp(event.entity_id, v->entity_id) == 0)
+        if (is_wanted(v, &event))
             add_event(v, &event);
     }
     return LH_OK;
@@ -145,6 +151,10 @@ static enum lh_code write_statement(struct view *v, size_t newest, struct buf *s
     if (v->entity_id) {
         buf_append_str(sql, " AND entity_id = ");
         buf_append_sql_string(sql, v->entity_id);
+    }
+    if (v->entity_type) {
+        buf_append_str(sql, " AND entity_type = ");
+        buf_append_sql_string(sql, v->entity_type);
     }
     if (v->as_of_us != INT64_MAX)
         buf_printf(sql, " AND ts <= make_timestamptz(%" PRId64 ")", v->as_of_us);
@@ -266,15 +276,19 @@ static bool files_changed(struct journal *j, const struct event_files *seen) {
 }
 
 /* The newest `limit` + 1 events at least, where there are so many, in the arena, oldest first. */
-static enum lh_code read_events(struct journal *j, const char *entity_id, int64_t as_of_us, size_t limit,
-                                struct arena *arena, struct journal_event **ret_events, size_t *ret_count,
-                                struct lh_err *err) {
-    if (limit < 1 || limit > JOURNAL_READ_MAX)
-        return lh_fail(err, LH_INVALID, "the limit must be 1 to %zu, not %zu", JOURNAL_READ_MAX, limit);
+static enum lh_code read_events(struct journal *j, const struct journal_query *query, struct arena *arena,
+                                struct journal_event **ret_events, size_t *ret_count, struct lh_err *err) {
+    if (query->limit < 1 || query->limit > JOURNAL_READ_MAX)
+        return lh_fail(err, LH_INVALID, "the limit must be 1 to %zu, not %zu", JOURNAL_READ_MAX, query->limit);
     LH_TRY(journal_catch_up(j, err));
     for (int round = 1;; round++) {
         LH_CLEANUP(view_release)
-        struct view v = {.journal = j, .arena = arena, .entity_id = entity_id, .as_of_us = as_of_us, .limit = limit};
+        struct view v = {.journal = j,
+                         .arena = arena,
+                         .entity_id = query->entity_id,
+                         .entity_type = query->entity_type,
+                         .as_of_us = query->as_of_us,
+                         .limit = query->limit};
         struct lh_err failure = LH_ERR_INIT;
         if (read_once(&v, &failure) == LH_OK) {
             *ret_events = arena_alloc(arena, (v.count + 1) * sizeof **ret_events);
@@ -290,13 +304,12 @@ static enum lh_code read_events(struct journal *j, const char *entity_id, int64_
     }
 }
 
-enum lh_code journal_history(struct journal *j, const char *entity_id, int64_t as_of_us, size_t limit,
-                             struct arena *arena, struct journal_event **ret_events, size_t *ret_count, bool *ret_more,
-                             struct lh_err *err) {
+enum lh_code journal_history(struct journal *j, const struct journal_query *query, struct arena *arena,
+                             struct journal_event **ret_events, size_t *ret_count, bool *ret_more, struct lh_err *err) {
     struct journal_event *events;
     size_t count;
-    LH_TRY(read_events(j, entity_id, as_of_us, limit, arena, &events, &count, err));
-    size_t older = count > limit ? count - limit : 0;
+    LH_TRY(read_events(j, query, arena, &events, &count, err));
+    size_t older = count > query->limit ? count - query->limit : 0;
     *ret_events = events + older;
     *ret_count = count - older;
     *ret_more = older > 0;
@@ -307,7 +320,8 @@ enum lh_code journal_recent(struct journal *j, size_t limit, struct arena *arena
                             size_t *ret_count, struct lh_err *err) {
     struct journal_event *events;
     size_t count;
-    LH_TRY(read_events(j, NULL, INT64_MAX, limit, arena, &events, &count, err));
+    const struct journal_query any = {.as_of_us = INT64_MAX, .limit = limit};
+    LH_TRY(read_events(j, &any, arena, &events, &count, err));
     size_t kept = count < limit ? count : limit;
     struct journal_event *newest = arena_alloc(arena, (kept + 1) * sizeof *newest);
     for (size_t i = 0; i < kept; i++)

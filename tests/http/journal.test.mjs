@@ -124,6 +124,36 @@ test('clients write events, alone and together', async () => {
   assert.equal((await history('nobody')).state, null);
 });
 
+test('things of one id and several types are told apart', async () => {
+  for (const [entity_type, city] of [['client', 'Rome'], ['candidate', 'Oslo']])
+    await post('/journal/event', { entity_type, entity_id: '17', action: 'create', new_value: { city } });
+  const both = await history('17');
+  assert.deepEqual(both.entity_types.sort(), ['candidate', 'client']);
+  assert.deepEqual([both.items.length, both.state, both.state_complete], [2, null, false]);
+  assert.match(both.hint, /entity_type=/);
+  const one = await history('17', '?entity_type=candidate');
+  assert.deepEqual([one.items.length, one.state, one.entity_types], [1, { city: 'Oslo' }, ['candidate']]);
+  assert.equal((await history('17', '?entity_type=candidate&dataset=x')).status, 400);
+});
+
+test('a row is what its dataset says, now and then', async () => {
+  await ingest('folk', 'id,mail\n17,a@example.com\n18,b@example.com\n', 'create');
+  const then = new Date().toISOString();
+  await ingest('folk', 'id,mail\n17,z@example.com\n', 'replace');
+  await ask('PATCH', '/catalog/datasets/by-name/folk/metadata', { primary_key: ['id'] });
+  const now = await history('17', '?dataset=FOLK');
+  assert.deepEqual([now.status, now.items.length, now.state, now.state_complete], [200, 0, { id: 17, mail: 'z@example.com' }, true]);
+  assert.equal((await history('18', '?dataset=folk')).state, null);
+  assert.equal((await history("1' OR '1'='1", '?dataset=folk')).state, null);
+  // Without a key then: nothing can be said of a row.
+  assert.equal((await history('17', `?dataset=folk&as_of=${then}`)).state, null);
+  await ingest('folk', 'id,mail\n17,y@example.com\n', 'replace');
+  const shown = await runLakehouse(['history', 'folk', '17', '--server', server.url]);
+  assert.match(shown.stdout, /y@example.com/);
+  const past = await history('17', `?dataset=folk&as_of=${(await get('/catalog/datasets/folk/versions?limit=2')).items[1].at}`);
+  assert.deepEqual(past.state, { id: 17, mail: 'z@example.com' });
+});
+
 test('what is no event is refused, and the whole call with it', async () => {
   const good = { entity_type: 't', entity_id: 'refused', action: 'n' };
   for (const bad of [

@@ -33,14 +33,17 @@ void task_progress(struct task *t, double fraction, uint64_t rows);
 bool task_cancelled(const struct task *t);
 
 /* X(name): the request's `task` and the suffix of its function. */
-#define TASKS(X)        \
-    X(checkpoint_read)  \
-    X(checkpoint_write) \
-    X(events_merge)     \
-    X(events_write)     \
-    X(ingest)           \
-    X(parquet_info)     \
-    X(probe)
+#define TASKS(X)         \
+    X(changes_write)     \
+    X(checkpoint_read)   \
+    X(checkpoint_write)  \
+    X(events_merge)      \
+    X(events_write)      \
+    X(ingest)            \
+    X(parquet_info)      \
+    X(probe)             \
+    X(tombstones_remove) \
+    X(tombstones_write)
 
 #define TASK_DECLARE(name) task_fn task_##name;
 TASKS(TASK_DECLARE)

@@ -149,12 +149,18 @@ static void check_event(struct journal_fixture *f, const struct journal_event *e
         assert_null(e->field);
 }
 
+static struct journal_query whole(const char *entity, size_t limit) {
+    return (struct journal_query){.entity_id = entity, .as_of_us = INT64_MAX, .limit = limit};
+}
+
 static size_t history(struct journal_fixture *f, const char *entity, int64_t as_of_us, struct arena *arena,
                       struct journal_event **ret_events) {
     struct lh_err err = LH_ERR_INIT;
     size_t count = 0;
     bool more = true;
-    ok(journal_history(f->journal, entity, as_of_us, JOURNAL_READ_MAX, arena, ret_events, &count, &more, &err), &err);
+    struct journal_query query = whole(entity, JOURNAL_READ_MAX);
+    query.as_of_us = as_of_us;
+    ok(journal_history(f->journal, &query, arena, ret_events, &count, &more, &err), &err);
     assert_false(more);
     return count;
 }
@@ -276,10 +282,37 @@ static void test_as_of(void **state) {
     assert_int_equal(history(f, "one", 5000, arena, &events), 5);
     size_t count;
     bool more;
-    ok(journal_history(f->journal, "one", INT64_MAX, 4, arena, &events, &count, &more, &err), &err);
+    const struct journal_query four = whole("one", 4);
+    ok(journal_history(f->journal, &four, arena, &events, &count, &more, &err), &err);
     assert_int_equal(count, 4);
     assert_true(more);
     assert_int_equal(events[0].ts_us, 3000);
+}
+
+/* Things of one name and different types, before and after a flush. */
+static void test_types(void **state) {
+    static const char *const types[] = {"candidate", "client", "it's"};
+    struct journal_fixture *f = *state;
+    struct lh_err err = LH_ERR_INIT;
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+            struct journal_event e = {
+                .entity_type = types[i], .entity_id = "17", .action = "update", .actor = "tester", .source = "test"};
+            ok(journal_append(f->journal, &e, 1, 0, NULL, &err), &err);
+        }
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+            LH_AUTO(arena) struct arena *arena = arena_new();
+            struct journal_query query = whole("17", 10);
+            struct journal_event *events;
+            size_t count;
+            bool more;
+            query.entity_type = types[i];
+            ok(journal_history(f->journal, &query, arena, &events, &count, &more, &err), &err);
+            assert_int_equal(count, round + 1);
+            assert_string_equal(events[round].entity_type, types[i]);
+        }
+        flush(f);
+    }
 }
 
 /* More events than are fetched unsorted: the newest ones all the same. */
@@ -303,7 +336,8 @@ static void test_busy_entity(void **state) {
         ok(journal_append(f->journal, batch, EACH, 0, NULL, &err), &err);
     }
     flush(f);
-    ok(journal_history(f->journal, "busy", INT64_MAX, 10, arena, &events, &count, &more, &err), &err);
+    const struct journal_query ten = whole("busy", 10);
+    ok(journal_history(f->journal, &ten, arena, &events, &count, &more, &err), &err);
     assert_int_equal(count, 10);
     assert_true(more);
     for (size_t i = 0; i < count; i++)
@@ -489,6 +523,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup_teardown(test_model, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_as_of, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_types, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_busy_entity, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_crash_after_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_crash_after_merge, set_up, tear_down),

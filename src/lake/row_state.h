@@ -1,0 +1,39 @@
+/* What a row was: read from its dataset as it was at a moment, or made of its events (journal/entity_state.h).
+ *
+ * A row of a dataset with a primary key is an entity of the journal: its type is the dataset's name, its id the key as text
+ * (engine/worker/row_text.h). */
+#ifndef LH_LAKE_ROW_STATE_H
+#define LH_LAKE_ROW_STATE_H
+
+#include "base/error.h"
+#include "base/json.h"
+#include "journal/journal.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct buf;
+struct catalog_ops;
+struct manifest;
+
+struct row_state_query {
+    const char *dataset;
+    const char *entity_id;
+    int64_t as_of_us; /* INT64_MAX: now */
+    int cancel_fd;
+};
+
+/* The row as a JSON object (docs/formats/json-values.md), JSON null where there was none; NULL where the dataset cannot tell: it
+ * did not exist then, has no primary key, its version is gone, or the id names no key of its.  A new reference.  Blocks on the
+ * engine; LH_BUSY, LH_TIMEOUT, LH_CANCELLED. */
+LH_CHECKED enum lh_code row_state_read(const struct catalog_ops *ops, const struct row_state_query *query,
+                                       json_t **ret_row, struct lh_err *err);
+
+/* Do these events (all that there are but for `more`), oldest first, tell everything of their entity?  Those of a row do where
+ * they begin with the whole of it. */
+bool row_events_complete(const struct journal_event *events, size_t count, bool more);
+
+/* Appends `"k" = CAST('text' AS type) AND ...` for the row that `entity_id` names; false where it names none. */
+bool row_key_condition(const struct manifest *m, const char *entity_id, struct buf *ret_condition);
+
+#endif
