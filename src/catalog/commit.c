@@ -69,8 +69,9 @@ static void txn_release(struct catalog_txn *txn) {
     lh_free(txn->ops);
 }
 
-static enum lh_code check_manifest(const struct manifest *m, struct lh_err *err) {
-    LH_TRY(manifest_name_check(m->name, err));
+static enum lh_code check_manifest(const struct catalog_txn *txn, const struct manifest *m, struct lh_err *err) {
+    bool known = m->id && catalog_snapshot_find_id(txn->base, m->id);
+    LH_TRY(known ? manifest_name_check(m->name, err) : manifest_new_name_check(m->name, err));
     for (size_t i = 0; i < m->primary_key_count; i++) {
         if (!manifest_find_column(m, m->primary_key[i]))
             return lh_fail(err, LH_INVALID, "\"%s\" has no column \"%s\" to be its primary key", m->name,
@@ -113,7 +114,7 @@ static enum lh_code finish_ops(struct catalog *c, struct catalog_txn *txn, uint6
     for (size_t i = 0; i < txn->count; i++) {
         struct commit_op *op = &txn->ops[i];
         if (op->manifest) {
-            LH_TRY(check_manifest(op->manifest, err));
+            LH_TRY(check_manifest(txn, op->manifest, err));
             stamp(c, txn, op->manifest, version);
             op->id = op->manifest->id;
             continue;

@@ -37,6 +37,20 @@ enum lh_code manifest_name_check(const char *name, struct lh_err *err) {
     return LH_OK;
 }
 
+enum lh_code manifest_new_name_check(const char *name, struct lh_err *err) {
+    LH_TRY(manifest_name_check(name, err));
+    for (const char *part = name;; part++) {
+        size_t len = strcspn(part, "/");
+        if ((len == 1 && part[0] == '.') || (len == 2 && part[0] == '.' && part[1] == '.')) {
+            lh_fail(err, LH_INVALID, "the dataset's name has a part \"%.*s\" between slashes", (int)len, part);
+            return lh_err_hint(err, "no URL could name it, since \".\" and \"..\" vanish there; choose another name");
+        }
+        part += len;
+        if (*part == '\0')
+            return LH_OK;
+    }
+}
+
 struct manifest *manifest_new(const char *name) {
     struct arena *arena = arena_new();
     struct manifest *m = arena_alloc(arena, sizeof *m);

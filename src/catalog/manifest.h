@@ -126,7 +126,10 @@ bool manifest_same_schema(const struct manifest *a, const struct manifest *b);
 /* Order and equality of names: ASCII letters without case, all other bytes as they are. */
 int manifest_name_compare(const char *a, const char *b);
 
+/* Any text of 1 to 255 bytes of UTF-8 without control characters. */
 LH_CHECKED enum lh_code manifest_name_check(const char *name, struct lh_err *err);
+/* And for a dataset that is yet to be made: no "." or ".." between slashes, since no URL could name it. */
+LH_CHECKED enum lh_code manifest_new_name_check(const char *name, struct lh_err *err);
 json_t *manifest_to_json(const struct manifest *m);
 /* Checks every field's type and range: a hostile or damaged record gives LH_CORRUPT naming the field.  Members that this
  * version does not know are ignored (what must not be ignored raises the format number of the commit record instead).

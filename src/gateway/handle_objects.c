@@ -69,6 +69,17 @@ static enum lh_code refuse_ours(struct request *rq, const struct bucket *bucket,
 
 /* ---- put ---- */
 
+static enum lh_code fail_match(const struct object_info *info, struct lh_err *err) {
+    lh_fail(err, LH_PRECONDITION, "the object's ETag is \"%s\", which If-Match does not name", info->etag);
+    return lh_err_hint(err, "the object changed since you read it: read it again, and send the ETag of that answer");
+}
+
+/* If-None-Match kept an object from being overwritten. */
+static enum lh_code fail_there(struct lh_err *err) {
+    return lh_err_hint(err, "choose another key, leave If-None-Match out to replace the object, or send If-Match with "
+                            "its ETag to replace exactly this one");
+}
+
 /* If-Match and If-None-Match with tags are judged against what is there now; only `If-None-Match: *` is atomic, by
  * put-if-absent, because the stores promise nothing finer. */
 static enum lh_code check_put(struct request *rq, struct object_store *store, const char *key,
@@ -83,13 +94,17 @@ static enum lh_code check_put(struct request *rq, struct object_store *store, co
     bool exists = code == LH_OK;
     if (code != LH_OK && code != LH_NOT_FOUND)
         return code;
-    if (match && (!exists || !etag_list_matches(match, info.etag, true)))
-        return lh_fail(err, LH_PRECONDITION,
-                       exists ? "the object's ETag is \"%s\", which If-Match does not name"
-                              : "If-Match was given, but there is no object%s",
-                       exists ? info.etag : "");
-    if (none_match && exists && etag_list_matches(none_match, info.etag, false))
-        return lh_fail(err, LH_PRECONDITION, "the object is there already, with ETag \"%s\"", info.etag);
+    if (match && !exists) {
+        lh_fail(err, LH_PRECONDITION, "If-Match was given, but there is no object");
+        return lh_err_hint(err,
+                           "leave If-Match out to make the object; If-None-Match: * makes it only where it is not");
+    }
+    if (match && !etag_list_matches(match, info.etag, true))
+        return fail_match(&info, err);
+    if (none_match && exists && etag_list_matches(none_match, info.etag, false)) {
+        lh_fail(err, LH_PRECONDITION, "the object is there already, with ETag \"%s\"", info.etag);
+        return fail_there(err);
+    }
     *err = (struct lh_err)LH_ERR_INIT;
     return LH_OK;
 }
@@ -115,9 +130,10 @@ static enum lh_code put(struct request *rq, const struct bucket *bucket, const c
     LH_TRY(object_writer_open(store, key, &w, err));
     LH_TRY(copy_body(rq, w, err));
     enum lh_code code = object_writer_commit(LH_STEAL(w), mode, ret_info, err);
-    if (code == LH_EXISTS && mode == OBJECT_PUT_IF_ABSENT)
-        return lh_fail(err, LH_PRECONDITION, "the object is there already, and If-None-Match: * was given");
-    return code;
+    if (code != LH_EXISTS || mode != OBJECT_PUT_IF_ABSENT)
+        return code;
+    lh_fail(err, LH_PRECONDITION, "the object is there already, and If-None-Match: * was given");
+    return fail_there(err);
 }
 
 enum lh_code handle_object_put(struct request *rq, struct lh_err *err) {
@@ -176,7 +192,7 @@ static enum lh_code check_get(struct request *rq, const struct object_info *info
                               struct lh_err *err) {
     const char *match = request_header(rq, "If-Match");
     if (match && !etag_list_matches(match, info->etag, true))
-        return lh_fail(err, LH_PRECONDITION, "the object's ETag is \"%s\", which If-Match does not name", info->etag);
+        return fail_match(info, err);
     const char *none_match = request_header(rq, "If-None-Match");
     *ret_not_modified = none_match && etag_list_matches(none_match, info->etag, false);
     return LH_OK;
@@ -190,9 +206,22 @@ static enum range_result wanted_range(struct request *rq, const struct object_in
     return range_parse(header, info->size_bytes, &range->offset, &range->length);
 }
 
+/* Where the keys are listed that there are, for one that asked for another. */
+static enum lh_code hint_at_list(struct request *rq, const char *key, struct lh_err *err) {
+    if (err->code != LH_NOT_FOUND || err->hint[0])
+        return err->code;
+    const char *bucket = request_path_param(rq, "bucket");
+    const char *slash = strrchr(key, '/');
+    int folder = slash ? (int)(slash + 1 - key) : 0;
+    return lh_err_hint(err, "keys are exact, case counts; GET /storage/%s%s%sobjects%s%.*s lists those that there are",
+                       bucket[0] ? "buckets/" : "", bucket, bucket[0] ? "/" : "", folder ? "?prefix=" : "", folder,
+                       key);
+}
+
 static enum lh_code get(struct request *rq, struct object_store *store, const char *key, struct lh_err *err) {
     struct object_info info;
-    LH_TRY(object_head(store, key, &info, err));
+    if (object_head(store, key, &info, err) != LH_OK)
+        return hint_at_list(rq, key, err);
     bool not_modified = false;
     LH_TRY(check_get(rq, &info, &not_modified, err));
     struct object_range range = OBJECT_WHOLE;
@@ -201,8 +230,11 @@ static enum lh_code get(struct request *rq, struct object_store *store, const ch
     if (wanted == RANGE_UNSATISFIABLE) {
         snprintf(text, sizeof text, "bytes */%" PRIu64, info.size_bytes);
         response_header(rq, "Content-Range", text);
-        return lh_fail(err, LH_RANGE, "the object has %" PRIu64 " bytes; the range begins behind its end",
-                       info.size_bytes);
+        lh_fail(err, LH_RANGE, "the object has %" PRIu64 " bytes; the range begins behind its end", info.size_bytes);
+        return info.size_bytes == 0
+                   ? lh_err_hint(err, "leave Range out: the object is empty")
+                   : lh_err_hint(err, "ask for bytes 0 to %" PRIu64 ", or for the last ones with bytes=-N",
+                                 info.size_bytes - 1);
     }
     struct object_info opened;
     LH_AUTO(object_reader) struct object_reader *r = NULL;
@@ -248,7 +280,8 @@ enum lh_code handle_object_delete(struct request *rq, struct lh_err *err) {
     LH_TRY(resolve(rq, true, &bucket, err));
     const char *key = request_path_param(rq, "key");
     LH_TRY(refuse_ours(rq, bucket, key, err));
-    LH_TRY(object_delete(bucket_store(bucket), key, err));
+    if (object_delete(bucket_store(bucket), key, err) != LH_OK)
+        return hint_at_list(rq, key, err);
     return response_bytes(rq, 204, NULL, NULL, 0, err);
 }
 

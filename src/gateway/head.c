@@ -3,8 +3,11 @@
 #include "gateway/exchange.h"
 
 #include "base/arena.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/suggest.h"
 #include "os/clock.h"
 #include "os/ids.h"
 #include "policy/keys.h"
@@ -138,6 +141,35 @@ static enum lh_code check_body(struct request *rq, struct lh_err *err) {
     return LH_OK;
 }
 
+/* A parameter that the route does not know is refused: one that is mistyped must not be taken for one that was left out. */
+static enum lh_code check_params(const struct request *rq, struct lh_err *err) {
+    const struct route *route = rq->match.route;
+    const char *known[ROUTE_PARAMS_MAX];
+    size_t known_count = 0;
+    LH_AUTO(buf) struct buf list = BUF_INIT;
+    for (size_t i = 0; i < ROUTE_PARAMS_MAX && route->params[i].name; i++)
+        if (!route->params[i].in_header) {
+            buf_printf(&list, "%s%s", known_count ? ", " : "", route->params[i].name);
+            known[known_count++] = route->params[i].name;
+        }
+    for (size_t i = 0; i < rq->url.param_count; i++) {
+        const char *name = rq->url.params[i].name;
+        size_t k = 0;
+        while (k < known_count && strcmp(known[k], name) != 0)
+            k++;
+        if (k < known_count)
+            continue;
+        lh_fail(err, LH_INVALID, "%s %s has no query parameter \"%.64s\"", http_method_name(route->method), route->path,
+                name);
+        const char *near = lh_suggest(name, known, known_count);
+        if (near)
+            return lh_err_hint(err, "did you mean %s? There are: %s", near, list.data);
+        return known_count ? lh_err_hint(err, "there are: %s", list.data)
+                           : lh_err_hint(err, "it takes none; leave the part after \"?\" out");
+    }
+    return LH_OK;
+}
+
 static unsigned refusal_label(enum lh_code code) {
     const char *reason = code == LH_UNAUTHENTICATED ? "unauthenticated"
                          : code == LH_RATE          ? "rate"
@@ -168,6 +200,7 @@ static enum lh_code judge(struct request *rq, struct lh_err *err) {
         response_header(rq, "Allow", allow);
     if (code != LH_OK)
         return code;
+    LH_TRY(check_params(rq, err));
     if (rq->gateway->stopping) {
         rq->close = true;
         return lh_fail(err, LH_UNAVAILABLE, "the server is stopping");

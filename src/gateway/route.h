@@ -39,7 +39,7 @@ struct route_param {
     const char *description;
     bool in_header; /* otherwise in the query string */
 };
-#define ROUTE_PARAMS_MAX 8
+#define ROUTE_PARAMS_MAX 12
 
 /* Begin and fill the response and return LH_OK, or fail before it was begun. */
 typedef enum lh_code route_handler(struct request *rq, struct lh_err *err);
@@ -51,11 +51,11 @@ struct route {
     enum route_access access;
     enum route_body body;
     unsigned flags;
-    const char *tag;             /* the heading it stands under in the documents */
-    const char *summary;         /* one sentence, no full stop */
-    const char *request_schema;  /* name in schemas.c, or NULL */
-    const char *response_schema; /* name in schemas.c, a media type, or NULL for an empty answer */
-    struct route_param params[ROUTE_PARAMS_MAX];
+    const char *tag;                             /* the heading it stands under in the documents */
+    const char *summary;                         /* one sentence, no full stop */
+    const char *request_schema;                  /* name in schemas.c, or NULL */
+    const char *response_schema;                 /* name in schemas.c, a media type, or NULL for an empty answer */
+    struct route_param params[ROUTE_PARAMS_MAX]; /* a query parameter that is not here is refused */
 };
 
 const char *http_method_name(enum http_method method);

@@ -179,6 +179,8 @@ static enum lh_code choose_dataset(struct run *r, struct lh_err *err) {
         const struct manifest *other = catalog_snapshot_find_source(r->snapshot, r->sha256, &edge);
         r->existing = other ? other : r->existing;
     }
+    if (!r->existing)
+        LH_TRY(manifest_new_name_check(buf_cstr(&name), err));
     r->report->dataset = arena_strdup(r->arena, edge || r->existing ? r->existing->name : buf_cstr(&name));
     return LH_OK;
 }

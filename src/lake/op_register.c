@@ -49,7 +49,7 @@ static enum lh_code draft_from_request(const struct catalog_ops *ops, const stru
     json_t *keys;
     LH_TRY(check_fields(request, err));
     LH_TRY(lh_json_get_string(request, "", "name", &name, err));
-    LH_TRY(manifest_name_check(name, err));
+    LH_TRY(manifest_new_name_check(name, err));
     LH_TRY(lh_json_get_string_or(request, "", "bucket", NULL, &bucket_name_given, err));
     LH_TRY(lh_json_get_array(request, "", "keys", &keys, err));
     if (json_array_size(keys) == 0 || json_array_size(keys) > KEYS_MAX)

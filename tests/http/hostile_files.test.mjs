@@ -205,13 +205,14 @@ test('names of files do not lead anywhere', async () => {
   for (const name of ['x'.repeat(5000), 'a\u0001b', 'a\nb']) {
     assertRefused(await upload('a.csv', 'a,b\n1,2\n', { name }), `the dataset name ${JSON.stringify(name.slice(0, 20))}`);
   }
-  // Any other text is a name: it becomes one folder's, encoded, and SQL quotes it.
+  // Any other text is a name: it becomes one folder's, encoded, SQL quotes it, and a URL can name it.
   for (const [i, name] of ['../x', '..', 'a/../b', './x', '_errors', 'a/b', 'a b', 'ä', 'select;', "'\"'", 'x'.repeat(120), '..x', '%2e%2e'].entries()) {
     const answer = await upload('a.csv', `a,b\n1,${i + 100}\n`, { name });
     if (answer.status !== 201) {
       assertRefused(answer, `the dataset name ${name}`);
       continue;
     }
+    assert.equal((await fetch(`${server.url}/catalog/datasets/by-name/${encodeURIComponent(name)}`)).status, 200, name);
     const rows = await query(server, `SELECT b FROM "${name.replaceAll('"', '""')}"`);
     assert.deepEqual(rows.rows, [[i + 100]], `${name}: ${JSON.stringify(rows)}`);
   }

@@ -54,3 +54,48 @@ test('the command line names a file once', async (t) => {
   assert.notEqual(run.code, 0);
   assert.equal(run.stderr.split('bin.csv:').length - 1, 1, run.stderr);
 });
+
+test('query parameters that a route does not know', async (t) => {
+  const server = await startServer({ t });
+  const get = async (target, options) => {
+    const response = await fetch(server.url + target, options);
+    return { status: response.status, ...(await response.json()) };
+  };
+  const near = await get('/storage/objects?prefx=a/');
+  assert.deepEqual([near.status, near.code], [400, 'invalid']);
+  assert.match(near.detail, /GET \/storage\/objects has no query parameter "prefx"/);
+  assert.match(near.hint, /did you mean prefix\? There are: prefix, limit, page_token/);
+  const far = await get('/catalog/datasets?colour=red&limit=1');
+  assert.match(far.hint, /^there are: limit, page_token$/);
+  assert.match((await get('/ready?verbose')).hint, /takes none/);
+  const upload = await get('/ingest/file?nmae=people&file_name=p.csv', { method: 'POST', body: 'id\n1\n' });
+  assert.equal(upload.status, 400);
+  assert.match(upload.hint, /did you mean name\?/);
+  assert.equal((await get('/catalog/datasets?limit=1')).status, 200);
+  const every = 'name=p&mode=create&file_name=p.csv&source_system=cli&format=csv&delimiter=;&quote=none&header=true&encoding=utf-8&bucket=primary';
+  const taken = await get(`/ingest/file?${every}`, { method: 'POST', body: 'id;b\n1;2\n' });
+  assert.equal(taken.status, 201, JSON.stringify(taken));
+});
+
+test('conditions, ranges and missing objects say what to do', async (t) => {
+  const server = await startServer({ t });
+  const at = `${server.url}/storage/objects/notes/one.txt`;
+  const ask = async (url, options) => {
+    const response = await fetch(url, options);
+    return { status: response.status, ...(await response.json()) };
+  };
+  const write = (headers) => ask(at, { method: 'PUT', body: 'ten bytes.', headers });
+  const expect = (answer, status, hint) => {
+    assert.equal(answer.status, status);
+    assert.match(answer.hint ?? '', hint);
+  };
+  expect(await ask(at), 404, /GET \/storage\/objects\?prefix=notes\/ lists/);
+  expect(await ask(`${server.url}/storage/buckets/primary/objects/one.txt`), 404, /GET \/storage\/buckets\/primary\/objects lists/);
+  expect(await ask(at, { method: 'DELETE' }), 404, /lists those that there are/);
+  expect(await write({ 'if-match': '"x"' }), 412, /leave If-Match out/);
+  expect(await write({}), 201, /^$/);
+  expect(await write({ 'if-none-match': '*' }), 412, /choose another key/);
+  expect(await write({ 'if-match': '"x"' }), 412, /read it again/);
+  expect(await ask(at, { headers: { 'if-match': '"x"' } }), 412, /read it again/);
+  expect(await ask(at, { headers: { range: 'bytes=10-' } }), 416, /bytes 0 to 9/);
+});

@@ -245,6 +245,8 @@ static void test_refusals_leave_nothing(void **state) {
     send_fails(f, "wide.csv", buf_cstr(&wide), NULL, INGEST_CREATE, LH_LIMIT, "50 columns");
     send_fails(f, "a.json", "{\"a\":", NULL, INGEST_CREATE, LH_DATA, "line 1, column 6");
     send_fails(f, "a.csv", "a\n1\n", "bad\nname", INGEST_CREATE, LH_INVALID, "");
+    send_fails(f, "a.csv", "a\n1\n", "a/../b", INGEST_CREATE, LH_INVALID, "a part \"..\" between slashes");
+    send_fails(f, "a.csv", "a\n1\n", ".", INGEST_CREATE, LH_INVALID, "a part \".\" between slashes");
     assert_int_equal(count_objects(f, "datasets/"), 0);
     assert_int_equal(count_objects(f, "_catalog/log/"), 0);
     assert_int_equal(count_spools(f), 0);
@@ -253,9 +255,9 @@ static void test_refusals_leave_nothing(void **state) {
 static void test_odd_dataset_name(void **state) {
     struct fixture *f = *state;
     struct ingest_report r;
-    send_ok(f, "x.csv", "a,b\n1,2\n", "../Über \"x\"/y", INGEST_CREATE, &r);
-    assert_string_equal(r.dataset, "../Über \"x\"/y");
-    assert_int_equal(count_objects(f, "datasets/%2E.%2F"), 1);
+    send_ok(f, "x.csv", "a,b\n1,2\n", "..Über \"x\"/y", INGEST_CREATE, &r);
+    assert_string_equal(r.dataset, "..Über \"x\"/y");
+    assert_int_equal(count_objects(f, "datasets/%2E.%C3%9C"), 1);
 }
 
 static void test_rejects_are_paged(void **state) {
