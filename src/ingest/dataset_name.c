@@ -59,19 +59,3 @@ void ingest_dataset_name(const char *file_name, struct buf *ret_name) {
     if (ret_name->len == start)
         buf_append_str(ret_name, "data");
 }
-
-void ingest_key_prefix(const char *dataset, struct buf *ret_prefix) {
-    buf_append_str(ret_prefix, "datasets/");
-    for (const char *p = dataset; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                     c == '-' || (c == '.' && p > dataset);
-        if (plain)
-            buf_append_char(ret_prefix, (char)c);
-        else
-            buf_printf(ret_prefix, "%%%02X", c);
-        if (p - dataset >= 100)
-            break; /* the ULID that follows keeps keys apart; the manifest knows them */
-    }
-    buf_append_char(ret_prefix, '/');
-}

@@ -8,6 +8,7 @@
 #include "catalog/catalog.h"
 #include "engine/engine.h"
 #include "ingest/ingest_internal.h"
+#include "lake/new_objects.h"
 #include "os/fault.h"
 #include "os/file.h"
 #include "os/ids.h"
@@ -111,33 +112,6 @@ static inline void run_auto_release(struct run *r) {
     run_release(r);
 }
 
-static enum lh_code hash_file(struct os *os, const char *path, char ret_hex[LH_SHA256_HEX], uint64_t *ret_bytes,
-                              struct lh_err *err) {
-    const size_t piece = (size_t)1 << 18;
-    LH_AUTO(mem) unsigned char *data = lh_malloc(piece);
-    struct lh_sha256 hash;
-    unsigned char digest[LH_SHA256_BYTES];
-    int fd;
-    LH_TRY(os_open(os, AT_FDCWD, path, O_RDONLY, 0, 0, &fd, err));
-    lh_sha256_init(&hash);
-    uint64_t total = 0;
-    size_t len = 1;
-    enum lh_code code = LH_OK;
-    while (code == LH_OK && len > 0) {
-        code = os_read_some(os, fd, data, piece, path, &len, err);
-        if (code == LH_OK) {
-            lh_sha256_update(&hash, data, len);
-            total += len;
-        }
-    }
-    os_close(os, fd);
-    LH_TRY(code);
-    lh_sha256_final(&hash, digest);
-    lh_hex_encode(digest, sizeof digest, ret_hex);
-    *ret_bytes = total;
-    return LH_OK;
-}
-
 static enum lh_code identify(struct run *r, struct lh_err *err) {
     struct os *os = r->in->services.os;
     uint64_t most = r->in->services.config->ingest.max_upload_bytes;
@@ -155,7 +129,7 @@ static enum lh_code identify(struct run *r, struct lh_err *err) {
     if (r->request->sha256 && strlen(r->request->sha256) == LH_SHA256_HEX - 1)
         memcpy(r->sha256, r->request->sha256, LH_SHA256_HEX);
     else
-        LH_TRY(hash_file(os, r->request->path, r->sha256, &r->report->source_bytes, err));
+        LH_TRY(os_sha256_file(os, r->request->path, r->sha256, &r->report->source_bytes, err));
     r->report->sha256 = arena_strdup(r->arena, r->sha256);
     os_ulid(os, &r->in->ulids, r->job_id);
     r->report->job_id = arena_strdup(r->arena, r->job_id);
@@ -321,11 +295,11 @@ static enum lh_code store_file(struct run *r, const char *file, const char *kind
     LH_TRY(code);
     if (!stat.is_file)
         return lh_fail(err, LH_CORRUPT, "the ingest process left something odd in place of %s", file);
-    LH_TRY(hash_file(os, path, ret_object->sha256, &ret_object->size_bytes, err));
+    LH_TRY(os_sha256_file(os, path, ret_object->sha256, &ret_object->size_bytes, err));
     char ulid[LH_ULID_SIZE];
     LH_AUTO(buf) struct buf prefix = BUF_INIT;
     os_ulid(os, &r->in->ulids, ulid);
-    ingest_key_prefix(r->report->dataset, &prefix);
+    lake_object_prefix(r->report->dataset, &prefix);
     snprintf(ret_object->key, sizeof ret_object->key, "%s%s/%s%s", buf_cstr(&prefix), kind, ulid, ending);
     struct object_info info;
     LH_TRY(object_put_file(bucket_store(r->bucket), ret_object->key, path, OBJECT_PUT_IF_ABSENT, &info, err));

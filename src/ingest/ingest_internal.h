@@ -54,9 +54,6 @@ LH_CHECKED enum lh_code ingest_check_mode(const struct manifest *existing, const
                                           struct lh_err *err);
 LH_CHECKED enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err);
 
-/* "datasets/{name}/" with every byte of the name that is unusual in a path as %XX. */
-void ingest_key_prefix(const char *dataset, struct buf *ret_prefix);
-
 /* Fill the report's columns, counts and warnings from a worker's answer, and judge its columns.  LH_CORRUPT: no such answer. */
 LH_CHECKED enum lh_code ingest_report_read(struct ingest *in, const json_t *answer, struct arena *arena,
                                            struct ingest_report *report, struct lh_err *err);

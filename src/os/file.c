@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "os/os.h"
 
 #include <errno.h>
@@ -272,6 +273,33 @@ enum lh_code os_write_file_atomic(struct os *os, int dir, const char *path, cons
     }
     LH_AUTO(mem) char *parent = parent_of(path);
     return os_fsync_dir(os, dir, parent, 0, err);
+}
+
+enum lh_code os_sha256_file(struct os *os, const char *path, char ret_hex[LH_SHA256_HEX], uint64_t *ret_bytes,
+                            struct lh_err *err) {
+    const size_t piece = (size_t)1 << 18;
+    LH_AUTO(mem) unsigned char *data = lh_malloc(piece);
+    struct lh_sha256 hash;
+    unsigned char digest[LH_SHA256_BYTES];
+    int fd;
+    LH_TRY(os_open(os, AT_FDCWD, path, O_RDONLY, 0, 0, &fd, err));
+    lh_sha256_init(&hash);
+    uint64_t total = 0;
+    size_t len = 1;
+    enum lh_code code = LH_OK;
+    while (code == LH_OK && len > 0) {
+        code = os_read_some(os, fd, data, piece, path, &len, err);
+        if (code == LH_OK) {
+            lh_sha256_update(&hash, data, len);
+            total += len;
+        }
+    }
+    os_close(os, fd);
+    LH_TRY(code);
+    lh_sha256_final(&hash, digest);
+    lh_hex_encode(digest, sizeof digest, ret_hex);
+    *ret_bytes = total;
+    return LH_OK;
 }
 
 enum lh_code os_free_bytes(struct os *os, int fd, uint64_t *ret_bytes, struct lh_err *err) {

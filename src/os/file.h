@@ -80,6 +80,10 @@ LH_CHECKED enum lh_code os_read_file(struct os *os, int dir, const char *path, s
 LH_CHECKED enum lh_code os_write_file_atomic(struct os *os, int dir, const char *path, const void *data, size_t len,
                                              mode_t mode, struct lh_err *err);
 
+/* The SHA-256 of a whole file in hex, and how many bytes it has. */
+LH_CHECKED enum lh_code os_sha256_file(struct os *os, const char *path, char ret_hex[65], uint64_t *ret_bytes,
+                                       struct lh_err *err);
+
 /* Bytes that an unprivileged writer may still use on the file system of `fd`. */
 LH_CHECKED enum lh_code os_free_bytes(struct os *os, int fd, uint64_t *ret_bytes, struct lh_err *err);
 

@@ -34,20 +34,7 @@ static void test_from_file_name(void **state) {
     }
 }
 
-static void test_key_prefix(void **state) {
-    (void)state;
-    static const char *const rows[][2] = {
-        {"calls", "datasets/calls/"},     {"a.b-c_D", "datasets/a.b-c_D/"}, {"..", "datasets/%2E./"},
-        {"a/b c", "datasets/a%2Fb%20c/"}, {"\xC3\xA9", "datasets/%C3%A9/"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        LH_AUTO(buf) struct buf prefix = BUF_INIT;
-        ingest_key_prefix(rows[i][0], &prefix);
-        assert_string_equal(buf_cstr(&prefix), rows[i][1]);
-    }
-}
-
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_from_file_name), cmocka_unit_test(test_key_prefix)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_from_file_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
