@@ -16,8 +16,9 @@ endforeach()
 # bench/vector: one program with our indexes and whatever peers are installed (bench/README.md says how to get them), and the
 # generator of its data.  Peers are compiled for this machine, as their authors advise; ours chooses at run time.
 add_executable(bench_vector EXCLUDE_FROM_ALL bench/vector/main.c bench/vector/ours.c)
+add_executable(bench_vector_grow EXCLUDE_FROM_ALL bench/vector/grow.c)
 add_executable(bench_vector_generate EXCLUDE_FROM_ALL bench/vector/generate.c)
-foreach(program bench_vector bench_vector_generate)
+foreach(program bench_vector bench_vector_grow bench_vector_generate)
     target_link_libraries(${program} PRIVATE lh_vector m)
     lh_link_executable(${program})
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)

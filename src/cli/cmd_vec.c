@@ -429,7 +429,7 @@ static enum lh_code inspect_graph(struct cli *cli, const char *path, struct lh_e
 }
 
 static void print_head(struct cli *cli, const struct vec_file *file) {
-    static const char *const kinds[] = {"", "flat", "graph", "ivf"};
+    static const char *const kinds[] = {"", "flat", "graph", "ivf", "segmented"};
     const struct vec_file_head *head = vec_file_head(file);
     json_t *sections = json_object();
     char tag[5];

@@ -4,12 +4,13 @@
 
 #include <stdint.h>
 
-void vec_candidates_begin(struct vec_candidates *c, size_t k) {
+void vec_candidates_begin(struct vec_candidates *c, size_t k, float ceiling) {
     if (k > c->k_capacity) {
         c->uppers = lh_realloc(c->uppers, k * sizeof *c->uppers);
         c->k_capacity = k;
     }
     vec_topk_init(&c->bar, c->uppers, k);
+    c->ceiling = ceiling;
     c->used = 0;
 }
 

@@ -1,7 +1,7 @@
 /* From estimates with error bounds to exact answers, reading as few full vectors as the bounds allow.
  *
  * While codes are scanned, every row whose lower bound is below the bar is kept.  The bar is the k-th smallest upper
- * bound seen so far: k rows are (as surely as the bound holds) at least that near, so a row beyond it is no answer.
+ * bound seen so far, or the ceiling that the caller set: k rows are (as surely as the bound holds) at least that near, so a row beyond it is no answer.
  * Afterwards the rows that are still below the bar come out in the order of their lower bounds and are scored exactly,
  * until the next lower bound is no nearer than the k-th best exact distance.  An easy query thus reads a dozen vectors and
  * a hard one hundreds, by itself.  After J. Gao, C. Long (SIGMOD 2024), who score at once in scan order; scoring at the
@@ -23,14 +23,17 @@ struct vec_candidates {
     struct vec_hit *uppers; /* the k smallest upper bounds */
     struct vec_topk bar;
     size_t k_capacity;
+    float ceiling;
 };
 
-/* Plain storage that grows and is used again from query to query; zeroed at first, one thread's. */
-void vec_candidates_begin(struct vec_candidates *c, size_t k);
+/* Plain storage that grows and is used again from query to query; zeroed at first, one thread's.  Rows that cannot be nearer
+ * than `ceiling` are not taken (INFINITY: none is refused). */
+void vec_candidates_begin(struct vec_candidates *c, size_t k, float ceiling);
 void vec_candidates_deinit(struct vec_candidates *c);
 
 static inline float vec_candidates_bar(const struct vec_candidates *c) {
-    return vec_topk_worst(&c->bar);
+    float worst = vec_topk_worst(&c->bar);
+    return worst < c->ceiling ? worst : c->ceiling;
 }
 
 /* Take the rows of `mask` (fastscan_b1's answer), whose ids are ids[0..31]. */

@@ -184,6 +184,10 @@ enum vec_metric vec_flat_metric(const struct vec_flat *flat) {
     return flat->config.metric;
 }
 
+uint64_t vec_flat_seed(const struct vec_flat *flat) {
+    return flat->config.seed;
+}
+
 size_t vec_flat_count(const struct vec_flat *flat) {
     return flat->rows.n;
 }
@@ -192,9 +196,11 @@ size_t vec_flat_bytes(const struct vec_flat *flat) {
     return flat->capacity / VEC_BLOCK_ROWS * flat->block_bytes + flat->capacity * sizeof(float) + flat->capacity / 8;
 }
 
-size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
-                       const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats) {
-    const struct vec_kernels *k = vec_kernels();
+/* The k nearest of those nearer than `ceiling`. */
+static size_t scan(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
+                   const struct vec_search *search, size_t k, float ceiling, struct vec_hit *ret_hits,
+                   struct vec_search_stats *stats) {
+    const struct vec_kernels *kernels = vec_kernels();
     struct vec_candidates *candidates = &searcher->candidates;
     struct vec_rabitq_centre origin;
     struct vec_block_query block_query;
@@ -202,13 +208,13 @@ size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searche
     vec_rabitq_query_centre(searcher->query, NULL, &origin);
     vec_rabitq_block_query(searcher->query, &origin, search->epsilon > 0 ? search->epsilon : VEC_RABITQ_EPSILON,
                            &block_query);
-    vec_candidates_begin(candidates, search->k);
+    vec_candidates_begin(candidates, k, ceiling);
     size_t blocks = (flat->rows.n + VEC_BLOCK_ROWS - 1) / VEC_BLOCK_ROWS;
     for (size_t b = 0; b < blocks; b++) {
         const uint8_t *block = flat->blocks + b * flat->block_bytes;
         const float *factors = (const float *)(const void *)(block + (size_t)VEC_BLOCK_ROWS * flat->codes_bytes);
         float est[VEC_BLOCK_ROWS], low[VEC_BLOCK_ROWS];
-        uint32_t mask = k->fastscan_b1(&block_query, block, factors, vec_candidates_bar(candidates), est, low);
+        uint32_t mask = kernels->fastscan_b1(&block_query, block, factors, vec_candidates_bar(candidates), est, low);
         if (!mask)
             continue;
         uint32_t ids[VEC_BLOCK_ROWS];
@@ -220,8 +226,14 @@ size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searche
     }
     struct vec_scorer scorer;
     vec_scorer_init(&scorer, &flat->rows, flat->config.metric, flat->inverse_lengths, query);
-    struct vec_search_stats stats = {.scanned = flat->rows.n};
-    size_t found = vec_candidates_finish(candidates, &scorer, ret_hits, &stats.scored);
+    *stats = (struct vec_search_stats){.scanned = flat->rows.n};
+    return vec_candidates_finish(candidates, &scorer, ret_hits, &stats->scored);
+}
+
+size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
+                       const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats) {
+    struct vec_search_stats stats;
+    size_t found = scan(flat, searcher, query, search, search->k, INFINITY, ret_hits, &stats);
     if (ret_stats)
         *ret_stats = stats;
     return found;
@@ -229,35 +241,11 @@ size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searche
 
 size_t vec_flat_search_range(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
                              float radius, const struct vec_search *search, struct vec_hit *ret_hits, size_t max) {
-    const struct vec_kernels *k = vec_kernels();
-    struct vec_rabitq_centre origin;
-    struct vec_block_query block_query;
-    struct vec_scorer scorer;
-    struct vec_topk top;
-    vec_rabitq_query_set(searcher->query, query);
-    vec_rabitq_query_centre(searcher->query, NULL, &origin);
-    vec_rabitq_block_query(searcher->query, &origin, search->epsilon > 0 ? search->epsilon : VEC_RABITQ_EPSILON,
-                           &block_query);
-    vec_scorer_init(&scorer, &flat->rows, flat->config.metric, flat->inverse_lengths, query);
-    vec_topk_init(&top, ret_hits, max);
-    float beyond = nextafterf(radius, INFINITY);
-    size_t blocks = (flat->rows.n + VEC_BLOCK_ROWS - 1) / VEC_BLOCK_ROWS;
-    for (size_t b = 0; b < blocks; b++) {
-        const uint8_t *block = flat->blocks + b * flat->block_bytes;
-        const float *factors = (const float *)(const void *)(block + (size_t)VEC_BLOCK_ROWS * flat->codes_bytes);
-        float est[VEC_BLOCK_ROWS], low[VEC_BLOCK_ROWS];
-        float bar = vec_topk_worst(&top) < beyond ? vec_topk_worst(&top) : beyond;
-        uint32_t mask = k->fastscan_b1(&block_query, block, factors, bar, est, low);
-        for (; mask; mask &= mask - 1) {
-            uint32_t id = (uint32_t)(b * VEC_BLOCK_ROWS) + (uint32_t)__builtin_ctz(mask);
-            if (search->allowed && !vec_bit(search->allowed, id))
-                continue;
-            float dist = vec_scorer_one(&scorer, id);
-            if (dist <= radius)
-                vec_topk_push(&top, dist, id);
-        }
-    }
-    return vec_topk_sort(&top);
+    struct vec_search_stats stats;
+    size_t found = scan(flat, searcher, query, search, max, nextafterf(radius, INFINITY), ret_hits, &stats);
+    while (found && ret_hits[found - 1].dist > radius)
+        found--;
+    return found;
 }
 
 enum lh_code vec_exact_search(const struct vec_rows *rows, enum vec_metric metric, const float *query, size_t k,

@@ -73,6 +73,7 @@ bool vec_flat_delete(struct vec_flat *flat, uint32_t id);
 bool vec_flat_live(const struct vec_flat *flat, uint32_t id); /* a row that was not deleted */
 const struct vec_rows *vec_flat_rows(const struct vec_flat *flat);
 enum vec_metric vec_flat_metric(const struct vec_flat *flat);
+uint64_t vec_flat_seed(const struct vec_flat *flat);
 size_t vec_flat_count(const struct vec_flat *flat); /* rows, deleted ones included */
 size_t vec_flat_bytes(const struct vec_flat *flat); /* memory beside the rows */
 

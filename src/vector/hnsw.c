@@ -180,6 +180,23 @@ void vec_hnsw_effort(const struct vec_hnsw_cursor *cursor, struct vec_hnsw_effor
     *ret_effort = cursor->effort;
 }
 
+void vec_hnsw_config(const struct vec_hnsw *graph, struct vec_hnsw_config *ret_config) {
+    *ret_config = (struct vec_hnsw_config){.d = graph->code.d,
+                                           .metric = graph->code.metric,
+                                           .m = graph->m,
+                                           .ef_construction = graph->ef_construction,
+                                           .seed = graph->seed,
+                                           .capacity = graph->capacity};
+}
+
+uint32_t vec_hnsw_count(const struct vec_hnsw *graph) {
+    return __atomic_load_n(&graph->count, __ATOMIC_ACQUIRE);
+}
+
+bool vec_hnsw_holds_rows(const struct vec_hnsw *graph) {
+    return vec_hnsw_has_rows(graph);
+}
+
 bool vec_hnsw_live(const struct vec_hnsw *graph, uint32_t id) {
     return id < __atomic_load_n(&graph->count, __ATOMIC_ACQUIRE) && vec_hnsw_is_live(graph, id);
 }

@@ -32,6 +32,7 @@ struct vec_hnsw_cursor;
 
 #define VEC_HNSW_MAX_M 64u
 #define VEC_HNSW_MAX_EF 65536u
+#define VEC_HNSW_MAX_ROWS 0x7fffffffu
 
 struct vec_hnsw_config {
     uint32_t d;
@@ -99,6 +100,10 @@ void vec_hnsw_effort(const struct vec_hnsw_cursor *cursor, struct vec_hnsw_effor
 /* LH_LIMIT when the capacity is used up; LH_DATA where the vector is not finite; LH_UNSUPPORTED on a mapped file. */
 LH_CHECKED enum lh_code vec_hnsw_insert(struct vec_hnsw_cursor *cursor, const float *vector, uint32_t *ret_id,
                                         struct lh_err *err);
+/* Insert all of `rows` on `threads` threads (0: one a processor); they get the next ids in their order.  The caller has
+ * checked that they are finite.  LH_LIMIT, LH_INVALID, LH_UNSUPPORTED. */
+LH_CHECKED enum lh_code vec_hnsw_extend(struct vec_hnsw *graph, const struct vec_rows *rows, unsigned threads,
+                                        struct lh_err *err);
 /* As insert, then deletes `old_id`: a search meanwhile finds one of the two, or both, never neither. */
 LH_CHECKED enum lh_code vec_hnsw_update(struct vec_hnsw_cursor *cursor, uint32_t old_id, const float *vector,
                                         uint32_t *ret_id, struct lh_err *err);
@@ -110,6 +115,10 @@ LH_CHECKED enum lh_code vec_hnsw_delete(struct vec_hnsw *graph, uint32_t id, str
 size_t vec_hnsw_repair(struct vec_hnsw *graph, unsigned threads);
 
 void vec_hnsw_stats(const struct vec_hnsw *graph, struct vec_hnsw_stats *ret_stats);
+/* What it was made with; `capacity` is what it can hold. */
+void vec_hnsw_config(const struct vec_hnsw *graph, struct vec_hnsw_config *ret_config);
+uint32_t vec_hnsw_count(const struct vec_hnsw *graph);  /* ids given out */
+bool vec_hnsw_holds_rows(const struct vec_hnsw *graph); /* false: opened without them, distances are estimates */
 bool vec_hnsw_live(const struct vec_hnsw *graph, uint32_t id);
 /* The full row, d floats; NULL where there is no such row or the rows are not at hand. */
 const float *vec_hnsw_row(const struct vec_hnsw *graph, uint32_t id);

@@ -265,21 +265,55 @@ enum lh_code vec_hnsw_build(const struct vec_hnsw_config *config, const struct v
     return LH_OK;
 }
 
-enum lh_code vec_hnsw_insert(struct vec_hnsw_cursor *cursor, const float *vector, uint32_t *ret_id,
-                             struct lh_err *err) {
-    struct vec_hnsw *graph = cursor->graph;
+/* `n` ids in a row, for vectors that are not there yet. */
+static enum lh_code take_ids(struct vec_hnsw *graph, size_t n, uint32_t *ret_first, struct lh_err *err) {
     if (graph->mapped)
         return lh_fail(err, LH_UNSUPPORTED, "a mapped graph cannot change: open the file for writing");
-    const struct vec_rows one = {.data = vector, .n = 1, .d = graph->code.d};
-    LH_TRY(vec_check_finite(&one, err));
-    uint32_t id = __atomic_load_n(&graph->count, __ATOMIC_RELAXED);
+    uint32_t first = __atomic_load_n(&graph->count, __ATOMIC_RELAXED);
     do {
-        if (id >= graph->capacity)
+        if (n > graph->capacity - first)
             return lh_fail(err, LH_LIMIT, "the graph's capacity of %u rows is used up", graph->capacity);
-    } while (!__atomic_compare_exchange_n(&graph->count, &id, id + 1, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&graph->count, &first, first + (uint32_t)n, true, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+    *ret_first = first;
+    return LH_OK;
+}
+
+static void add_copied(struct vec_hnsw_cursor *cursor, uint32_t id, const float *vector) {
+    struct vec_hnsw *graph = cursor->graph;
     float *row = graph->own + (size_t)(id - graph->borrowed_count) * graph->code.d;
     memcpy(row, vector, graph->code.d * sizeof *row);
     vec_hnsw_add(cursor, id, row);
+}
+
+enum lh_code vec_hnsw_insert(struct vec_hnsw_cursor *cursor, const float *vector, uint32_t *ret_id,
+                             struct lh_err *err) {
+    const struct vec_rows one = {.data = vector, .n = 1, .d = cursor->graph->code.d};
+    uint32_t id = 0;
+    LH_TRY(vec_check_finite(&one, err));
+    LH_TRY(take_ids(cursor->graph, 1, &id, err));
+    add_copied(cursor, id, vector);
     *ret_id = id;
+    return LH_OK;
+}
+
+struct extension {
+    const struct vec_rows *rows;
+    uint32_t first;
+};
+
+static void extend_share(void *arg, struct vec_hnsw_cursor *cursor, uint32_t first, uint32_t last) {
+    const struct extension *extension = arg;
+    for (uint32_t i = first; i < last; i++)
+        add_copied(cursor, extension->first + i, vec_row(extension->rows, i));
+}
+
+enum lh_code vec_hnsw_extend(struct vec_hnsw *graph, const struct vec_rows *rows, unsigned threads,
+                             struct lh_err *err) {
+    struct extension extension = {.rows = rows};
+    if (rows->d != graph->code.d)
+        return lh_fail(err, LH_INVALID, "rows of %u dimensions for a graph of %u", rows->d, graph->code.d);
+    LH_TRY(take_ids(graph, rows->n, &extension.first, err));
+    vec_hnsw_share(graph, threads, (uint32_t)rows->n, 16, extend_share, &extension);
     return LH_OK;
 }

@@ -34,10 +34,9 @@
 
 #include <pthread.h>
 
-#define VEC_HNSW_TOP_LEVEL 24u        /* 16^24 nodes would be needed to use it */
-#define VEC_HNSW_MAX_ROWS 0x7fffffffu /* the queue keeps a flag in an id's top bit */
+#define VEC_HNSW_TOP_LEVEL 24u /* 16^24 nodes would be needed to use it */
 #define VEC_HNSW_NO_ENTRY UINT64_MAX
-#define VEC_HNSW_SHOWN 0x80000000u /* queue: this candidate was expanded */
+#define VEC_HNSW_SHOWN 0x80000000u /* queue: this candidate was expanded; no id reaches so far (VEC_HNSW_MAX_ROWS) */
 
 #define VEC_HNSW_BATCH 4u /* lists whose ids a cursor's batch holds */
 

@@ -280,7 +280,7 @@ size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, 
     if (ivf->pq)
         vec_ivf_pq_scan(ivf, searcher, search, n_lists);
     else
-        vec_candidates_begin(&searcher->candidates, search->k);
+        vec_candidates_begin(&searcher->candidates, search->k, INFINITY);
     for (uint32_t i = 0; i < n_lists; i++) {
         if (!ivf->pq)
             scan_list(ivf, searcher, search, searcher->lists[i].id);

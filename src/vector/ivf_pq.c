@@ -3,6 +3,8 @@
 
 #include "vector/flat.h"
 
+#include <math.h>
+
 #define ROWS_AT_ONCE 256u
 
 /* An estimate stands as its own bound on both sides, so that the candidates' bar is the (refine * k)-th best estimate. */
@@ -31,7 +33,7 @@ void vec_ivf_pq_scan(const struct vec_ivf *ivf, struct vec_searcher *searcher, c
                      uint32_t n_lists) {
     size_t wanted = search->k * (search->refine ? search->refine : 10);
     struct vec_topk top;
-    vec_candidates_begin(&searcher->candidates, search->k);
+    vec_candidates_begin(&searcher->candidates, search->k, INFINITY);
     vec_topk_init(&top, vec_candidates_room(&searcher->candidates, wanted), wanted);
     vec_pq_table(ivf->pq, vec_rabitq_query_rotated(searcher->query), searcher->table);
     for (uint32_t i = 0; i < n_lists; i++)
