@@ -109,7 +109,8 @@ typedef enum lh_code catalog_txn_fn(struct catalog_txn *txn, const struct catalo
                                     struct lh_err *err);
 
 /* Takes over the caller's reference, which must be the only one: the commit stamps version, previous_version, schema_version,
- * updated_us, created_us and id (where unset), added_version of new files, and the sums of the files. */
+ * updated_us, created_us and id (where unset), added_version and sequence of new files, and the sums of the files; FILE_CHANGES of
+ * earlier commits it drops. */
 void catalog_txn_put(struct catalog_txn *txn, struct manifest *m);
 /* As of which moment the change is judged: the commit's time. */
 int64_t catalog_txn_time(const struct catalog_txn *txn);

@@ -76,6 +76,11 @@ static enum lh_code check_manifest(const struct catalog_txn *txn, const struct m
         if (!manifest_find_column(m, m->primary_key[i]))
             return lh_fail(err, LH_INVALID, "\"%s\" has no column \"%s\" to be its primary key", m->name,
                            m->primary_key[i]);
+        if (manifest_name_compare(m->primary_key[i], TOMBSTONE_REASON) == 0 ||
+            manifest_name_compare(m->primary_key[i], TOMBSTONE_ACTOR) == 0 ||
+            manifest_name_compare(m->primary_key[i], TOMBSTONE_AT) == 0)
+            return lh_fail(err, LH_INVALID, "no primary key can have the column \"%s\": tombstones need that name",
+                           m->primary_key[i]);
     }
     for (size_t i = 0; i < m->column_count; i++) {
         if (!m->columns[i].name || !m->columns[i].type)
@@ -106,7 +111,10 @@ static void stamp(struct catalog *c, struct catalog_txn *txn, struct manifest *m
     for (size_t i = 0; i < m->file_count; i++) {
         if (m->files[i].added_version == 0)
             m->files[i].added_version = version;
+        if (m->files[i].sequence == 0)
+            m->files[i].sequence = version;
     }
+    manifest_drop_changes(m, version);
     manifest_sum_files(m);
 }
 

@@ -177,6 +177,16 @@ struct manifest_lineage *manifest_add_lineage(struct manifest *m) {
     return &m->lineage[m->lineage_count++];
 }
 
+void manifest_drop_changes(struct manifest *m, uint64_t version) {
+    size_t kept = 0;
+    for (size_t i = 0; i < m->file_count; i++) {
+        const struct manifest_file *f = &m->files[i];
+        if (f->role != FILE_CHANGES || f->added_version == 0 || f->added_version == version)
+            m->files[kept++] = *f;
+    }
+    m->file_count = kept;
+}
+
 void manifest_sum_files(struct manifest *m) {
     m->row_count = 0;
     m->size_bytes = 0;

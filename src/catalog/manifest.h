@@ -21,7 +21,13 @@ enum file_role {
     FILE_DELTA,     /* rows on top of the base, newest wins where there is a primary key */
     FILE_TOMBSTONE, /* keys of rows that are gone */
     FILE_REJECTS,   /* lines an ingest could not use: line, reason, text; never read as rows */
+    FILE_CHANGES,   /* old and new values of the fields that one commit changed; of that commit's manifest alone */
 };
+
+/* Columns of a tombstone file beside the key's; no primary key may have a column of these names. */
+#define TOMBSTONE_REASON "__reason"
+#define TOMBSTONE_ACTOR "__actor"
+#define TOMBSTONE_AT "__at"
 
 struct manifest_file {
     const char *bucket;
@@ -31,6 +37,10 @@ struct manifest_file {
     uint64_t size_bytes;
     const char *sha256;     /* hex of the object's bytes; NULL where registered without reading */
     uint64_t added_version; /* the catalog version whose commit brought it */
+    /* The age of its rows: of two rows of one key the one in the file of the higher sequence counts, of files with equal ones
+     * the later in `files`.  The commit sets it to its version where it is 0; what rewrites files gives the highest of those that
+     * went into one, so that whatever was written meanwhile stays newer. */
+    uint64_t sequence;
 };
 
 /* Why a column was flagged; a column may bear several. */
@@ -102,7 +112,7 @@ struct manifest {
     _Atomic unsigned refs;
 };
 
-/* The word of a role in JSON ("base", "delta", "tombstone", "rejects"). */
+/* The word of a role in JSON ("base", "delta", "tombstone", "rejects", "changes"). */
 const char *file_role_name(enum file_role role);
 
 /* A private, mutable copy with an arena of its own; manifest_ref/unref'd like any other. */
@@ -116,6 +126,8 @@ struct manifest_file *manifest_add_file(struct manifest *m);
 struct manifest_column *manifest_add_column(struct manifest *m);
 struct manifest_lineage *manifest_add_lineage(struct manifest *m);
 
+/* Drop the FILE_CHANGES of commits before `version`.  The commit does this for every manifest that is put. */
+void manifest_drop_changes(struct manifest *m, uint64_t version);
 /* row_count and size_bytes from the base and delta files.  The commit does this for every manifest that is put. */
 void manifest_sum_files(struct manifest *m);
 /* The column of that name, as SQL compares identifiers; NULL where there is none. */

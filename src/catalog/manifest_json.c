@@ -12,7 +12,9 @@
 #define WHERE_MAX 64
 
 static const char *const ROLE_NAMES[] = {
-    [FILE_BASE] = "base", [FILE_DELTA] = "delta", [FILE_TOMBSTONE] = "tombstone", [FILE_REJECTS] = "rejects"};
+    [FILE_BASE] = "base",       [FILE_DELTA] = "delta",     [FILE_TOMBSTONE] = "tombstone",
+    [FILE_REJECTS] = "rejects", [FILE_CHANGES] = "changes",
+};
 static const char *const SENSITIVITIES[] = {"public", "internal", "confidential", "restricted"};
 static const char *const REFRESH_POLICIES[] = {"manual", "on_append", "scheduled"};
 
@@ -73,6 +75,7 @@ static json_t *file_to_json(const struct manifest_file *f) {
     set_count(object, "size_bytes", f->size_bytes);
     set_text(object, "sha256", f->sha256);
     set_count(object, "added_version", f->added_version);
+    set_count(object, "sequence", f->sequence);
     return object;
 }
 
@@ -260,7 +263,9 @@ static enum lh_code file_from_json(struct arena *arena, const json_t *json, size
     LH_TRY(get_count(json, where, "row_count", &file->row_count, err));
     LH_TRY(get_count(json, where, "size_bytes", &file->size_bytes, err));
     LH_TRY(get_sha256(arena, json, where, "sha256", &file->sha256, err));
-    return get_count(json, where, "added_version", &file->added_version, err);
+    LH_TRY(get_count(json, where, "added_version", &file->added_version, err));
+    file->sequence = file->added_version; /* of records from before there were sequences */
+    return json_object_get(json, "sequence") ? get_count(json, where, "sequence", &file->sequence, err) : LH_OK;
 }
 
 static enum lh_code lineage_from_json(struct arena *arena, const json_t *json, size_t i,

@@ -47,9 +47,9 @@ const struct schema gateway_schemas[] = {
      "kind string, reason string, confidence number, confirmed boolean, dismissed boolean"},
     {"Column", "A column of a dataset; type is DuckDB's name",
      "name string, type string, nullable boolean, description string?, flags ColumnFlag[]"},
-    {"DatasetFile", "A file of a dataset; role is base, delta, tombstone or rejects",
+    {"DatasetFile", "A file of a dataset; role is base, delta, tombstone, rejects or changes",
      "bucket string, key string, role string, row_count integer, size_bytes integer, sha256 string?, "
-     "added_version integer"},
+     "added_version integer, sequence integer"},
     {"Source", "One step of the lineage: source system, ingest job, dataset",
      "source_system string, source_name string?, source_sha256 string?, source_bytes integer?, job_id string?, "
      "actor string?, at time, row_count integer, reject_count integer"},

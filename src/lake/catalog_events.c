@@ -157,9 +157,13 @@ static void add_source(json_t *value, const struct manifest *before, const struc
 static json_t *files_of(const struct manifest *before, const struct manifest *after, bool *ret_changed) {
     json_t *value = counts_of(after);
     json_t *named = json_array();
-    size_t added = 0, kept = 0;
+    size_t added = 0, kept = 0, before_count = 0;
+    for (size_t i = 0; before && i < before->file_count; i++)
+        before_count += before->files[i].role != FILE_CHANGES;
     for (size_t i = 0; i < after->file_count; i++) {
         const struct manifest_file *f = &after->files[i];
+        if (f->role == FILE_CHANGES) /* a detail of the commit, not of the dataset */
+            continue;
         if (has_file(before, f)) {
             kept++;
             continue;
@@ -168,7 +172,7 @@ static json_t *files_of(const struct manifest *before, const struct manifest *af
             json_array_append_new(named, json_pack("{s:s, s:s, s:s, s:I}", "bucket", f->bucket, "key", f->key, "role",
                                                    file_role_name(f->role), "row_count", (json_int_t)f->row_count));
     }
-    size_t removed = before ? before->file_count - kept : 0;
+    size_t removed = before_count - kept;
     json_object_set_new(value, "added_files", named);
     json_object_set_new(value, "added_file_count", json_integer((json_int_t)added));
     json_object_set_new(value, "removed_file_count", json_integer((json_int_t)removed));

@@ -14,8 +14,12 @@ struct manifest;
 /* The SELECT: the dataset's columns by name in the manifest's order, from the local paths of its base and delta files, in the arena.  A
  * dataset without files is an empty relation of the right columns and types.  Rejects are never rows.  Equal manifests give
  * equal text.
- * LH_NOT_FOUND and LH_UNAVAILABLE (its bucket), LH_CORRUPT (a column's type is no type), LH_UNSUPPORTED (rows that can only be had
- * by merging: tombstones, or deltas on a primary key; leaving that out would give wrong rows). */
+ *
+ * With a primary key: of each key the row of the newest file counts (manifest_file.sequence), and a tombstone hides older rows.
+ * What it relies on: keys are never NULL; within one file, and within all files of the base together, each stands once.
+ * Deltas and tombstones cost what they hold; where there are none, the plan is a bare scan of the files.
+ *
+ * LH_NOT_FOUND and LH_UNAVAILABLE (its bucket), LH_CORRUPT (a column's type is no type, tombstones without a primary key). */
 LH_CHECKED enum lh_code lake_read_plan(struct buckets *buckets, const struct manifest *m, struct arena *arena,
                                        const char **ret_select, struct lh_err *err);
 

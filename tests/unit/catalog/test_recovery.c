@@ -347,7 +347,10 @@ static void test_golden_record(void **state) {
     assert_string_equal(record->transactions[0].idempotency_key, "key-1");
     const struct manifest *m = record->transactions[0].ops[0].manifest;
     assert_string_equal(m->name, "candidates \xc3\xa9\"");
-    assert_int_equal(m->files[1].role, FILE_REJECTS);
+    assert_int_equal(m->files[1].role, FILE_DELTA);
+    assert_int_equal(m->files[1].added_version, 2);
+    assert_int_equal(m->files[1].sequence, 1);
+    assert_int_equal(m->files[2].role, FILE_REJECTS);
     assert_int_equal(m->columns[1].flag_count, 1);
     assert_true(m->columns[1].flags[0].confirmed);
     assert_string_equal(record->transactions[1].ops[0].name, "old");
@@ -362,6 +365,20 @@ static void test_golden_record(void **state) {
     assert_true(json_equal(a, b));
 }
 
+/* A record from before files had a sequence: their rows are as old as their commit. */
+static void test_golden_record_without_sequence(void **state) {
+    (void)state;
+    LH_AUTO(buf) struct buf stored = BUF_INIT;
+    read_golden("before-sequence.json", &stored);
+    LH_AUTO(commit_record) struct commit_record *record = NULL;
+    struct lh_err err = LH_ERR_INIT;
+    ok(commit_record_decode(stored.data, stored.len, "golden", &record, &err), &err);
+    const struct manifest *m = record->transactions[0].ops[0].manifest;
+    assert_int_equal(m->file_count, 2);
+    assert_int_equal(m->files[0].sequence, 1);
+    assert_int_equal(m->files[1].sequence, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_start_from_checkpoint_and_tail, set_up, tear_down),
@@ -372,6 +389,7 @@ int main(void) {
         cmocka_unit_test(test_fields_are_checked),
         cmocka_unit_test_setup_teardown(test_newer_format_is_refused, set_up, tear_down),
         cmocka_unit_test(test_golden_record),
+        cmocka_unit_test(test_golden_record_without_sequence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
