@@ -6,28 +6,6 @@
 #include <nmmintrin.h>
 #endif
 
-void lh_sha256_init(struct lh_sha256 *h) {
-    crypto_hash_sha256_init(&h->state);
-}
-
-void lh_sha256_update(struct lh_sha256 *h, const void *data, size_t len) {
-    crypto_hash_sha256_update(&h->state, data, len);
-}
-
-void lh_sha256_final(struct lh_sha256 *h, unsigned char ret_digest[LH_SHA256_BYTES]) {
-    crypto_hash_sha256_final(&h->state, ret_digest);
-}
-
-void lh_sha256(const void *data, size_t len, unsigned char ret_digest[LH_SHA256_BYTES]) {
-    crypto_hash_sha256(ret_digest, data, len);
-}
-
-void lh_sha256_hex(const void *data, size_t len, char ret_hex[LH_SHA256_HEX]) {
-    unsigned char digest[LH_SHA256_BYTES];
-    lh_sha256(data, len, digest);
-    lh_hex_encode(digest, sizeof digest, ret_hex);
-}
-
 /* The reflected Castagnoli polynomial, four bits at a step: 16 entries that anyone can recompute. */
 static uint32_t crc32c_portable(uint32_t crc, const unsigned char *at, size_t len) {
     static const uint32_t table[16] = {

@@ -5,7 +5,6 @@
 #include "base/attr.h"
 #include "base/buf.h"
 
-#include <sodium/crypto_hash_sha256.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,11 +12,20 @@
 #define LH_SHA256_BYTES 32
 #define LH_SHA256_HEX 65 /* 64 digits and the terminator */
 
-/* SHA-256 (FIPS 180-4), for content hashes and key digests. */
+#define LH_SHA256_BLOCK 64
+
+/* SHA-256 (FIPS 180-4), for content hashes and key digests.  It uses the processor's own instructions where it has them. */
+typedef void lh_sha256_compress(uint32_t state[8], const unsigned char *data, size_t blocks);
 struct lh_sha256 {
-    struct crypto_hash_sha256_state state;
+    uint32_t state[8];
+    uint64_t bytes;
+    unsigned char block[LH_SHA256_BLOCK]; /* the last bytes, as long as they are no whole block */
+    lh_sha256_compress *compress;
 };
+lh_sha256_compress *lh_sha256_fastest(void);
+lh_sha256_compress *lh_sha256_portable(void);
 void lh_sha256_init(struct lh_sha256 *h);
+void lh_sha256_init_with(struct lh_sha256 *h, lh_sha256_compress *compress);
 void lh_sha256_update(struct lh_sha256 *h, const void *data, size_t len);
 void lh_sha256_final(struct lh_sha256 *h, unsigned char ret_digest[LH_SHA256_BYTES]);
 void lh_sha256(const void *data, size_t len, unsigned char ret_digest[LH_SHA256_BYTES]);

@@ -7,9 +7,9 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/json.h"
 #include "os/fault.h"
 #include "os/os.h"
+#include "store/bucket_list.h"
 #include "store/bucket_roots.h"
 #include "store/local.h"
 #include "store/object_store.h"
@@ -21,7 +21,6 @@
 
 #define REGISTRY_KEY "_catalog/buckets.json"
 #define REGISTRY_MAX_BYTES ((size_t)4 << 20)
-#define REGISTRY_FORMAT 1
 
 struct bucket {
     atomic_uint refs;
@@ -258,33 +257,13 @@ static enum lh_code enter(struct buckets *b, const struct bucket_spec *spec, boo
 
 /* ---- the registry object ---- */
 
-static enum lh_code spec_of_json(const json_t *entry, struct bucket_spec *ret_spec, struct lh_err *err) {
-    LH_TRY(lh_json_get_string(entry, "buckets[]", "name", &ret_spec->name, err));
-    LH_TRY(lh_json_get_string(entry, "buckets[]", "backend", &ret_spec->backend, err));
-    return lh_json_get_string(entry, "buckets[]", "root", &ret_spec->root, err);
-}
-
-static enum lh_code parse_registry(const struct buf *text, json_t **ret_doc, json_t **ret_array, struct lh_err *err) {
-    LH_AUTO(json) json_t *doc = NULL;
-    int64_t format = 0;
-    LH_TRY(lh_json_parse(buf_cstr(text), text->len, NULL, &doc, err));
-    LH_TRY(lh_json_get_int(doc, "", "format", &format, err));
-    if (format != REGISTRY_FORMAT)
-        return lh_fail(err, LH_UNSUPPORTED, "it has format %lld; this version reads format %d", (long long)format,
-                       REGISTRY_FORMAT);
-    LH_TRY(lh_json_get_array(doc, "", "buckets", ret_array, err));
-    *ret_doc = LH_STEAL(doc);
-    return LH_OK;
-}
-
 static enum lh_code enter_registry(struct buckets *b, const struct buf *text, struct lh_err *err) {
-    LH_AUTO(json) json_t *doc = NULL;
-    json_t *array = NULL;
-    LH_TRY(parse_registry(text, &doc, &array, err));
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        struct bucket_spec spec = {0};
-        LH_TRY(spec_of_json(json_array_get(array, i), &spec, err));
-        enum lh_code code = enter(b, &spec, false, false, err);
+    LH_AUTO(arena) struct arena *arena = arena_new();
+    struct bucket_spec *specs;
+    size_t count;
+    LH_TRY(bucket_list_parse(buf_cstr(text), text->len, arena, &specs, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        enum lh_code code = enter(b, &specs[i], false, false, err);
         if (code != LH_OK && code != LH_EXISTS) /* the configuration, or an earlier load, has it */
             return code;
     }
@@ -314,24 +293,16 @@ static enum lh_code load_registry(struct buckets *b, struct lh_err *err) {
 
 /* Under `change`. */
 static enum lh_code save_registry(struct buckets *b, struct lh_err *err) {
-    LH_AUTO(json) json_t *doc = json_object();
-    json_t *array = json_array();
-    json_object_set_new(doc, "format", json_integer(REGISTRY_FORMAT));
-    json_object_set_new(doc, "buckets", array);
-    pthread_mutex_lock(&b->lock);
-    for (size_t i = 0; i < b->count; i++) {
-        const struct bucket *bucket = b->all[i];
-        if (bucket->configured)
-            continue;
-        json_t *entry = json_object();
-        json_object_set_new(entry, "name", json_string(bucket->name));
-        json_object_set_new(entry, "backend", json_string(bucket->backend));
-        json_object_set_new(entry, "root", json_string(bucket->root));
-        json_array_append_new(array, entry);
-    }
-    pthread_mutex_unlock(&b->lock);
+    LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(buf) struct buf text = BUF_INIT;
-    lh_json_write(doc, LH_JSON_PRETTY, &text);
+    pthread_mutex_lock(&b->lock);
+    struct bucket_spec *specs = arena_alloc(arena, (b->count + 1) * sizeof *specs);
+    size_t count = 0;
+    for (size_t i = 0; i < b->count; i++)
+        if (!b->all[i]->configured)
+            specs[count++] = (struct bucket_spec){b->all[i]->name, b->all[i]->backend, b->all[i]->root};
+    bucket_list_write(specs, count, &text); /* under the lock: the texts are the buckets' own */
+    pthread_mutex_unlock(&b->lock);
     struct object_info info;
     LH_TRY(LH_FAULT("buckets.before_save", err));
     LH_TRY(object_put(bucket_store(b->primary), REGISTRY_KEY, text.data, text.len, OBJECT_PUT_REPLACE, &info, err));

@@ -8,6 +8,7 @@
 #include "engine/worker/row_file.h"
 #include "engine/worker/text_encoding.h"
 #include "engine/worker/text_source.h"
+#include "engine/worker/value_kind.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,9 +53,16 @@ LH_CHECKED enum lh_code ingest_open_text(struct ingest_job *job, struct text_sou
 /* Warnings for what the decoder met. */
 void ingest_note_decoder(struct ingest_job *job, const struct text_source *source);
 
-/* Columns and their SQL from job->rows' facts; then COPY from `source_sql` (columns v0, v1, ...) to data.parquet.
- * `sampled`: the facts are a sample's. */
-LH_CHECKED enum lh_code ingest_write_parquet(struct ingest_job *job, const char *source_sql, bool sampled,
+/* What a column becomes by its facts, its name, and the type that the request wants of it; the reason in words to ret_why. */
+enum value_kind ingest_column_kind(const struct ingest_job *job, size_t column, struct buf *ret_why);
+
+struct ingest_source {
+    const char *sql;   /* a table function with the columns v0, v1, ... */
+    bool sampled;      /* the columns' facts are a sample's */
+    const bool *typed; /* the columns that are of their type already; the others are text.  NULL: none */
+};
+/* Columns and their SQL from job->rows' facts; then COPY from the source to data.parquet. */
+LH_CHECKED enum lh_code ingest_write_parquet(struct ingest_job *job, const struct ingest_source *source,
                                              struct lh_err *err);
 /* The same for rows that are all in job->rows; refuses files of which every record was rejected. */
 LH_CHECKED enum lh_code ingest_write_rows(struct ingest_job *job, struct lh_err *err);

@@ -1,9 +1,12 @@
 /* Delimited tables and plain lines. */
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "engine/worker/csv_reader.h"
+#include "engine/worker/csv_scan.h"
 #include "engine/worker/csv_sniff.h"
 #include "engine/worker/ingest_job.h"
 #include "engine/worker/tasks.h"
+#include "os/thread.h"
 
 #include <string.h>
 #include <strings.h>
@@ -185,21 +188,74 @@ static void append_character(struct buf *sql, const char *name, int character) {
     buf_append_sql_string(sql, text);
 }
 
-/* DuckDB's strict reader on the file itself. */
+/* DuckDB's strict reader on the file itself, where numbers and dates are read as such. */
+static void append_strict_reader(const struct ingest_job *job, const struct csv_format *format,
+                                 const enum value_kind *kinds, struct buf *sql) {
+    buf_append_str(sql, "read_csv(");
+    buf_append_sql_string(sql, job->task->untrusted_input);
+    buf_printf(sql, ", auto_detect=false, strict_mode=true, comment='', nullstr='', header=%s",
+               format->header ? "true" : "false");
+    append_character(sql, "delim", format->dialect.delimiter);
+    append_character(sql, "quote", format->dialect.quote);
+    append_character(sql, "escape", format->dialect.escape);
+    buf_append_str(sql, ", columns={");
+    for (size_t i = 0; i < format->columns; i++)
+        buf_printf(sql, "%s'v%zu': '%s'", i ? ", " : "", i, value_kind_type(kinds[i]));
+    buf_append_str(sql, "})");
+}
+
+/* The pass that checks what DuckDB reads, in its own thread. */
+struct checking {
+    struct csv_scan scan;
+    struct ingest_job *job;
+    struct lh_err err;
+    struct os_thread thread;
+};
+
+static void check_file(void *arg) {
+    struct checking *c = arg;
+    lh_ignore(csv_scan_file(&c->scan, c->job->os, c->job->task->untrusted_input, &c->err));
+}
+
+/* LH_DATA: the file is not what its head promised, and goes the slow way. */
+static enum lh_code copy_checked(struct ingest_job *job, const struct ingest_source *source, struct checking *c,
+                                 struct lh_err *err) {
+    LH_TRY(os_thread_start(&c->thread, "lh-csv-check", 0, check_file, c, err));
+    enum lh_code code = ingest_write_parquet(job, source, err);
+    if (code != LH_OK)
+        atomic_store(&c->scan.stop, true);
+    os_thread_join(&c->thread);
+    LH_TRY(code);
+    if (c->err.code != LH_OK) {
+        *err = c->err;
+        return err->code;
+    }
+    return c->scan.fits && c->scan.rows == job->row_count
+               ? LH_OK
+               : lh_fail(err, LH_DATA, "some value is not what the head of the file promises");
+}
+
 static enum lh_code copy_directly(struct ingest_job *job, const struct csv_format *format, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
-    buf_append_str(&sql, "read_csv(");
-    buf_append_sql_string(&sql, job->task->untrusted_input);
-    buf_printf(&sql, ", auto_detect=false, strict_mode=true, comment='', nullstr='', header=%s",
-               format->header ? "true" : "false");
-    append_character(&sql, "delim", format->dialect.delimiter);
-    append_character(&sql, "quote", format->dialect.quote);
-    append_character(&sql, "escape", format->dialect.escape);
-    buf_append_str(&sql, ", columns={");
-    for (size_t i = 0; i < format->columns; i++)
-        buf_printf(&sql, "%s'v%zu': 'VARCHAR'", i ? ", " : "", i);
-    buf_append_str(&sql, "})");
-    return ingest_write_parquet(job, buf_cstr(&sql), true, err);
+    LH_AUTO(mem) enum value_kind *kinds = lh_malloc(format->columns * sizeof *kinds);
+    LH_AUTO(mem) bool *typed = lh_calloc(format->columns, sizeof *typed);
+    size_t typed_count = 0;
+    for (size_t i = 0; i < format->columns; i++) {
+        LH_AUTO(buf) struct buf unused = BUF_INIT;
+        enum value_kind kind = ingest_column_kind(job, i, &unused);
+        typed[i] = csv_scan_knows(kind);
+        kinds[i] = typed[i] ? kind : KIND_TEXT;
+        typed_count += typed[i];
+    }
+    append_strict_reader(job, format, kinds, &sql);
+    const struct ingest_source source = {.sql = buf_cstr(&sql), .sampled = true, .typed = typed};
+    if (typed_count == 0)
+        return ingest_write_parquet(job, &source, err);
+    struct checking c = {
+        .job = job,
+        .err = LH_ERR_INIT,
+        .scan = {.dialect = format->dialect, .kinds = kinds, .columns = format->columns, .header = format->header}};
+    return copy_checked(job, &source, &c, err);
 }
 
 static bool may_go_directly(const struct ingest_job *job, const struct csv_format *format) {

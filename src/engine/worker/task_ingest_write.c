@@ -93,30 +93,41 @@ static json_t *describe(const struct ingest_job *job, size_t i, const char *type
     return column;
 }
 
-enum lh_code ingest_write_parquet(struct ingest_job *job, const char *source_sql, bool sampled, struct lh_err *err) {
+enum value_kind ingest_column_kind(const struct ingest_job *job, size_t column, struct buf *ret_why) {
+    const struct column_facts *facts = &job->rows.facts[column];
+    const char *name = job->rows.names.items[column], *wanted = wanted_type(job, name);
+    enum value_kind kind = column_decide(facts, name, ret_why);
+    return wanted ? column_fit(facts, kind, wanted) : kind;
+}
+
+static void append_column(const struct ingest_job *job, const struct ingest_source *source, size_t i, json_t *columns,
+                          struct buf *sql) {
+    LH_AUTO(buf) struct buf why = BUF_INIT;
+    LH_AUTO(buf) struct buf ident = BUF_INIT;
+    const char *name = job->rows.names.items[i], *wanted = wanted_type(job, name);
+    enum value_kind kind = ingest_column_kind(job, i, &why);
+    bool only_wanted = wanted && job->rows.facts[i].values == 0; /* nothing speaks for or against it */
+    buf_printf(&ident, "v%zu", i);
+    buf_append_str(sql, i ? ", " : "");
+    if (source->typed && source->typed[i])
+        buf_append_str(sql, buf_cstr(&ident));
+    else if (only_wanted)
+        buf_printf(sql, "CAST(v%zu AS %s)", i, wanted);
+    else
+        value_kind_append_sql(kind, buf_cstr(&ident), sql);
+    buf_append_str(sql, " AS ");
+    buf_append_sql_ident(sql, name);
+    const char *type = only_wanted ? wanted : value_kind_type(kind);
+    json_array_append_new(columns, describe(job, i, type, buf_cstr(&why), source->sampled));
+}
+
+enum lh_code ingest_write_parquet(struct ingest_job *job, const struct ingest_source *source, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     LH_AUTO(json) json_t *columns = json_array();
     buf_append_str(&sql, "SELECT ");
-    for (size_t i = 0; i < job->rows.names.count; i++) {
-        LH_AUTO(buf) struct buf why = BUF_INIT;
-        LH_AUTO(buf) struct buf ident = BUF_INIT;
-        const struct column_facts *facts = &job->rows.facts[i];
-        const char *name = job->rows.names.items[i], *wanted = wanted_type(job, name);
-        enum value_kind kind = column_decide(facts, name, &why);
-        if (wanted)
-            kind = column_fit(facts, kind, wanted);
-        const char *type = wanted && facts->values == 0 ? wanted : value_kind_type(kind);
-        buf_printf(&ident, "v%zu", i);
-        buf_append_str(&sql, i ? ", " : "");
-        if (wanted && facts->values == 0)
-            buf_printf(&sql, "CAST(v%zu AS %s)", i, wanted);
-        else
-            value_kind_append_sql(kind, buf_cstr(&ident), &sql);
-        buf_append_str(&sql, " AS ");
-        buf_append_sql_ident(&sql, name);
-        json_array_append_new(columns, describe(job, i, type, buf_cstr(&why), sampled));
-    }
-    buf_printf(&sql, " FROM %s", source_sql);
+    for (size_t i = 0; i < job->rows.names.count; i++)
+        append_column(job, source, i, columns, &sql);
+    buf_printf(&sql, " FROM %s", source->sql);
     LH_TRY(ingest_copy(job, buf_cstr(&sql), err));
     json_array_clear(job->columns);
     json_array_extend(job->columns, columns);
@@ -137,9 +148,10 @@ enum lh_code ingest_write_rows(struct ingest_job *job, struct lh_err *err) {
     if (rows->kept_rejects < rows->reject_count)
         ingest_warn(job, "only the first %llu rejected lines are kept (ingest.max_rejects)",
                     (unsigned long long)rows->kept_rejects);
-    LH_AUTO(buf) struct buf source = BUF_INIT;
-    row_file_append_source(rows, &source);
-    enum lh_code code = ingest_write_parquet(job, buf_cstr(&source), false, err);
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    row_file_append_source(rows, &sql);
+    const struct ingest_source source = {.sql = buf_cstr(&sql)};
+    enum lh_code code = ingest_write_parquet(job, &source, err);
     if (code == LH_DATA) {
         /* Every value was looked at, so that DuckDB has nothing to complain of. */
         err->code = LH_INTERNAL;

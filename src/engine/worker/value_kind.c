@@ -229,6 +229,16 @@ uint32_t value_kinds(const char *text, size_t len) {
     return kinds;
 }
 
+bool value_has_kind(enum value_kind kind, const char *text, size_t len) {
+    switch ((int)kind) {
+    case KIND_TEXT: return true;
+    case KIND_BIGINT:
+    case KIND_DOUBLE: return len <= 48 && (number_kinds(text, len) & KIND_BIT(kind));
+    case KIND_DATE: return len == 10 && iso_date(text, len);
+    default: return value_kinds(text, len) & KIND_BIT(kind);
+    }
+}
+
 uint32_t value_kinds_of_json_number(const char *text, size_t len) {
     uint32_t kinds = KIND_BIT(KIND_TEXT);
     struct number n;

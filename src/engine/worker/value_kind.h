@@ -52,6 +52,8 @@ const char *value_kind_type(enum value_kind kind);
 
 /* The kinds that a field of a CSV file admits; always with KIND_TEXT. */
 uint32_t value_kinds(const char *text, size_t len);
+/* Is this one among them?  For many values of one kind. */
+bool value_has_kind(enum value_kind kind, const char *text, size_t len);
 /* Those of a JSON number's text, and of a JSON string's contents (dates only: a quoted number is text on purpose). */
 uint32_t value_kinds_of_json_number(const char *text, size_t len);
 uint32_t value_kinds_of_json_string(const char *text, size_t len);

@@ -1,6 +1,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 
+#include <sodium/crypto_hash_sha256.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -32,6 +33,40 @@ static void sha256_of_known_texts(void **state) {
     lh_sha256_final(&h, parts);
     lh_sha256("abc", 3, whole);
     assert_memory_equal(parts, whole, sizeof whole);
+}
+
+/* Both compression functions, whole and in pieces, against libsodium's. */
+static void sha256_like_another(void **state) {
+    (void)state;
+    unsigned char bytes[1000];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i * i * 31 + i / 7);
+    lh_sha256_compress *const ways[] = {lh_sha256_portable(), lh_sha256_fastest()};
+    for (size_t way = 0; way < LH_ARRAY_LEN(ways); way++) {
+        for (size_t len = 0; len <= sizeof bytes; len++) {
+            unsigned char ours[LH_SHA256_BYTES], theirs[crypto_hash_sha256_BYTES];
+            struct lh_sha256 h;
+            size_t cut = len * 37 % (len + 1);
+            lh_sha256_init_with(&h, ways[way]);
+            lh_sha256_update(&h, bytes, cut);
+            lh_sha256_update(&h, bytes + cut, len - cut);
+            lh_sha256_final(&h, ours);
+            crypto_hash_sha256(theirs, bytes, len);
+            assert_memory_equal(ours, theirs, sizeof ours);
+        }
+    }
+    char hex[LH_SHA256_HEX];
+    unsigned char digest[LH_SHA256_BYTES];
+    struct lh_sha256 h;
+    lh_sha256_init(&h);
+    for (size_t i = 0; i < 1000; i++) { /* FIPS 180-2, B.3: a million letters a */
+        unsigned char letters[1000];
+        memset(letters, 'a', sizeof letters);
+        lh_sha256_update(&h, letters, sizeof letters);
+    }
+    lh_sha256_final(&h, digest);
+    lh_hex_encode(digest, sizeof digest, hex);
+    assert_string_equal(hex, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 /* RFC 3720, B.4, and the usual check value. */
@@ -97,9 +132,9 @@ static void secrets_compare_by_content(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_of_known_texts),       cmocka_unit_test(crc32c_of_known_texts),
-        cmocka_unit_test(hex_and_base64_go_both_ways), cmocka_unit_test(bad_encodings_are_refused),
-        cmocka_unit_test(secrets_compare_by_content),
+        cmocka_unit_test(sha256_of_known_texts),     cmocka_unit_test(sha256_like_another),
+        cmocka_unit_test(crc32c_of_known_texts),     cmocka_unit_test(hex_and_base64_go_both_ways),
+        cmocka_unit_test(bad_encodings_are_refused), cmocka_unit_test(secrets_compare_by_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,6 +69,9 @@ static void test_kinds(void **state) {
         uint32_t seen = value_kinds(rows[i].text, strlen(rows[i].text));
         if (seen != (rows[i].kinds | B(TEXT)))
             fail_msg("\"%s\": %x instead of %x", rows[i].text, seen, rows[i].kinds | B(TEXT));
+        for (int kind = 0; kind < KIND_COUNT; kind++)
+            assert_int_equal(value_has_kind((enum value_kind)kind, rows[i].text, strlen(rows[i].text)),
+                             (seen & KIND_BIT(kind)) != 0);
     }
     assert_int_equal(value_kinds_of_json_string("17", 2), B(TEXT));
     assert_int_equal(value_kinds_of_json_string("2024-01-02", 10), B(TEXT) | B(DATE));
