@@ -35,7 +35,7 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -W "http://127.0.0.1:3100" -- "$word")
             return
             ;;
-        --http | --command | --limit | --as-of | --timeout | --name | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --kind | --state | --output | --dimensions | --metric | --lists | --m | --ef-construction | --threads | --k | --ef | --nprobe | --epsilon | --recall)
+        --http | --command | --limit | --as-of | --timeout | --name | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --kind | --state | --output | --dimensions | --column | --metric | --lists | --m | --ef-construction | --threads | --k | --ef | --nprobe | --epsilon | --recall)
             return
             ;;
     esac
@@ -48,7 +48,7 @@ _lakehouse() {
         history) choices="--server --data --config --as-of --limit --json --help" ;;
         jobs) choices="--server --data --config --kind --state --limit --cancel --json --help" ;;
         key) choices="create list revoke --server --data --config --role --name --json --help" ;;
-        vec) choices="build search bench inspect --output --dimensions --metric --kind --lists --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --nprobe --epsilon --recall --verify --json --help" ;;
+        vec) choices="build search bench inspect --output --dimensions --column --metric --kind --lists --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --nprobe --epsilon --recall --verify --json --help" ;;
         config) choices="check show --config --json --help" ;;
         version) choices="--json --help" ;;
         help) choices="serve sql ingest demo check history jobs key vec config version --help" ;;

@@ -77,6 +77,7 @@ complete -c lakehouse -n "__fish_seen_subcommand_from vec" -a "build search benc
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -F
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -s o -l output -d 'build: the file to write (default: FILE with .vec behind it)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l dimensions -d 'of the vectors; needed for .f32 files' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l column -d 'of the vectors in .parquet files (default: the only one of FLOAT lists or arrays)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l metric -d 'cosine, l2 or dot (default: cosine)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l kind -d 'build: graph, flat (1-bit codes) or ivf (the same in lists) (default: graph)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l lists -d 'build: lists of an ivf (default: twice the root of the rows)' -x

@@ -145,6 +145,7 @@ _lakehouse() {
                     '(-o --output)-o[build\: the file to write (default\: FILE with .vec behind it)]:index:' \
                     '(-o --output)--output[build\: the file to write (default\: FILE with .vec behind it)]:index:' \
                     '(--dimensions)--dimensions[of the vectors; needed for .f32 files]:d:' \
+                    '(--column)--column[of the vectors in .parquet files (default\: the only one of FLOAT lists or arrays)]:name:' \
                     '(--metric)--metric[cosine, l2 or dot (default\: cosine)]:name:' \
                     '(--kind)--kind[build\: graph, flat (1-bit codes) or ivf (the same in lists) (default\: graph)]:kind:' \
                     '(--lists)--lists[build\: lists of an ivf (default\: twice the root of the rows)]:n:' \

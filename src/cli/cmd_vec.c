@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/vec_source.h"
 #include "os/clock.h"
 #include "vector/file.h"
 #include "vector/flat.h"
@@ -22,6 +23,7 @@ enum { HELD_OUT = 1000, MOST_K = 1000 };
 static const struct cli_option options[] = {
     {"output", 'o', "INDEX", "build: the file to write (default: FILE with .vec behind it)", false},
     {"dimensions", 0, "D", "of the vectors; needed for .f32 files", false},
+    {"column", 0, "NAME", "of the vectors in .parquet files (default: the only one of FLOAT lists or arrays)", false},
     {"metric", 0, "NAME", "cosine, l2 or dot (default: cosine)", false},
     {"kind", 0, "KIND", "build: graph, flat (1-bit codes) or ivf (the same in lists) (default: graph)", false},
     {"lists", 0, "N", "build: lists of an ivf (default: twice the root of the rows)", false},
@@ -81,8 +83,8 @@ static enum lh_code open_vectors(struct cli *cli, const struct cli_args *args, c
                                  struct vec_rows_file *ret_file, struct lh_err *err) {
     uint32_t d = 0;
     LH_TRY(arg_u32(args, "dimensions", 1, VEC_MAX_DIM, 0, &d, err));
-    enum lh_code code = vec_rows_open(cli->os, path, d, ret_file, err);
-    if (code == LH_INVALID && d == 0)
+    enum lh_code code = vec_source_open(cli->os, path, cli_arg(args, "column"), d, ret_file, err);
+    if (code == LH_INVALID && d == 0 && strstr(path, ".f32"))
         lh_err_hint(err, "give --dimensions, such as --dimensions 768");
     return code;
 }
@@ -455,9 +457,7 @@ static void print_head(struct cli *cli, const struct vec_file *file) {
 static enum lh_code inspect(struct cli *cli, const struct cli_args *args, struct lh_err *err) {
     const char *path = args->positional[1];
     LH_AUTO(vec_file) struct vec_file *file = NULL;
-    enum vec_rows_format format;
-    struct lh_err ignored;
-    if (vec_rows_format_of(path, &format, &ignored) == LH_OK) {
+    if (vec_source_is_one(path)) {
         LH_AUTO(vec_rows_file) struct vec_rows_file vectors = {0};
         LH_TRY(open_vectors(cli, args, path, &vectors, err));
         if (cli->json)
@@ -508,8 +508,9 @@ const struct cli_command cli_vec = {
              "inspect FILE [--verify]",
     .summary = "build, search, measure and inspect vector indexes",
     .help =
-        "Vectors are read from .f32 (raw floats; tell --dimensions), .fvecs and .npy files.  An index is one file that is\n"
-        "mapped when it is opened; rows are numbered from 0 as they stand.  bench keeps the last tenth, at most 1,000, as\n"
+        "Vectors are read from .f32 (raw floats; tell --dimensions), .fvecs, .npy and .parquet files (a column of lists or\n"
+        "arrays of FLOAT or DOUBLE, read in a sandboxed worker).  An index is one file that is mapped when it is opened;\n"
+        "rows are numbered from 0 as they stand.  bench keeps the last tenth, at most 1,000, as\n"
         "queries and compares with exact search.\n\n"
         "  lakehouse vec build resumes.npy -o resumes.vec\n"
         "  lakehouse vec search resumes.vec questions.npy -k 5 --recall 0.99\n"

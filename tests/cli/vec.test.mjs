@@ -74,9 +74,9 @@ test('vec builds, inspects and searches an index, and tells what is wrong with a
   const untold = await runLakehouse(['vec', 'build', file('rows.f32')]);
   assert.equal(untold.code, 1);
   assert.match(untold.stderr, /--dimensions 768/);
-  const parquet = await runLakehouse(['vec', 'build', file('rows.parquet')]);
-  assert.equal(parquet.code, 1);
-  assert.match(parquet.stderr, /\.f32, \.fvecs or \.npy/);
+  const unknown = await runLakehouse(['vec', 'build', file('rows.txt')]);
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.stderr, /\.f32, \.fvecs or \.npy/);
   const short = await runLakehouse(['vec', 'search', file('i.vec')]);
   assert.equal(short.code, 2);
 });
@@ -114,4 +114,64 @@ test('vec builds and searches flats and inverted lists, and finds the settings f
   const unknown = await runLakehouse(['vec', 'build', file('rows.npy'), '--kind', 'tree']);
   assert.equal(unknown.code, 2);
   assert.match(unknown.stderr, /graph, flat or ivf/);
+});
+
+test('vec reads a column of vectors from Parquet', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lakehouse-vec-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = (name) => path.join(folder, name);
+  writeFileSync(file('one.csv'), 'a\n1\n');
+  const lake = await runLakehouse(['ingest', file('one.csv'), '--data', file('lake')]);
+  assert.equal(lake.code, 0, lake.stderr);
+  const parquet = async (name, sql) => {
+    const made = await runLakehouse(['sql', '--data', file('lake'), '--parquet', file(name), '-c', sql]);
+    assert.equal(made.code, 0, made.stderr);
+  };
+  const vector = (i) => `[(((${i} + 1) * (j + 3) * 7919) % 1009)::FLOAT / 1009 FOR j IN range(${d})]`;
+  const data = Float32Array.from({ length: rows * d }, (_, at) =>
+    Math.fround((((Math.floor(at / d) + 1) * ((at % d) + 3) * 7919) % 1009) / 1009));
+
+  await parquet('rows.parquet', `SELECT i AS id, ${vector('i')}::FLOAT[${d}] AS embedding FROM range(${rows}) t(i) ORDER BY i`);
+  await parquet('two.parquet', `SELECT ${vector('i')}::DOUBLE[] AS "the ""second""", ${vector('i + 1')}::FLOAT[] AS first
+    FROM range(${rows}) t(i) ORDER BY i`);
+  writeFileSync(file('queries.npy'), npy(data.subarray(5 * d, 9 * d), 4));
+  for (const [name, ...more] of [['rows.parquet'], ['two.parquet', '--column', 'the "second"']]) {
+    const built = await runLakehouse(
+      ['vec', 'build', file(name), '-o', file('i.vec'), '--kind', 'flat', '--metric', 'l2', '--json', ...more]);
+    assert.equal(built.code, 0, built.stderr);
+    assert.deepEqual([JSON.parse(built.stdout).rows, JSON.parse(built.stdout).dimensions], [rows, d]);
+    const found = await runLakehouse(['vec', 'search', file('i.vec'), file('queries.npy'), '-k', '5', '--epsilon', '8', '--json']);
+    found.stdout.trim().split('\n').forEach((line, i) => {
+      const ids = JSON.parse(line).hits.map((hit) => hit.id);
+      assert.deepEqual(ids, nearest(data, data.subarray((5 + i) * d, (6 + i) * d), 5));
+    });
+  }
+  const searched = await runLakehouse(['vec', 'search', file('i.vec'), file('rows.parquet'), '-k', '1', '--json']);
+  assert.equal(searched.stdout.trim().split('\n').length, rows);
+  const measured = await runLakehouse(['vec', 'bench', file('rows.parquet'), '--json']);
+  assert.equal(measured.code, 0, measured.stderr);
+
+  const bad = [
+    ['two.parquet', [], null, /2 columns of vectors: say which/],
+    ['rows.parquet', ['--column', 'nothing'], null, /no column "nothing"/],
+    ['rows.parquet', ['--column', 'id'], null, /column "id" holds no vectors/],
+    ['rows.parquet', ['--dimensions', '7'], null, /24 dimensions where 7 are asked for/],
+    ['none.parquet', [], 'SELECT 1 AS id', /no column of vectors/],
+    ['null.parquet', [], 'SELECT NULL::FLOAT[2] AS v', /vector 0 is NULL/],
+    ['hole.parquet', [], 'SELECT [1, NULL]::FLOAT[] AS v', /vector 0 holds no number in dimension 1/],
+    ['nan.parquet', [], "SELECT [1, 'NaN'::FLOAT]::FLOAT[] AS v", /vector 0 holds no number in dimension 1/],
+    ['ragged.parquet', [], 'SELECT x::FLOAT[] AS v FROM (VALUES ([1, 2]), ([3])) t(x)', /vector 1 has 1 dimensions, the first 2/],
+    ['empty.parquet', [], 'SELECT [1]::FLOAT[] AS v LIMIT 0', /holds no vectors/],
+  ];
+  for (const [name, more, sql, message] of bad) {
+    if (sql) await parquet(name, sql);
+    const answer = await runLakehouse(['vec', 'build', file(name), '-o', file('bad.vec'), ...more]);
+    assert.equal(answer.code, 1, `${name}: ${answer.stderr}`);
+    assert.match(answer.stderr, message);
+  }
+  writeFileSync(file('garbage.parquet'), 'PAR1 this is none PAR1');
+  const garbage = await runLakehouse(['vec', 'inspect', file('garbage.parquet')]);
+  assert.equal(garbage.code, 1);
+  const misplaced = await runLakehouse(['vec', 'build', file('queries.npy'), '--column', 'v']);
+  assert.equal(misplaced.code, 2);
 });

@@ -43,7 +43,8 @@ bool task_cancelled(const struct task *t);
     X(parquet_info)      \
     X(probe)             \
     X(tombstones_remove) \
-    X(tombstones_write)
+    X(tombstones_write)  \
+    X(vectors_read)
 
 #define TASK_DECLARE(name) task_fn task_##name;
 TASKS(TASK_DECLARE)
