@@ -98,6 +98,27 @@
     X(INT, threads, "2", "1..64", "Jobs (compaction, ...) that run at one time") \
     X(INT, history, "200", "1..100000", "Ended jobs that are kept to be looked at")
 
+#define LH_CONFIG_AI(X)                                                                                                \
+    X(ENUM, embedder, "builtin", "builtin|ollama|openai", "Who embeds texts: builtin compares words, without a model") \
+    X(STRING, embed_model, "", "a name", "Its model; empty: the built-in one")                                         \
+    X(INT, embed_dimensions, "0", "0..16384", "Dimensions of its vectors; 0: the model's own (built-in: 384, or 768)") \
+    X(STRING, document_prefix, "", "", "Put before texts to be found, where the model wants it")                       \
+    X(STRING, query_prefix, "", "", "Put before texts to search by, where the model wants it")                         \
+    X(ENUM, generator, "none", "none|ollama|openai", "Who writes answers")                                             \
+    X(STRING, generate_model, "", "a name", "Its model")                                                               \
+    X(STRING, ollama_url, "", "a URL", "Ollama's address; empty: $OLLAMA_HOST, else http://127.0.0.1:11434")           \
+    X(DURATION, keep_alive, "5m", "0s..30d", "How long Ollama keeps a model in memory after a request")                \
+    X(STRING, openai_url, "", "a URL", "Base URL of an OpenAI-compatible service; empty: https://api.openai.com/v1")   \
+    X(STRING, openai_key_file, "", "a file", "Its key; empty: $OPENAI_API_KEY, or no key")                             \
+    X(INT, batch, "64", "1..2048", "Texts in one request to a service")                                                \
+    X(DURATION, connect_timeout, "3s", "10ms..1m", "Longest wait for a connection to a service")                       \
+    X(DURATION, answer_timeout, "2m", "100ms..1h", "Longest wait for the first and between the pieces of its answer")  \
+    X(DURATION, timeout, "10m", "1s..1d", "Longest time of one request to it")                                         \
+    X(INT, retries, "2", "0..10", "Times that a request is tried again")                                               \
+    X(SIZE, max_answer_bytes, "64MB", "64KB..1GB", "Largest answer that is taken")                                     \
+    X(INT, breaker_failures, "5", "1..1000", "Failures in a row after which a service is taken to be down")            \
+    X(DURATION, breaker_pause, "10s", "100ms..1h", "Time until it is tried again")
+
 #define LH_CONFIG_LOG(X)                                                               \
     X(ENUM, level, "info", "debug|info|warn|error|off", "Least level that is written") \
     X(ENUM, format, "auto", "auto|text|json", "Form of a line; auto: text on a terminal, JSON otherwise")
@@ -118,6 +139,7 @@
     X(errors, LH_CONFIG_ERRORS, "The journal of operational failures")                  \
     X(journal, LH_CONFIG_JOURNAL, "The journal of events: what changed, when, by whom") \
     X(jobs, LH_CONFIG_JOBS, "Long work in the background")                              \
+    X(ai, LH_CONFIG_AI, "Embeddings and generated text: where they come from")          \
     X(log, LH_CONFIG_LOG, "The server's own log on stderr")                             \
     X(trace, LH_CONFIG_TRACE, "Trace spans")
 
@@ -133,6 +155,8 @@
     X(LIST, columns, "", "names", "Column names (shell patterns, case ignored) that are flagged by name alone")
 
 enum lh_config_auth_enabled { LH_AUTH_AUTO, LH_AUTH_ON, LH_AUTH_OFF };
+enum lh_config_ai_embedder { LH_EMBED_BUILTIN, LH_EMBED_OLLAMA, LH_EMBED_OPENAI };
+enum lh_config_ai_generator { LH_GENERATE_NONE, LH_GENERATE_OLLAMA, LH_GENERATE_OPENAI };
 enum lh_config_trace_exporter { LH_TRACE_NONE, LH_TRACE_STDOUT, LH_TRACE_OTLP };
 enum lh_config_bucket_backend { LH_BACKEND_LOCAL };
 /* log.level and log.format are enum lh_log_level and enum lh_log_format of base/log.h. */

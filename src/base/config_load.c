@@ -246,6 +246,20 @@ static void load_variable(struct loader *l, const char *entry) {
         note_bad_value(l, place, path, row, equals + 1);
 }
 
+static void check_ai(struct loader *l) {
+    const struct lh_config_ai *ai = &l->config->ai;
+    if (ai->embedder != LH_EMBED_BUILTIN && !ai->embed_model[0])
+        note_problem(l, l->name, "\"ai.embedder\" needs a model", "name it in \"ai.embed_model\"");
+    if (ai->embedder == LH_EMBED_BUILTIN && ai->embed_model[0])
+        note_problem(l, l->name, "\"ai.embed_model\" is not for the built-in embedder",
+                     "set \"ai.embedder\" to \"ollama\" or \"openai\"");
+    if (ai->embedder == LH_EMBED_BUILTIN && ai->embed_dimensions != 0 && ai->embed_dimensions != 384 &&
+        ai->embed_dimensions != 768)
+        note_problem(l, l->name, "\"ai.embed_dimensions\" of the built-in embedder is 384 or 768", "");
+    if (ai->generator != LH_GENERATE_NONE && !ai->generate_model[0])
+        note_problem(l, l->name, "\"ai.generator\" needs a model", "name it in \"ai.generate_model\"");
+}
+
 /* What no single key can tell. */
 static void check_whole(struct loader *l) {
     const struct lh_config *c = l->config;
@@ -260,6 +274,7 @@ static void check_whole(struct loader *l) {
         note_problem(l, l->name, "no entry of [[storage.buckets]] is named \"primary\"", "");
     if (c->query.timeout_ms > c->query.max_timeout_ms)
         note_problem(l, l->name, "\"query.timeout\" is above \"query.max_timeout\"", "");
+    check_ai(l);
 }
 
 static void set_all_defaults(struct loader *l) {

@@ -2,37 +2,50 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "os/clock.h"
+#include "os/os.h"
 
 #include <curl/curl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_IDLE_HANDLES 16
+#define LONGEST_POLL_MS 1000
 #define DEFAULT_CONNECT_MS 5000
 #define DEFAULT_STALL_MS 60000
 #define DEFAULT_MAX_RESPONSE ((size_t)16 * 1024 * 1024)
 #define MAX_HEADERS 128
 
-/* Idle easy handles, each with its own live connections: the last one back is the first one out, so that few stay
- * warm. */
+/* libcurl keeps live connections in the multi handle; there is one for each easy handle, because a multi handle is one
+ * thread's and curl_easy_perform, which would make its own, cannot wait for a cancel. */
+struct handle {
+    CURL *easy;
+    CURLM *multi;
+};
+
+/* The last handle back is the first one out, so that few connections stay warm. */
 struct http_client {
     char *unix_path; /* NULL: TCP */
     char *ca_file;   /* NULL: the system's */
     pthread_mutex_t lock;
-    CURL *idle[MAX_IDLE_HANDLES];
+    struct handle idle[MAX_IDLE_HANDLES];
     size_t idle_count;
 };
 
 /* One call under way; the callbacks' state. */
 struct call {
     CURL *handle;
+    CURLM *multi;
     const struct http_request *request;
     struct http_response *response;
     size_t body_sent; /* of request->body */
+    int64_t moved_ns; /* when the last byte went or came */
     size_t header_cap;
+    bool head_seen; /* its first byte */
     bool head_told;
-    bool stopped;   /* a callback of the caller said so */
+    bool stopped;   /* a callback of the caller or its descriptor said so */
     bool too_large; /* the answer outgrew max_response_bytes */
 };
 
@@ -60,41 +73,47 @@ void http_client_trust(struct http_client *client, const char *ca_file) {
     client->ca_file = lh_strdup(ca_file);
 }
 
+static void close_handle(struct handle handle) {
+    curl_easy_cleanup(handle.easy);
+    curl_multi_cleanup(handle.multi);
+}
+
 void http_client_free(struct http_client *client) {
     if (!client)
         return;
     for (size_t i = 0; i < client->idle_count; i++)
-        curl_easy_cleanup(client->idle[i]);
+        close_handle(client->idle[i]);
     pthread_mutex_destroy(&client->lock);
     lh_free(client->unix_path);
     lh_free(client->ca_file);
     lh_free(client);
 }
 
-static CURL *take_handle(struct http_client *client) {
-    CURL *handle = NULL;
+static struct handle take_handle(struct http_client *client) {
+    struct handle handle = {NULL, NULL};
     pthread_mutex_lock(&client->lock);
     if (client->idle_count > 0)
         handle = client->idle[--client->idle_count];
     pthread_mutex_unlock(&client->lock);
-    return handle ? handle : curl_easy_init();
+    return handle.easy ? handle : (struct handle){curl_easy_init(), curl_multi_init()};
 }
 
 /* Connections outlive the reset, options and pointers into a finished call do not. */
-static void give_back(struct http_client *client, CURL *handle) {
-    curl_easy_reset(handle);
+static void give_back(struct http_client *client, struct handle handle) {
+    curl_easy_reset(handle.easy);
     pthread_mutex_lock(&client->lock);
     bool kept = client->idle_count < MAX_IDLE_HANDLES;
     if (kept)
         client->idle[client->idle_count++] = handle;
     pthread_mutex_unlock(&client->lock);
     if (!kept)
-        curl_easy_cleanup(handle);
+        close_handle(handle);
 }
 
 static size_t on_read(char *data, size_t size, size_t count, void *arg) {
     struct call *call = arg;
     size_t room = size * count;
+    call->moved_ns = os_monotonic_ns(os_real());
     const struct http_request *request = call->request;
     if (request->read_body) {
         ptrdiff_t got = request->read_body(request->self, data, room);
@@ -153,6 +172,8 @@ static void add_header(struct call *call, const char *line, size_t len) {
 static size_t on_header(char *line, size_t size, size_t count, void *arg) {
     struct call *call = arg;
     size_t len = size * count;
+    call->head_seen = true;
+    call->moved_ns = os_monotonic_ns(os_real());
     /* A status line begins a head; a "100 Continue" before the answer has one too. */
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
         drop_headers(call->response);
@@ -180,6 +201,7 @@ static size_t on_write(char *data, size_t size, size_t count, void *arg) {
         call->stopped = true;
         return 0;
     }
+    call->moved_ns = os_monotonic_ns(os_real()); /* the callback's time is not the other side's */
     if (request->on_body)
         return len;
     size_t limit = request->max_response_bytes ? request->max_response_bytes : DEFAULT_MAX_RESPONSE;
@@ -219,7 +241,6 @@ static void set_options(struct call *call, struct curl_slist *headers, char *rea
     const struct http_request *request = call->request;
     CURL *handle = call->handle;
     int64_t connect_ms = request->connect_timeout_ms ? request->connect_timeout_ms : DEFAULT_CONNECT_MS;
-    int64_t stall_ms = request->stall_timeout_ms ? request->stall_timeout_ms : DEFAULT_STALL_MS;
     const char *method = request->method ? request->method : "GET";
     curl_easy_setopt(handle, CURLOPT_URL, request->url);
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -229,8 +250,6 @@ static void set_options(struct call *call, struct curl_slist *headers, char *rea
     curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, (long)((stall_ms + 999) / 1000));
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, reason);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
@@ -282,26 +301,85 @@ static enum lh_code judge(const struct call *call, CURLcode result, const char *
     return lh_err_detail(err, "%s", reason);
 }
 
+/* The result of the transfer where it is over. */
+static bool is_over(const struct call *call, CURLcode *ret_result) {
+    int left;
+    const CURLMsg *message;
+    while ((message = curl_multi_info_read(call->multi, &left)))
+        if (message->msg == CURLMSG_DONE && message->easy_handle == call->handle) {
+            *ret_result = message->data.result;
+            return true;
+        }
+    return false;
+}
+
+static bool is_cancelled(const struct call *call) {
+    struct pollfd fd = {.fd = call->request->cancel_fd, .events = POLLIN};
+    struct os *os = os_real();
+    return fd.fd > 0 && os->poll(os->self, &fd, 1, 0) > 0;
+}
+
+/* Milliseconds until the call has waited too long for its next byte.  (libcurl's own limit on slowness is an average, and some
+ * seconds late.) */
+static int64_t patience_ms(const struct call *call, int64_t start_ns) {
+    const struct http_request *request = call->request;
+    int64_t stall_ms = request->stall_timeout_ms ? request->stall_timeout_ms : DEFAULT_STALL_MS;
+    int64_t end_ns = call->moved_ns + stall_ms * 1000000;
+    int64_t first_ns = start_ns + request->first_byte_timeout_ms * 1000000;
+    if (!call->head_seen && request->first_byte_timeout_ms && first_ns < end_ns)
+        end_ns = first_ns;
+    return (end_ns - os_monotonic_ns(os_real())) / 1000000;
+}
+
+/* As curl_easy_perform, but a cancel and the limits on waiting for a byte end it too. */
+static CURLcode perform(struct call *call) {
+    const struct http_request *request = call->request;
+    int64_t start_ns = call->moved_ns = os_monotonic_ns(os_real());
+    CURLcode result = CURLE_FAILED_INIT;
+    int running;
+    while (curl_multi_perform(call->multi, &running) == CURLM_OK && !is_over(call, &result)) {
+        int64_t wait_ms = patience_ms(call, start_ns);
+        if (wait_ms <= 0)
+            return CURLE_OPERATION_TIMEDOUT;
+        wait_ms = wait_ms < LONGEST_POLL_MS ? wait_ms : LONGEST_POLL_MS;
+        struct curl_waitfd cancel = {.fd = request->cancel_fd, .events = CURL_WAIT_POLLIN};
+        if (curl_multi_poll(call->multi, &cancel, request->cancel_fd > 0, (int)wait_ms, NULL) != CURLM_OK)
+            break;
+        if (is_cancelled(call)) {
+            call->stopped = true;
+            return CURLE_ABORTED_BY_CALLBACK;
+        }
+    }
+    return result;
+}
+
 enum lh_code http_client_send(struct http_client *client, const struct http_request *request,
                               struct http_response *ret_response, struct lh_err *err) {
     char reason[CURL_ERROR_SIZE] = "";
-    struct call call = {.handle = take_handle(client), .request = request, .response = ret_response};
-    if (!call.handle)
+    struct handle handle = take_handle(client);
+    struct call call = {.handle = handle.easy, .multi = handle.multi, .request = request, .response = ret_response};
+    if (!handle.easy || !handle.multi) {
+        close_handle(handle);
         return lh_fail(err, LH_NO_MEMORY, "cannot make an HTTP request");
+    }
     struct curl_slist *headers = header_list(request);
     set_options(&call, headers, reason);
     if (client->unix_path)
         curl_easy_setopt(call.handle, CURLOPT_UNIX_SOCKET_PATH, client->unix_path);
     if (client->ca_file)
         curl_easy_setopt(call.handle, CURLOPT_CAINFO, client->ca_file);
-    CURLcode result = curl_easy_perform(call.handle);
+    curl_multi_add_handle(call.multi, call.handle);
+    CURLcode result = perform(&call);
     if (result == CURLE_OK && !tell_head(&call)) /* an answer without a body */
         call.stopped = true;
-    long status = 0;
+    long status = 0, sent = 0;
     curl_easy_getinfo(call.handle, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(call.handle, CURLINFO_REQUEST_SIZE, &sent);
     ret_response->status = (int)status;
+    ret_response->sent = sent > 0;
     enum lh_code code = judge(&call, result, reason, err);
-    give_back(client, call.handle);
+    curl_multi_remove_handle(call.multi, call.handle); /* an unfinished one loses its connection */
+    give_back(client, handle);
     curl_slist_free_all(headers);
     return code;
 }

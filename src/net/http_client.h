@@ -1,9 +1,9 @@
 /* HTTP requests to other services, through libcurl.
  *
- * A client holds one connection pool; a request takes one handle of it, so that connections are reused and any number
- * of threads may call at the same time (each call blocks its own).  No redirect is followed, no cookie kept, no proxy
+ * A client holds a pool of handles with their live connections; a request takes one, so that connections are reused and
+ * any number of threads may call at the same time (each call blocks its own).  No redirect is followed, no cookie kept, no proxy
  * taken from the environment, only http and https.  Failures: LH_UPSTREAM names the host and the reason, LH_TIMEOUT,
- * LH_TOO_LARGE (answer above max_response_bytes), LH_CANCELLED (a callback said stop).  An HTTP error status is not a
+ * LH_TOO_LARGE (answer above max_response_bytes), LH_CANCELLED (a callback or cancel_fd said stop).  An HTTP error status is not a
  * failure here: it comes as `status`.  Nothing of a URL's user info or a header's value gets into messages. */
 #ifndef LH_NET_HTTP_CLIENT_H
 #define LH_NET_HTTP_CLIENT_H
@@ -49,10 +49,12 @@ struct http_request {
     bool (*on_body)(void *self, const void *data, size_t len);
     void *self; /* of the three callbacks */
 
-    int64_t connect_timeout_ms; /* 0: 5,000 */
-    int64_t timeout_ms;         /* whole request; 0: none */
-    int64_t stall_timeout_ms;   /* no byte either way for so long; 0: 60,000 */
-    size_t max_response_bytes;  /* of response.body; 0: 16 MiB */
+    int64_t connect_timeout_ms;    /* 0: 5,000 */
+    int64_t first_byte_timeout_ms; /* from the start to the first byte of an answer; 0: none but the next two */
+    int64_t timeout_ms;            /* whole request; 0: none */
+    int64_t stall_timeout_ms;      /* no byte either way for so long; 0: 60,000 */
+    size_t max_response_bytes;     /* of response.body; 0: 16 MiB */
+    int cancel_fd;                 /* readable or closed: stop; 0 or less: none */
 };
 
 struct http_response {
@@ -60,10 +62,11 @@ struct http_response {
     struct buf body;
     struct http_header *headers; /* names in lower case */
     size_t header_count;
+    bool sent; /* some of the request left, so the other side may have acted on it; also set where the call failed */
 };
 
 #define HTTP_RESPONSE_INIT \
-    { 0, BUF_INIT, NULL, 0 }
+    { 0, BUF_INIT, NULL, 0, false }
 
 /* Blocks.  `ret_response` must be HTTP_RESPONSE_INIT and is released by the caller, also after a failure. */
 LH_CHECKED enum lh_code http_client_send(struct http_client *client, const struct http_request *request,

@@ -48,15 +48,19 @@ static void serve(void *arg) {
     close(fd);
 }
 
-static void start(struct server *s) {
+static void listen_on(struct server *s) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
-    struct lh_err err = LH_ERR_INIT;
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(s->listener, (struct sockaddr *)&address, size), 0);
     assert_int_equal(listen(s->listener, 4), 0);
     assert_int_equal(getsockname(s->listener, (struct sockaddr *)&address, &size), 0);
     s->port = ntohs(address.sin_port);
+}
+
+static void start(struct server *s) {
+    struct lh_err err = LH_ERR_INIT;
+    listen_on(s);
     assert_int_equal(os_thread_start(&s->thread, "server", 0, serve, s, &err), LH_OK);
 }
 
@@ -138,6 +142,69 @@ static void only_http_is_spoken(void **state) {
     http_client_free(client);
 }
 
+static void a_call_ends_when_told_or_when_nothing_comes(void **state) {
+    (void)state;
+    static const struct {
+        bool cancel, close_it;
+        enum lh_code code;
+    } rows[] = {{true, false, LH_CANCELLED}, {true, true, LH_CANCELLED}, {false, false, LH_TIMEOUT}};
+    for (size_t i = 0; i < LH_ARRAY_LEN(rows); i++) {
+        struct server s = {.read_to = "\r\n\r\n", .hang = true};
+        int ends[2];
+        start(&s);
+        assert_int_equal(pipe(ends), 0);
+        if (rows[i].cancel && !rows[i].close_it)
+            assert_int_equal(write(ends[1], "x", 1), 1);
+        if (rows[i].close_it)
+            close(ends[1]);
+        LH_AUTO(http_response) struct http_response response = HTTP_RESPONSE_INIT;
+        struct lh_err err = LH_ERR_INIT;
+        const struct http_request request = {.cancel_fd = ends[0], .first_byte_timeout_ms = rows[i].cancel ? 0 : 50};
+        assert_int_equal(call(&s, request, &response, &err), rows[i].code);
+        stop(&s);
+        close(ends[0]);
+        if (!rows[i].close_it)
+            close(ends[1]);
+    }
+}
+
+/* Answers every request of the one connection that it takes. */
+static void serve_on(void *arg) {
+    struct server *s = arg;
+    int fd = accept(s->listener, NULL, NULL);
+    char request[4096];
+    while (fd >= 0 && recv(fd, request, sizeof request, 0) > 0)
+        send(fd, s->answer, strlen(s->answer), MSG_NOSIGNAL);
+    close(fd);
+}
+
+static void connections_are_used_again(void **state) {
+    (void)state;
+    struct server s = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", .read_to = "\r\n\r\n"};
+    struct lh_err err = LH_ERR_INIT;
+    struct http_client *client = NULL;
+    char url[64];
+    listen_on(&s);
+    assert_int_equal(os_thread_start(&s.thread, "server", 0, serve_on, &s, &err), LH_OK);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", s.port);
+    assert_int_equal(http_client_new(NULL, &client, &err), LH_OK);
+    for (int i = 0; i < 3; i++) { /* a second connection would never be accepted */
+        LH_AUTO(http_response) struct http_response response = HTTP_RESPONSE_INIT;
+        const struct http_request request = {.url = url, .timeout_ms = 5000};
+        assert_int_equal(http_client_send(client, &request, &response, &err), LH_OK);
+        assert_string_equal(response.body.data, "ok");
+        assert_true(response.sent);
+    }
+    http_client_free(client); /* closes it, which ends the server */
+    stop(&s);
+    LH_AUTO(http_response) struct http_response response = HTTP_RESPONSE_INIT;
+    assert_int_equal(http_client_new(NULL, &client, &err), LH_OK);
+    const struct http_request request = {.url = url};
+    assert_int_equal(http_client_send(client, &request, &response, &err), LH_UPSTREAM);
+    assert_false(response.sent);
+    http_client_free(client);
+}
+
 static void spans_reach_a_collector_or_are_counted(void **state) {
     (void)state;
     struct lh_err err = LH_ERR_INIT;
@@ -171,10 +238,9 @@ int main(void) {
     if (http_client_global_init(&err) != LH_OK)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sends_and_receives),
-        cmocka_unit_test(failures_have_their_codes_and_no_secrets),
-        cmocka_unit_test(only_http_is_spoken),
-        cmocka_unit_test(spans_reach_a_collector_or_are_counted),
+        cmocka_unit_test(sends_and_receives),         cmocka_unit_test(failures_have_their_codes_and_no_secrets),
+        cmocka_unit_test(only_http_is_spoken),        cmocka_unit_test(a_call_ends_when_told_or_when_nothing_comes),
+        cmocka_unit_test(connections_are_used_again), cmocka_unit_test(spans_reach_a_collector_or_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
