@@ -11,11 +11,13 @@ pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.88)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
 pkg_check_modules(GNUTLS REQUIRED IMPORTED_TARGET gnutls>=3.7)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib>=1.2.11)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40)
 pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit>=3.1)
 
 set(lh_libraries_base PkgConfig::JANSSON PkgConfig::SODIUM Threads::Threads m ${CMAKE_DL_LIBS})
 set(lh_libraries_os PkgConfig::SECCOMP)
 set(lh_libraries_net PkgConfig::CURL)
+set(lh_libraries_index PkgConfig::SQLITE)
 set(lh_libraries_gateway PkgConfig::MICROHTTPD PkgConfig::GNUTLS)
 set(lh_libraries_cli PkgConfig::EDIT)
 

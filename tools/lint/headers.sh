@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 
 flags="-std=c17 -D_GNU_SOURCE -DLH_VERSION=\"0\" -Isrc -Wall -Wextra -Werror -Wshadow -Wconversion -Wmissing-prototypes
     -Wstrict-prototypes -Wvla -Wwrite-strings -Wno-unused-function"
-flags="$flags $(pkg-config --cflags jansson libsodium libseccomp libcurl libmicrohttpd gnutls libedit)"
+flags="$flags $(pkg-config --cflags jansson libsodium libseccomp libcurl libmicrohttpd gnutls libedit sqlite3)"
 flags="$flags -isystem ${DUCKDB_ROOT:-build/deps/duckdb}/include"
 export flags
 
