@@ -1,6 +1,6 @@
 # fish completion for lakehouse(1)
 # Made by tools/generate/command_line.mjs from the program's own help.
-set -l commands serve sql ingest demo check history jobs key vec config version help
+set -l commands serve sql ingest demo check history tombstone jobs key vec config version help
 complete -c lakehouse -f
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a data folder over HTTP'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d 'run SQL, or start an interactive shell'
@@ -8,6 +8,7 @@ complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a ingest -
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a demo -d 'make the staffing demo: 7 tables, 2,469,278 rows, 100,000 resumes'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a check -d 'verify a whole lake, and say how to repair it'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a history -d 'what changed in a dataset, a row of it or another entity, when, by whom'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a tombstone -d 'take rows away by their keys, bring them back, list those that are away'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a jobs -d 'long work (compaction, vacuum, ...): list, look, cancel'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a key -d 'make, list and revoke API keys'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a vec -d 'build, search, measure and inspect vector indexes'
@@ -58,6 +59,12 @@ complete -c lakehouse -n "__fish_seen_subcommand_from history" -l config -d 'con
 complete -c lakehouse -n "__fish_seen_subcommand_from history" -l as-of -d 'only what had happened by then (RFC 3339, or a date), and what the entity looked like' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from history" -s n -l limit -d 'the newest N events (default: 100)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from history" -l json -d 'the events and the entity as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s r -l reason -d 'why; kept with the tombstone and told by the journal' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s u -l undo -d 'bring the rows back, as long as no compaction has removed them'
+complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -l json -d 'the answer as JSON'
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
@@ -98,4 +105,4 @@ complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -l json -d 'check: the findings as one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from version" -l json -d 'as JSON'
-complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest demo check history jobs key vec config version"
+complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest demo check history tombstone jobs key vec config version"

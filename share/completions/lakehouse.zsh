@@ -14,6 +14,7 @@ _lakehouse() {
                 'demo:make the staffing demo\: 7 tables, 2,469,278 rows, 100,000 resumes'
                 'check:verify a whole lake, and say how to repair it'
                 'history:what changed in a dataset, a row of it or another entity, when, by whom'
+                'tombstone:take rows away by their keys, bring them back, list those that are away'
                 'jobs:long work (compaction, vacuum, ...)\: list, look, cancel'
                 'key:make, list and revoke API keys'
                 'vec:build, search, measure and inspect vector indexes'
@@ -110,6 +111,20 @@ _lakehouse() {
                     '(--json)--json[the events and the entity as JSON]' \
                     '--help[tell more]'
                     ;;
+                tombstone)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(-r --reason)-r[why; kept with the tombstone and told by the journal]:text:' \
+                    '(-r --reason)--reason[why; kept with the tombstone and told by the journal]:text:' \
+                    '(-u --undo)-u[bring the rows back, as long as no compaction has removed them]' \
+                    '(-u --undo)--undo[bring the rows back, as long as no compaction has removed them]' \
+                    '(--json)--json[the answer as JSON]' \
+                    '--help[tell more]'
+                    ;;
                 jobs)
                     _arguments \
                     '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
@@ -179,7 +194,7 @@ _lakehouse() {
                     ;;
                 help)
                     _arguments \
-                    '1: :(serve sql ingest demo check history jobs key vec config version)' '--help[tell more]'
+                    '1: :(serve sql ingest demo check history tombstone jobs key vec config version)' '--help[tell more]'
                     ;;
             esac
             ;;

@@ -91,8 +91,11 @@
     X(INT, batch_records, "512", "1..100000", "Records that make a batch object") \
     X(DURATION, batch_interval, "30s", "100ms..1h", "Longest time that a record waits for its batch object")
 
-#define LH_CONFIG_JOURNAL(X) \
-    X(DURATION, flush_interval, "10s", "100ms..1h", "Longest time that an event waits for its Parquet file")
+#define LH_CONFIG_JOURNAL(X)                                                                                 \
+    X(DURATION, flush_interval, "10s", "100ms..1h", "Longest time that an event waits for its Parquet file") \
+    X(INT, merge_files, "8", "2..64", "Event files of one day and size class that are merged into one")      \
+    X(INT, row_history_max_rows, "1000", "0..10000",                                                         \
+      "Rows of one upsert whose old and new values are told one by one; 0: none")
 
 #define LH_CONFIG_JOBS(X)                                                        \
     X(INT, threads, "2", "1..64", "Jobs (compaction, ...) that run at one time") \

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 const struct cli_command *const cli_commands[] = {
-    &cli_serve, &cli_sql, &cli_ingest, &cli_demo,   &cli_check,   &cli_history,
+    &cli_serve, &cli_sql, &cli_ingest, &cli_demo,   &cli_check,   &cli_history, &cli_tombstone,
     &cli_jobs,  &cli_key, &cli_vec,    &cli_config, &cli_version, NULL,
 };
 

@@ -40,7 +40,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_serve, cli_sql, cli_ingest, cli_demo, cli_check, cli_history, cli_jobs, cli_key,
-    cli_vec, cli_config, cli_version;
+    cli_tombstone, cli_vec, cli_config, cli_version;
 
 /* NULL-terminated, in the order of the help. */
 extern const struct cli_command *const cli_commands[];

@@ -6,15 +6,19 @@
 #include "base/cleanup.h"
 #include "catalog/catalog.h"
 #include "gateway/bucket_choice.h"
+#include "gateway/page.h"
 #include "lake/catalog_ops.h"
 #include "lakehouse/lakehouse.h"
 #include "policy/principal.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct catalog_ops services(struct request *rq) {
     const struct lakehouse *lh = request_lakehouse(rq);
-    return (struct catalog_ops){.catalog = lh->catalog, .buckets = lh->buckets, .engine = lh->engine};
+    return (struct catalog_ops){
+        .catalog = lh->catalog, .buckets = lh->buckets, .engine = lh->engine, .os = lh->os, .tmp_dir = lh->tmp_dir};
 }
 
 static struct catalog_caller caller(struct request *rq) {
@@ -93,4 +97,47 @@ enum lh_code handle_migrate_buckets(struct request *rq, struct lh_err *err) {
     LH_AUTO(json) json_t *answer = NULL;
     LH_TRY(catalog_ops_migrate_buckets(&ops, &who, &answer, err));
     return response_json(rq, 200, answer, err);
+}
+
+/* ---- rows by their keys ---- */
+
+typedef enum lh_code row_op_fn(const struct catalog_ops *ops, const struct catalog_caller *caller, const char *dataset,
+                               const json_t *request, json_t **ret_answer, struct lh_err *err);
+
+static enum lh_code change_rows(struct request *rq, row_op_fn *fn, struct lh_err *err) {
+    struct catalog_ops ops = services(rq);
+    struct catalog_caller who = caller(rq);
+    const char *name = request_path_param(rq, "name");
+    json_t *body;
+    LH_TRY(request_body_json(rq, &body, err));
+    LH_TRY(check_bucket(rq, name, err));
+    LH_AUTO(json) json_t *answer = NULL;
+    LH_TRY(fn(&ops, &who, name, body, &answer, err));
+    return response_json(rq, 200, answer, err);
+}
+
+enum lh_code handle_dataset_tombstone(struct request *rq, struct lh_err *err) {
+    return change_rows(rq, catalog_ops_tombstone, err);
+}
+
+enum lh_code handle_dataset_untombstone(struct request *rq, struct lh_err *err) {
+    return change_rows(rq, catalog_ops_untombstone, err);
+}
+
+/* A page token is "version.position": all pages are of one version. */
+enum lh_code handle_dataset_tombstones(struct request *rq, struct lh_err *err) {
+    struct catalog_ops ops = services(rq);
+    struct catalog_caller who = caller(rq);
+    const char *name = request_path_param(rq, "name");
+    struct page page;
+    uint64_t version = 0, position = 0;
+    char next[48], odd;
+    json_t *items;
+    LH_TRY(page_parse(rq, 100, 1000, &page, err));
+    LH_TRY(check_bucket(rq, name, err));
+    if (page.after[0] && sscanf(page.after, "%" SCNu64 ".%" SCNu64 "%c", &version, &position, &odd) != 2)
+        return lh_fail(err, LH_INVALID, "page_token is not one of this listing");
+    LH_TRY(catalog_ops_tombstones(&ops, &who, name, &version, &position, page.limit, &items, err));
+    snprintf(next, sizeof next, "%" PRIu64 ".%" PRIu64, version, position);
+    return page_respond(rq, items, position > 0 ? next : NULL, err);
 }

@@ -22,6 +22,7 @@ route_handler handle_dataset_versions, handle_dataset_lineage;
 /* handle_catalog_ops.c */
 route_handler handle_dataset_register, handle_dataset_patch, handle_dataset_resync;
 route_handler handle_resync_missing, handle_migrate_buckets;
+route_handler handle_dataset_tombstone, handle_dataset_untombstone, handle_dataset_tombstones;
 /* handle_jobs.c */
 route_handler handle_job_list, handle_job_get, handle_job_cancel;
 /* handle_journal.c */

@@ -85,6 +85,18 @@ const struct schema gateway_schemas[] = {
      "datasets integer, files integer, changed_datasets integer, changed_files integer, unresolved_files integer, "
      "unresolved_buckets string[], version integer"},
     {"DatasetChange", "The commit that was made", "dataset string, version integer, replayed boolean"},
+    {"TombstoneRequest",
+     "row_keys: 1 to 10,000 keys; a key is a scalar, or of several columns an array in the key's order or an object by "
+     "column. actor: who is to be named, else the key's own name",
+     "row_keys any[], reason string?, actor string?"},
+    {"Tombstoned", "missing: the keys, as they were given, that name no row; none named: no commit, version is the newest",
+     "dataset string, version integer, tombstoned integer, missing any[], replayed boolean"},
+    {"UntombstoneRequest", "row_keys as in TombstoneRequest", "row_keys any[], actor string?"},
+    {"Untombstoned", "missing: the keys that have no tombstone",
+     "dataset string, version integer, untombstoned integer, missing any[], replayed boolean"},
+    {"Tombstone", "A row that is taken away; key is an object by column where the key has several",
+     "key any, reason string?, actor string, at time"},
+    {"TombstoneList", "One page of tombstones", "items Tombstone[], next_page_token string?"},
     {"Version", "One commit that touched the dataset",
      "version integer, at time, operation string, actor string, row_count integer, size_bytes integer, "
      "schema_version integer, file_count integer, deleted boolean"},

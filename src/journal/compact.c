@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "journal/journal_internal.h"
 #include "os/clock.h"
+#include "os/fault.h"
 
 #include <string.h>
 
@@ -36,6 +37,7 @@ static bool may_merge(const struct event_file *file) {
 static enum lh_code delete_replaced(struct journal *j, struct journal_compacted *compacted, struct lh_err *err) {
     LH_AUTO(event_files) struct event_files *files = journal_files(j);
     for (size_t i = 0; i < files->replaced_count; i++) {
+        LH_TRY(LH_FAULT("journal.before_delete_replaced", err));
         LH_TRY(event_file_delete(j->options.store, files->replaced[i], err));
         compacted->merged++;
     }
@@ -73,6 +75,7 @@ static enum lh_code merge(struct journal *j, struct event_file *const *sources, 
     merged->refs = 1;
     memcpy(merged->day, sources[0]->day, sizeof merged->day);
     describe_sources(merged, sources, count, &identity);
+    LH_TRY(LH_FAULT("journal.before_merge", err));
     LH_TRY(event_build_open(j, &build, err));
     LH_TRY(event_build_merge(&build, sources, count, merged, err));
     event_build_name(merged, merged->index.max_us, &identity);

@@ -27,10 +27,14 @@ static void apply_whole(json_t *state, json_t *value) {
     json_object_foreach(value, field, member) set(state, field, member);
 }
 
+static bool ends_entity(const char *action) {
+    return strcmp(action, "delete") == 0 || strcmp(action, "tombstone") == 0;
+}
+
 json_t *entity_state(const struct journal_event *events, size_t count) {
     json_t *state = NULL;
     for (size_t i = 0; i < count; i++) {
-        if (!events[i].field && strcmp(events[i].action, "delete") == 0) {
+        if (!events[i].field && ends_entity(events[i].action)) {
             json_decref(state);
             state = NULL;
             continue;

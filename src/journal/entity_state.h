@@ -9,7 +9,7 @@
  * events, or the last word is its deletion).
  *   - A field's event sets the field to its new value, or removes it where there is none.
  *   - An event without a field whose new value is an object sets each of its members; any other value sets "value".
- *   - The action "delete" without a field ends the entity; a later event begins a new one. */
+ *   - The actions "delete" and "tombstone" without a field end the entity; a later event begins a new one. */
 json_t *entity_state(const struct journal_event *events, size_t count);
 
 /* The JSON value of a text of an event; JSON null for NULL or what is no JSON.  A new reference. */

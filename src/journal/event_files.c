@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/timefmt.h"
+#include "os/fault.h"
 #include "store/object_store.h"
 
 #include <stdio.h>
@@ -183,6 +184,7 @@ enum lh_code event_files_list(struct object_store *store, const struct event_fil
     LH_CLEANUP(listing_release) struct listing l = {0};
     char after[OBJECT_KEY_MAX + 1] = "";
     size_t odd = 0;
+    LH_TRY(LH_FAULT("journal.before_list", err));
     for (bool more = true; more;) {
         LH_AUTO(arena) struct arena *arena = arena_new();
         struct object_info *items;
@@ -215,16 +217,18 @@ enum lh_code event_file_publish(struct object_store *store, struct event_file *f
     char key[KEY_SIZE];
     struct object_info info;
     LH_AUTO(buf) struct buf index = BUF_INIT;
+    LH_TRY(LH_FAULT("journal.before_index", err));
     event_index_write(&file->index, &index);
     event_file_index_key(file, key);
     LH_TRY(object_put(store, key, buf_cstr(&index), index.len, OBJECT_PUT_REPLACE, NULL, err));
+    LH_TRY(LH_FAULT("journal.before_file", err));
     event_file_key(file, key);
     enum lh_code code = object_put_file(store, key, path, OBJECT_PUT_IF_ABSENT, &info, err);
     if (code == LH_EXISTS)
         code = object_head(store, key, &info, err);
-    if (code == LH_OK)
-        file->size_bytes = info.size_bytes;
-    return code;
+    LH_TRY(code);
+    file->size_bytes = info.size_bytes;
+    return LH_FAULT("journal.after_file", err);
 }
 
 enum lh_code event_file_delete(struct object_store *store, const struct event_file *file, struct lh_err *err) {

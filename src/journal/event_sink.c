@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "journal/event_json.h"
 #include "journal/journal_internal.h"
+#include "os/fault.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -66,6 +67,7 @@ static void split_days(struct journal *j, const struct append_log_record *record
 static enum lh_code write_day(struct journal *j, struct day *day, uint64_t covered, const struct buf *identity,
                               struct lh_err *err) {
     LH_CLEANUP(event_build_release) struct event_build build = {0};
+    LH_TRY(LH_FAULT("journal.before_build", err));
     day->file = lh_calloc(1, sizeof *day->file);
     day->file->refs = 1;
     memcpy(day->file->day, day->name, sizeof day->name);

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "journal/event_json.h"
 #include "journal/journal_internal.h"
+#include "os/fault.h"
 #include "store/object_store.h"
 
 #include <inttypes.h>
@@ -206,6 +207,7 @@ static enum lh_code query_files(struct view *v, size_t newest, bool *ret_more, s
     LH_AUTO(engine_result) struct engine_result *result = NULL;
     LH_AUTO(json) json_t *answer = NULL;
     struct engine_result_stats stats;
+    LH_TRY(LH_FAULT("journal.before_read", err));
     LH_TRY(write_statement(v, newest, &sql, err));
     const struct engine_query query = {.sql = buf_cstr(&sql),
                                        .format = ENGINE_JSON,

@@ -8,14 +8,18 @@
 #include "catalog/commit_log.h"
 #include "catalog/commit_record.h"
 #include "catalog/manifest.h"
+#include "lake/row_changes.h"
+#include "os/fault.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define FILES_NAMED 100             /* of those that came, in one event */
-#define APPEND_AT_ONCE ((size_t)50) /* even the longest values stay far below the size of a log record */
+#define FILES_NAMED 100                        /* of those that came, in one event */
+#define GATHERED ((size_t)50)                  /* events of several versions that go into the journal together */
+#define APPEND_BYTES ((size_t)4 * 1024 * 1024) /* of one append; even escaped it stays below the size of a log record */
 
 struct derivation {
+    const struct catalog_events *source;
     const struct commit_record *record;
     const struct commit_transaction *transaction;
     const char *name; /* of the dataset */
@@ -51,37 +55,49 @@ static const char *value_text(struct arena *arena, const json_t *value) {
     return arena_strndup(arena, text.data, text.len);
 }
 
+/* The number says the order: two bytes; from 65,535 on these are all ones and three more follow. */
 static const char *make_id(const struct derivation *d) {
     unsigned char tail[10], digest[LH_SHA256_BYTES];
     char identity[LH_UUID_SIZE + 24];
     char *id = arena_alloc(d->arena, LH_ULID_SIZE);
-    int len = snprintf(identity, sizeof identity, "%s:%zu", d->record->uuid, d->count);
+    size_t n = d->count, at = 0;
+    int len = snprintf(identity, sizeof identity, "%s:%zu", d->record->uuid, n);
     lh_sha256(identity, (size_t)len, digest);
-    tail[0] = (unsigned char)(d->count >> 8);
-    tail[1] = (unsigned char)d->count;
-    memcpy(tail + 2, digest, sizeof tail - 2);
+    if (n >= 0xffff) {
+        const unsigned char wide[] = {0xff, 0xff, (unsigned char)(n >> 16)};
+        memcpy(tail, wide, sizeof wide);
+        at = sizeof wide;
+    }
+    tail[at++] = (unsigned char)(n >> 8);
+    tail[at++] = (unsigned char)n;
+    memcpy(tail + at, digest, sizeof tail - at);
     lh_ulid_format(d->record->time_us / 1000, tail, id);
     return id;
 }
 
-static void add(struct derivation *d, const char *field, const json_t *before, const json_t *after) {
+static void put(struct derivation *d, const struct journal_event *event) {
     if (d->count == d->room) {
         d->room = d->room ? d->room * 2 : 16;
         d->events = lh_realloc(d->events, d->room * sizeof *d->events);
     }
-    struct journal_event event = {
-        .id = make_id(d),
-        .ts_us = d->record->time_us,
+    d->events[d->count] = *event;
+    d->events[d->count].id = make_id(d);
+    d->events[d->count].ts_us = d->record->time_us;
+    d->events[d->count].actor = clean(d->arena, d->transaction->actor, JOURNAL_NAME_MAX, "system");
+    d->events[d->count].source = "catalog";
+    d->count++;
+}
+
+static void add(struct derivation *d, const char *field, const json_t *before, const json_t *after) {
+    const struct journal_event event = {
         .entity_type = "dataset",
         .entity_id = clean(d->arena, d->name, JOURNAL_ENTITY_MAX, "?"),
         .field = field ? clean(d->arena, field, JOURNAL_ENTITY_MAX, "?") : NULL,
         .action = clean(d->arena, d->transaction->operation, JOURNAL_NAME_MAX, "commit"),
         .old_value = value_text(d->arena, before),
         .new_value = value_text(d->arena, after),
-        .actor = clean(d->arena, d->transaction->actor, JOURNAL_NAME_MAX, "system"),
-        .source = "catalog",
     };
-    d->events[d->count++] = event;
+    put(d, &event);
 }
 
 /* ---- a manifest as fields ---- */
@@ -227,6 +243,49 @@ static void derive_change(struct derivation *d, const struct manifest *before, c
         add(d, NULL, old_counts, files);
 }
 
+/* ---- rows ---- */
+
+static const char *member(const json_t *line, const char *name) {
+    return json_string_value(json_object_get(line, name));
+}
+
+/* One line of a file of changes. */
+static enum lh_code add_row(const json_t *line, void *ctx, struct lh_err *err) {
+    struct derivation *d = ctx;
+    const char *entity = member(line, "entity_id"), *field = member(line, "field");
+    const struct journal_event event = {
+        .entity_type = clean(d->arena, d->name, JOURNAL_NAME_MAX, "?"),
+        .entity_id = clean(d->arena, entity, JOURNAL_ENTITY_MAX, "?"),
+        .field = field ? clean(d->arena, field, JOURNAL_ENTITY_MAX, "?") : NULL,
+        .action = clean(d->arena, member(line, "action"), JOURNAL_NAME_MAX, "change"),
+        .old_value = arena_strdup(d->arena, member(line, "old_value")),
+        .new_value = arena_strdup(d->arena, member(line, "new_value")),
+    };
+    (void)err;
+    put(d, &event);
+    return LH_OK;
+}
+
+static enum lh_code derive_rows(struct derivation *d, const struct manifest_file *file, struct lh_err *err) {
+    size_t count = d->count;
+    enum lh_code code = row_changes_read(d->source->engine, d->source->buckets, file, add_row, d, err);
+    if (code != LH_NOT_FOUND)
+        return code;
+    *err = (struct lh_err)LH_ERR_INIT;
+    d->count = count;
+    LH_AUTO(json) json_t *lost = json_pack("{s:I}", "lost", (json_int_t)file->row_count);
+    add(d, "changes", NULL, lost);
+    return LH_OK;
+}
+
+static enum lh_code derive_changes(struct derivation *d, const struct manifest *before, const struct manifest *after,
+                                   struct lh_err *err) {
+    for (size_t i = 0; i < after->file_count; i++)
+        if (after->files[i].role == FILE_CHANGES && !has_file(before, &after->files[i]))
+            LH_TRY(derive_rows(d, &after->files[i], err));
+    return LH_OK;
+}
+
 static const struct commit_op *last_op(const struct commit_record *record, const struct commit_op *until,
                                        const char *id) {
     const struct commit_op *found = NULL;
@@ -256,14 +315,14 @@ static enum lh_code find_before(struct object_store *store, const struct commit_
     return LH_OK;
 }
 
-static enum lh_code derive_op(struct derivation *d, struct object_store *store, const struct commit_op *op,
-                              struct lh_err *err) {
+static enum lh_code derive_op(struct derivation *d, const struct commit_op *op, struct lh_err *err) {
     LH_AUTO(commit_record) struct commit_record *older = NULL;
     const struct manifest *before;
-    LH_TRY(find_before(store, d->record, op, &older, &before, err));
+    LH_TRY(find_before(d->source->store, d->record, op, &older, &before, err));
     d->name = op->manifest ? op->manifest->name : op->name;
     if (op->manifest && before) {
         derive_change(d, before, op->manifest);
+        return derive_changes(d, before, op->manifest, err);
     } else if (op->manifest) {
         derive_create(d, op->manifest);
     } else {
@@ -273,14 +332,15 @@ static enum lh_code derive_op(struct derivation *d, struct object_store *store, 
     return LH_OK;
 }
 
-enum lh_code catalog_events_derive(struct object_store *store, const struct commit_record *record, struct arena *arena,
-                                   struct journal_event **ret_events, size_t *ret_count, struct lh_err *err) {
-    struct derivation d = {.record = record, .arena = arena};
+enum lh_code catalog_events_derive(const struct catalog_events *source, const struct commit_record *record,
+                                   struct arena *arena, struct journal_event **ret_events, size_t *ret_count,
+                                   struct lh_err *err) {
+    struct derivation d = {.source = source, .record = record, .arena = arena};
     enum lh_code code = LH_OK;
     for (size_t t = 0; t < record->transaction_count && code == LH_OK; t++) {
         d.transaction = &record->transactions[t];
         for (size_t i = 0; i < d.transaction->op_count && code == LH_OK; i++)
-            code = derive_op(&d, store, &d.transaction->ops[i], err);
+            code = derive_op(&d, &d.transaction->ops[i], err);
     }
     if (code == LH_OK) {
         *ret_events = arena_alloc(arena, (d.count + 1) * sizeof *d.events);
@@ -315,7 +375,7 @@ static enum lh_code take_version(const struct catalog_events *e, uint64_t versio
     if (!o->arena)
         o->arena = arena_new();
     LH_TRY(commit_log_read(e->store, version, &record, err));
-    LH_TRY(catalog_events_derive(e->store, record, o->arena, &events, &count, err));
+    LH_TRY(catalog_events_derive(e, record, o->arena, &events, &count, err));
     for (size_t i = 0; i < count; i++) {
         if (o->count == o->room) {
             o->room = o->room ? o->room * 2 : 64;
@@ -326,11 +386,26 @@ static enum lh_code take_version(const struct catalog_events *e, uint64_t versio
     return LH_OK;
 }
 
+/* How many of the events from `at` on go into one append. */
+static size_t fitting(const struct outbox *o, size_t at) {
+    size_t bytes = 0, n = 0;
+    while (at + n < o->count && n < JOURNAL_APPEND_MAX) {
+        const struct journal_event *e = &o->events[at + n];
+        bytes += (e->old_value ? strlen(e->old_value) : 0) + (e->new_value ? strlen(e->new_value) : 0);
+        if (n > 0 && bytes > APPEND_BYTES)
+            break;
+        n++;
+    }
+    return n;
+}
+
 /* The last call alone says that the version is covered: a crash before it derives them all again. */
 static enum lh_code send(const struct catalog_events *e, struct outbox *o, uint64_t version, struct lh_err *err) {
-    size_t at = 0;
-    for (; o->count - at > APPEND_AT_ONCE; at += APPEND_AT_ONCE)
-        LH_TRY(journal_append(e->journal, o->events + at, APPEND_AT_ONCE, 0, NULL, err));
+    size_t at = 0, n;
+    while ((n = fitting(o, at)) < o->count - at) {
+        LH_TRY(journal_append(e->journal, o->events + at, n, 0, NULL, err));
+        at += n;
+    }
     LH_TRY(journal_append(e->journal, o->events + at, o->count - at, version, NULL, err));
     outbox_release(o);
     return LH_OK;
@@ -341,9 +416,11 @@ enum lh_code catalog_events_feed(void *catalog_events, struct lh_err *err) {
     LH_CLEANUP(outbox_release) struct outbox o = {0};
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *tip = catalog_snapshot(e->catalog);
     uint64_t last = catalog_snapshot_version(tip);
+    if (journal_covered(e->journal) < last)
+        LH_TRY(LH_FAULT("journal.before_feed", err));
     for (uint64_t version = journal_covered(e->journal) + 1; version <= last; version++) {
         LH_TRY(take_version(e, version, &o, err));
-        if (o.count >= APPEND_AT_ONCE || version == last)
+        if (o.count >= GATHERED || version == last)
             LH_TRY(send(e, &o, version, err));
     }
     return LH_OK;

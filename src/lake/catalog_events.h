@@ -6,7 +6,9 @@
  *   - What changed its files, and its creation: one event without a field, with counts and the files that came.
  *   - Metadata and columns: an event for each field that changed, with both values; a column's are "columns.NAME.type",
  *     ".nullable", ".description" and ".flags".
- *   - Its deletion: one event without a field, with the counts that it had. */
+ *   - Its deletion: one event without a field, with the counts that it had.
+ *   - The rows that a commit's FILE_CHANGES tells of: an event of each line, whose entity is the row (type: the dataset's name, id:
+ *     the row's key as text), with the line's own action.  Where the file is gone, one event of the field "changes" says so. */
 #ifndef LH_LAKE_CATALOG_EVENTS_H
 #define LH_LAKE_CATALOG_EVENTS_H
 
@@ -14,22 +16,26 @@
 #include "journal/journal.h"
 
 struct arena;
+struct buckets;
 struct catalog;
 struct commit_record;
+struct engine;
 struct object_store;
 
 struct catalog_events {
     struct catalog *catalog;
     struct object_store *store; /* of the catalog's log */
     struct journal *journal;
+    struct buckets *buckets; /* of the datasets' files */
+    struct engine *engine;   /* reads FILE_CHANGES */
 };
 
 /* journal_feed_fn; `catalog_events` is a struct catalog_events that outlives its use.  Brings the journal up to the newest
- * snapshot.  Blocks on the store. */
+ * snapshot.  Blocks on the store and, for the changes of rows, on the engine. */
 LH_CHECKED enum lh_code catalog_events_feed(void *catalog_events, struct lh_err *err);
 
-/* The events of one record, in the arena; `store` has the records before it. */
-LH_CHECKED enum lh_code catalog_events_derive(struct object_store *store, const struct commit_record *record,
+/* The events of one record, in the arena; the log has the records before it. */
+LH_CHECKED enum lh_code catalog_events_derive(const struct catalog_events *source, const struct commit_record *record,
                                               struct arena *arena, struct journal_event **ret_events, size_t *ret_count,
                                               struct lh_err *err);
 

@@ -14,11 +14,14 @@ struct buckets;
 struct catalog;
 struct catalog_change;
 struct engine;
+struct os;
 
 struct catalog_ops {
     struct catalog *catalog;
     struct buckets *buckets;
     struct engine *engine;
+    struct os *os; /* these two only for what writes rows */
+    const char *tmp_dir;
 };
 
 /* Who asks. */
@@ -62,5 +65,23 @@ LH_CHECKED enum lh_code catalog_ops_resync_missing(const struct catalog_ops *ops
  *     -> {"datasets", "files", "changed_datasets", "changed_files", "unresolved_files", "unresolved_buckets": [...], "version"} */
 LH_CHECKED enum lh_code catalog_ops_migrate_buckets(const struct catalog_ops *ops, const struct catalog_caller *caller,
                                                     json_t **ret_answer, struct lh_err *err);
+
+/* Take rows away by their keys.  A key that names no row is reported and is no error; where none names one nothing is written.
+ *     {"row_keys": [...] (lake/row_keys.h), "reason"?, "actor"?} -> {"dataset", "version", "tombstoned", "missing": [keys], "replayed"}
+ * LH_NOT_FOUND, LH_CONFLICT (no primary key; the dataset kept changing meanwhile), LH_INVALID names the first bad key. */
+LH_CHECKED enum lh_code catalog_ops_tombstone(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                              const char *dataset, const json_t *request, json_t **ret_answer,
+                                              struct lh_err *err);
+/* Bring tombstoned rows back, as long as compaction has not removed them.
+ *     {"row_keys", "actor"?} -> {"dataset", "version", "untombstoned", "missing": [keys without a tombstone], "replayed"}
+ * As above; LH_CONFLICT also where no key has a tombstone (any more). */
+LH_CHECKED enum lh_code catalog_ops_untombstone(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                                const char *dataset, const json_t *request, json_t **ret_answer,
+                                                struct lh_err *err);
+/* The tombstones in force, oldest first: [{"key", "reason", "actor", "at"}], at most `limit` from the `*position`th on, as of
+ * *version (0: now, which is set).  *position becomes where the next page begins, 0 at the end. */
+LH_CHECKED enum lh_code catalog_ops_tombstones(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                               const char *dataset, uint64_t *version, uint64_t *position,
+                                               uint64_t limit, json_t **ret_items, struct lh_err *err);
 
 #endif

@@ -192,6 +192,7 @@ static enum lh_code open_journal(struct lakehouse *lh, bool upkeep, struct lh_er
         .wal_dir = wal,
         .tmp_dir = lh->tmp_dir,
         .flush_interval_ms = upkeep ? lh->config->journal.flush_interval_ms : 0,
+        .tier_files = (size_t)lh->config->journal.merge_files,
         .notice = on_journal_notice,
         .notice_ctx = lh->log,
     };
@@ -201,8 +202,11 @@ static enum lh_code open_journal(struct lakehouse *lh, bool upkeep, struct lh_er
 /* From here on every commit is an event. */
 static void feed_journal(struct lakehouse *lh) {
     struct opened *o = (struct opened *)lh;
-    o->catalog_events =
-        (struct catalog_events){.catalog = lh->catalog, .store = buckets_primary(lh->buckets), .journal = lh->journal};
+    o->catalog_events = (struct catalog_events){.catalog = lh->catalog,
+                                                .store = buckets_primary(lh->buckets),
+                                                .journal = lh->journal,
+                                                .buckets = lh->buckets,
+                                                .engine = lh->engine};
     journal_set_feed(lh->journal, catalog_events_feed, &o->catalog_events);
 }
 

@@ -42,10 +42,21 @@
     X("ingest.before_rejects", "the rows of an upload are an object, its rejected lines are not") \
     X("ingest.before_spool", "an upload begins, no file is made") \
     X("ingest.before_spool_write", "bytes of an upload are about to be spooled") \
+    X("journal.after_file", "an event file stands, what it was made of is not yet gone") \
+    X("journal.before_build", "events of a segment are read, their file is not made") \
+    X("journal.before_delete_replaced", "a merged event file stands, one that it replaces is about to go") \
+    X("journal.before_feed", "commits are about to be told as events") \
+    X("journal.before_file", "the index of an event file stands, the file does not") \
+    X("journal.before_index", "an event file is made, it and its index are no objects") \
+    X("journal.before_list", "the event files are about to be listed") \
+    X("journal.before_merge", "event files are chosen, the merged one is not made") \
+    X("journal.before_read", "files are chosen for a history, nothing is read of them") \
     X("keys.after_write", "a key was written or revoked on storage, its caller has no answer") \
     X("keys.before_load", "the keys are about to be read from storage") \
     X("keys.before_write", "a key is about to be written or revoked") \
+    X("lake.after_tombstones", "tombstones and their changes are objects, no commit names them") \
     X("lake.before_commit", "the files of a dataset stand, their transaction is about to be committed") \
+    X("lake.before_tombstones", "a worker has written tombstones in its own folder") \
     X("store.after_delete", "an object's name is gone, its folder is not yet flushed") \
     X("store.after_fsync", "an object's temporary file is durable, not yet looked at") \
     X("store.after_publish", "an object has its final name, its folder is not yet flushed") \

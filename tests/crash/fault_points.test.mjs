@@ -28,6 +28,8 @@ const env = {
   LAKEHOUSE__CATALOG__POLL_INTERVAL: '60s',
   LAKEHOUSE__ERRORS__BATCH_INTERVAL: '1h',
   LAKEHOUSE__ERRORS__RING: '10',
+  LAKEHOUSE__JOURNAL__FLUSH_INTERVAL: '1h',
+  LAKEHOUSE__JOURNAL__MERGE_FILES: '2',
 };
 
 const start = (dataDir, fault = '') => startServer({ dataDir, program, env: { ...env, LAKEHOUSE_FAULT: fault } });
@@ -47,6 +49,11 @@ async function work(server, ledger, folder, tag) {
   await ledger.provokeFailure(server, 'lost');
   await ledger.tidyErrors(server);
   await ledger.upload(server, 'shared');
+  for (let round = 0; round < 2; round++) {
+    await ledger.tell(server, 'thing');
+    await ledger.tombstone(server);
+    await ledger.flushEvents(server);
+  }
   await ledger.read(server);
 }
 
@@ -71,6 +78,7 @@ async function livePast(server, folder, lost) {
   });
   rmSync(lost, { recursive: true });
   writeFileSync(lost, 'a file now: the bucket cannot be opened again');
+  await ledger.makePeople(server);
   await work(server, ledger, folder, 'past');
   await ledger.provokeFailure(server, 'lost');
   assert.equal(ledger.refused, 0);

@@ -66,6 +66,8 @@ function loadOn(server, ledger, cycle) {
     client((i) => (i % 3 ? ledger.put(server, `load/b/${i % 4}`) : ledger.remove(server, `load/b/${i % 4}`))),
     client(() => ledger.upload(server, 'events')),
     client((i) => ledger.upload(server, `table_${i % 2}`)),
+    client(() => ledger.tombstone(server)),
+    client((i) => (i % 20 ? ledger.tell(server, 'thing') : ledger.flushEvents(server))),
     client(() => ask(server, 'POST', '/query/sql', {
       body: JSON.stringify({ sql: 'SELECT count(*), sum(range) FROM range(300000)' }),
       headers: { 'content-type': 'application/json' },
@@ -98,6 +100,7 @@ test(`nothing acknowledged is lost through ${kills} kills (seed ${seed})`, async
   const killed = { server: 0, host: 0, worker: 0 };
   let server = await startServer({ dataDir, env });
   try {
+    await ledger.makePeople(server);
     for (let cycle = 1; cycle <= kills; cycle++) {
       const load = loadOn(server, ledger, cycle);
       await sleep(30 + random(250));

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 
 const CSV_ROWS = 40;
+const ROWS = 30; // of the dataset whose rows go and come back
 
 /** One request.  {status, json?, text?}; status 0: no answer (the server is gone). */
 export async function ask(server, method, path, { body, headers, timeoutMs = 60_000 } = {}) {
@@ -27,6 +28,8 @@ export class Ledger {
   #uploads = new Map(); // name -> {dataset, sent, certain, seen}
   #keys = new Map(); // id -> [possible 'valid' or 'revoked']
   #failures = new Set(); // what the error journal has shown
+  #rows = new Map(); // id of a row of `people` -> [possible 'there' or 'gone']
+  #events = new Map(); // entity -> [possible values of its `n`]
   #counter = 0;
   /** Answers of 2xx since the beginning. */
   acknowledged = 0;
@@ -117,6 +120,56 @@ export class Ledger {
       this.#settle(await ask(server, 'POST', `/storage/errors/${what}`, { body: '{}', headers }), what);
   }
 
+  /** A dataset with a primary key and ROWS rows; only on a server that works. */
+  async makePeople(server) {
+    const ids = Array.from({ length: ROWS }, (_, i) => i);
+    const made = await ask(server, 'POST', '/ingest/file?name=people&mode=create&file_name=people.csv', {
+      body: `id,mail\n${ids.map((id) => `${id},p${id}@example.com`).join('\n')}\n`,
+      headers: { 'content-type': 'text/csv' },
+    });
+    assert.ok(succeeded(made), made.text);
+    const keyed = await ask(server, 'PATCH', '/catalog/datasets/by-name/people/metadata', {
+      body: JSON.stringify({ primary_key: ['id'] }),
+      headers: { 'content-type': 'application/json' },
+    });
+    assert.ok(succeeded(keyed), keyed.text);
+    for (const id of ids) this.#rows.set(id, ['there']);
+  }
+
+  async #moveRows(server, verb, ids, end) {
+    const answer = await ask(server, 'POST', `/catalog/datasets/people/${verb}`, {
+      body: JSON.stringify({ row_keys: ids }),
+      headers: { 'content-type': 'application/json' },
+    });
+    const nothing = answer.status === 409; // none of them has a tombstone: an earlier one of unknown end was not there
+    const certain = !nothing && this.#settle(answer, `${verb} ${ids}`);
+    if (!nothing) for (const id of ids) this.#rows.set(id, certain ? [end] : [...new Set([...this.#rows.get(id), end])]);
+  }
+
+  /** Rows away, and some of them back. */
+  async tombstone(server) {
+    const first = (3 * ++this.#counter) % ROWS;
+    const ids = [first, (first + 1) % ROWS, (first + 2) % ROWS];
+    await this.#moveRows(server, 'tombstone', ids, 'gone');
+    await this.#moveRows(server, 'untombstone', ids.slice(1), 'there');
+  }
+
+  /** An event of an entity of its own. */
+  async tell(server, entity) {
+    const n = ++this.#counter;
+    const answer = await ask(server, 'POST', '/journal/event', {
+      body: JSON.stringify({ entity_type: 'thing', entity_id: entity, action: 'update', new_value: { n } }),
+      headers: { 'content-type': 'application/json' },
+    });
+    const told = this.#events.get(entity) ?? [];
+    this.#events.set(entity, [...told, { n, certain: this.#settle(answer, `event ${n}`) }]);
+  }
+
+  async flushEvents(server) {
+    const headers = { 'content-type': 'application/json' };
+    this.#settle(await ask(server, 'POST', '/journal/flush', { body: '{}', headers }), 'flushing the journal');
+  }
+
   async #look(server) {
     const answer = await ask(server, 'GET', '/storage/errors?limit=1000');
     if (!this.#settle(answer, 'reading the error journal')) return new Set();
@@ -134,6 +187,7 @@ export class Ledger {
     }
     this.#settle(await ask(server, 'GET', '/storage/objects?prefix='), 'listing');
     this.#settle(await ask(server, 'GET', '/access/keys'), 'listing the keys');
+    this.#settle(await ask(server, 'GET', '/journal/history/thing'), 'a history');
     this.#settle(await this.#query(server, 'SELECT 1'), 'SELECT 1');
   }
 
@@ -154,6 +208,8 @@ export class Ledger {
       if (!upload.certain) assert.ok(await this.upload(server, upload.dataset, name), `${name} cannot be sent again`);
     await this.#checkUploads(server);
     await this.#checkKeys(server);
+    await this.#checkRows(server);
+    await this.#checkEvents(server);
     const shown = new Set([...this.#failures]);
     const now = await this.#look(server);
     for (const item of shown) assert.ok(now.has(item), `${item} is gone from the error journal`);
@@ -197,6 +253,36 @@ export class Ledger {
     assert.deepEqual([...found.keys()], [], 'rows that nobody sent');
   }
 
+  /** Every row is there or gone as it was left, and its last event says the same. */
+  async #checkRows(server) {
+    if (this.#rows.size === 0) return;
+    const answer = await this.#query(server, 'SELECT id FROM people');
+    assert.equal(answer.status, 200, answer.text);
+    const there = new Set(answer.json.rows.map(([id]) => id));
+    assert.equal(there.size, answer.json.rows.length, 'a row stands twice');
+    for (const [id, possible] of this.#rows) {
+      const now = there.has(id) ? 'there' : 'gone';
+      assert.ok(possible.includes(now), `row ${id} is ${now}, not ${possible}`);
+      this.#rows.set(id, [now]);
+      const told = await ask(server, 'GET', `/journal/history/${id}?dataset=people`);
+      assert.equal(told.status, 200, told.text);
+      const last = told.json.items.at(-1)?.action ?? 'untombstone';
+      assert.equal(last, now === 'gone' ? 'tombstone' : 'untombstone', `the history of row ${id}: ${told.text}`);
+    }
+  }
+
+  /** Every acknowledged event once, in order; others once or not at all. */
+  async #checkEvents(server) {
+    for (const [entity, told] of this.#events) {
+      const answer = await ask(server, 'GET', `/journal/history/${entity}?limit=10000`);
+      assert.equal(answer.status, 200, answer.text);
+      const found = answer.json.items.map((event) => event.new_value.n);
+      const expected = told.filter(({ n, certain }) => certain || found.includes(n)).map(({ n }) => n);
+      assert.deepEqual(found, expected, `the events of ${entity}`);
+      this.#events.set(entity, found.map((n) => ({ n, certain: true })));
+    }
+  }
+
   async #checkKeys(server) {
     const answer = await ask(server, 'GET', '/access/keys');
     assert.equal(answer.status, 200, answer.text);
@@ -214,6 +300,8 @@ export class Ledger {
     copy.#uploads = new Map([...this.#uploads].map(([name, upload]) => [name, { ...upload }]));
     copy.#keys = new Map([...this.#keys].map(([id, possible]) => [id, [...possible]]));
     copy.#failures = new Set(this.#failures);
+    copy.#rows = new Map([...this.#rows].map(([id, possible]) => [id, [...possible]]));
+    copy.#events = new Map([...this.#events].map(([entity, told]) => [entity, [...told]]));
     copy.#counter = this.#counter;
     return copy;
   }

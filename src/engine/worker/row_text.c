@@ -3,19 +3,29 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "engine/worker/session.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
-#define VALUE_MAX_BYTES "65536" /* JOURNAL_VALUE_MAX */
-#define KEY_MAX_BYTES "1000"    /* below JOURNAL_ENTITY_MAX */
+#define VALUE_MAX_BYTES INT64_C(65536)               /* JOURNAL_VALUE_MAX */
+#define KEY_MAX_BYTES 1000                           /* below JOURNAL_ENTITY_MAX */
 
-const char *const row_text_macros =
-    "CREATE OR REPLACE TEMP MACRO row_value(t) AS CASE WHEN strlen(t) > " VALUE_MAX_BYTES
-    " THEN '{\"omitted_bytes\":' || strlen(t) || '}' ELSE t END; "
-    "CREATE OR REPLACE TEMP MACRO row_name(t) AS CASE WHEN strlen(t) > " KEY_MAX_BYTES
-    " THEN 'sha256:' || sha256(t) WHEN t = '' OR regexp_matches(t, '^\"|^sha256:|[[:cntrl:]]') "
-    "THEN replace(CAST(to_json(t) AS VARCHAR), chr(127), '\\u007f') ELSE t END;";
+enum lh_code row_text_define(struct session *session, int64_t rows, struct lh_err *err) {
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    int64_t max_bytes = rows > 0 ? ROW_TEXTS_MAX_BYTES / rows : VALUE_MAX_BYTES;
+    if (max_bytes > VALUE_MAX_BYTES)
+        max_bytes = VALUE_MAX_BYTES;
+    buf_printf(&sql,
+               "CREATE OR REPLACE TEMP MACRO row_value(t) AS CASE WHEN strlen(t) > %" PRId64
+               " THEN '{\"omitted_bytes\":' || strlen(t) || '}' ELSE t END; "
+               "CREATE OR REPLACE TEMP MACRO row_name(t) AS CASE WHEN strlen(t) > %d THEN 'sha256:' || sha256(t) "
+               "WHEN t = '' OR regexp_matches(t, '^\"|^sha256:|[[:cntrl:]]') "
+               "THEN replace(CAST(to_json(t) AS VARCHAR), chr(127), '\\u007f') ELSE t END;",
+               max_bytes, KEY_MAX_BYTES);
+    return session_run(session, buf_cstr(&sql), err);
+}
 
 /* ---- the shape ---- */
 

@@ -10,8 +10,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf;
+struct session;
+
+#define ROW_TEXTS_MAX_BYTES (INT64_C(256) * 1024 * 1024) /* of one file of changes: the server takes it in at once */
 
 struct row_column {
     const char *name;
@@ -31,14 +35,15 @@ struct row_shape {
 LH_CHECKED enum lh_code row_shape_read(const json_t *request, struct row_shape *ret_shape, struct lh_err *err);
 void row_shape_release(struct row_shape *shape);
 
-/* Statements that a session runs before any other text of this module. */
-extern const char *const row_text_macros;
+/* Before any other text of this module runs: its macros.  `rows`: how many will be told together (0: not known yet); where they
+ * are many, each value's size is limited the more. */
+LH_CHECKED enum lh_code row_text_define(struct session *session, int64_t rows, struct lh_err *err);
 
 /* A column of the relation `relation`: relation."name". */
 void row_text_append_column(struct buf *sql, const char *relation, const char *name);
 /* The JSON text of the SQL expression `expr` of type `type`; NULL for NULL. */
 void row_text_append_value(struct buf *sql, const char *expr, const char *type);
-/* row_value() of a JSON text: at most the journal's size of a value, beyond it {"omitted_bytes": n}. */
+/* row_value() of a JSON text: itself where it is small enough, else {"omitted_bytes": n}. */
 /* The JSON object of a row of `relation`, as row_value(). */
 void row_text_append_row(struct buf *sql, const char *relation, const struct row_shape *shape);
 /* The name of the row: the key as text; of several columns a JSON array of texts.  A text that cannot stand as an entity of the

@@ -1,8 +1,8 @@
 /* Tasks on rows by their key, for what the lake takes away, brings back or changes:
  *
  *     tombstones_write    {"keys": [[text]], "reason", "actor", "at_us"}
- *                         Of the keys whose rows are there: output_dir/tombstones.parquet (the key's columns, then _reason, _actor,
- *                         _at) and their rows in changes.parquet.  -> {"rows", "missing": [positions]}
+ *                         Of the keys whose rows are there: output_dir/tombstones.parquet (the key's columns, then __reason, __actor,
+ *                         __at) and their rows in changes.parquet.  -> {"rows", "missing": [positions]}
  *     tombstones_remove   {"keys": [[text]], "files": [paths]}
  *                         Each tombstone file that holds one of the keys, without them, as output_dir/{its position}.parquet; the
  *                         rows that come back in changes.parquet.
@@ -41,7 +41,6 @@ static enum lh_code open_task(struct task *t, const json_t *request, struct rows
     if (!t->output_dir)
         return lh_fail(err, LH_INTERNAL, "a task on rows needs an output folder");
     LH_TRY(lh_json_get_string(request, "", "rows", &r.rows, err));
-    LH_TRY(session_run(t->session, row_text_macros, err));
     LH_TRY(row_shape_read(request, &r.shape, err));
     *ret = r;
     return LH_OK;
@@ -166,9 +165,9 @@ static enum lh_code write_tombstones(struct rows_task *r, int64_t *ret_rows, str
         buf_append_sql_string(&sql, reason);
     else
         buf_append_str(&sql, "NULL");
-    buf_append_str(&sql, " AS VARCHAR) AS _reason, ");
+    buf_append_str(&sql, " AS VARCHAR) AS __reason, ");
     buf_append_sql_string(&sql, actor);
-    buf_printf(&sql, " AS _actor, make_timestamptz(%" PRId64 ") AS _at FROM found f ORDER BY ", at_us);
+    buf_printf(&sql, " AS __actor, make_timestamptz(%" PRId64 ") AS __at FROM found f ORDER BY ", at_us);
     append_key_columns(&sql, "f", r);
     return copy_to(r, &sql, "tombstones.parquet", ret_rows, err);
 }
@@ -178,6 +177,8 @@ static enum lh_code write_whole_rows(struct rows_task *r, const char *action, co
                                      const char *new_value, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     int64_t rows;
+    LH_TRY(session_query_int64(r->task->session, "SELECT count(*) FROM found", &rows, err));
+    LH_TRY(row_text_define(r->task->session, rows, err));
     buf_append_str(&sql, "SELECT ");
     row_text_append_key(&sql, "f", &r->shape);
     buf_printf(&sql,
@@ -336,10 +337,11 @@ static void append_changes(struct buf *sql, const struct rows_task *r) {
 enum lh_code task_changes_write(struct task *t, const json_t *request, json_t **ret_answer, struct lh_err *err) {
     LH_CLEANUP(rows_task_release) struct rows_task r = {0};
     LH_AUTO(buf) struct buf sql = BUF_INIT;
-    int64_t max, changes, inserted, updated, written;
+    int64_t max, changes, bytes, inserted, updated, written;
     LH_TRY(open_task(t, request, &r, err));
     LH_TRY(lh_json_get_int(request, "", "max_changes", &max, err));
     LH_TRY(gather(&r, err));
+    LH_TRY(row_text_define(t->session, 0, err));
     buf_append_str(&sql, "CREATE TEMP TABLE changes AS ");
     append_changes(&sql, &r);
     LH_TRY(session_run(t->session, buf_cstr(&sql), err));
@@ -347,12 +349,17 @@ enum lh_code task_changes_write(struct task *t, const json_t *request, json_t **
     LH_TRY(session_query_int64(t->session, "SELECT count(*) FROM changes WHERE action = 'insert'", &inserted, err));
     LH_TRY(session_query_int64(t->session, "SELECT count(DISTINCT p) FROM changes WHERE action = 'update'", &updated,
                                err));
-    if (changes > 0 && changes <= max) {
+    LH_TRY(session_query_int64(t->session,
+                               "SELECT coalesce(CAST(sum(strlen(coalesce(old_value, '')) + strlen(coalesce(new_value, "
+                               "''))) AS BIGINT), 0) FROM changes",
+                               &bytes, err));
+    bool too_many = changes > max || bytes > ROW_TEXTS_MAX_BYTES;
+    if (changes > 0 && !too_many) {
         buf_reset(&sql);
         buf_append_str(&sql, "SELECT * EXCLUDE (p) FROM changes ORDER BY p, field");
         LH_TRY(copy_to(&r, &sql, "changes.parquet", &written, err));
     }
     *ret_answer = json_pack("{s:I, s:I, s:I, s:b}", "changes", (json_int_t)changes, "inserted", (json_int_t)inserted,
-                            "updated", (json_int_t)updated, "too_many", changes > max);
+                            "updated", (json_int_t)updated, "too_many", too_many);
     return LH_OK;
 }

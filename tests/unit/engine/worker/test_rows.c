@@ -81,7 +81,7 @@ static void tombstones_tell_the_rows(void **state) {
     assert_int_equal(run(f, "tombstones_write", candidates(more), &answer, &err), LH_OK);
     assert_answer(answer, "{\"missing\":[1],\"rows\":2}");
     assert_file(f, "*", "tombstones.parquet",
-                "id,_reason,_actor,_at\r\n0,\"it's \"\"gone\"\"\",ana,2023-11-14T22:13:20.000000Z\r\n"
+                "id,__reason,__actor,__at\r\n0,\"it's \"\"gone\"\"\",ana,2023-11-14T22:13:20.000000Z\r\n"
                 "3,\"it's \"\"gone\"\"\",ana,2023-11-14T22:13:20.000000Z\r\n");
     assert_file(
         f, "entity_id, action, old_value, new_value", "changes.parquet",

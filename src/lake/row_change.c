@@ -1,0 +1,52 @@
+#include "lake/row_change.h"
+
+#include "catalog/manifest.h"
+
+#include <string.h>
+
+json_t *row_change_request(const struct manifest *m, const char *rows) {
+    json_t *columns = json_array(), *key = json_array();
+    for (size_t i = 0; i < m->column_count; i++)
+        json_array_append_new(columns, json_pack("{s:s, s:s}", "name", m->columns[i].name, "type", m->columns[i].type));
+    for (size_t i = 0; i < m->primary_key_count; i++)
+        json_array_append_new(key, json_string(m->primary_key[i]));
+    return json_pack("{s:s, s:o, s:o}", "rows", rows, "columns", columns, "key", key);
+}
+
+static bool makes_rows(const struct manifest_file *f) {
+    return f->role == FILE_BASE || f->role == FILE_DELTA || f->role == FILE_TOMBSTONE;
+}
+
+/* The next file from *ret_at on that decides which rows there are; NULL at the end. */
+static const struct manifest_file *next_file(const struct manifest *m, size_t *ret_at) {
+    while (*ret_at < m->file_count) {
+        const struct manifest_file *f = &m->files[(*ret_at)++];
+        if (makes_rows(f))
+            return f;
+    }
+    return NULL;
+}
+
+bool row_change_same_rows(const struct manifest *a, const struct manifest *b) {
+    if (strcmp(a->id, b->id) != 0 || !manifest_same_schema(a, b) || a->primary_key_count != b->primary_key_count)
+        return false;
+    for (size_t i = 0; i < a->primary_key_count; i++)
+        if (manifest_name_compare(a->primary_key[i], b->primary_key[i]) != 0)
+            return false;
+    for (size_t i = 0, j = 0;;) {
+        const struct manifest_file *x = next_file(a, &i), *y = next_file(b, &j);
+        if (!x || !y)
+            return x == y;
+        if (strcmp(x->key, y->key) != 0 || strcmp(x->bucket, y->bucket) != 0)
+            return false;
+    }
+}
+
+enum lh_code row_change_check(const struct manifest *now, const struct manifest *seen, bool *ret_stale,
+                              struct lh_err *err) {
+    *ret_stale = !row_change_same_rows(now, seen);
+    if (!*ret_stale)
+        return LH_OK;
+    lh_ignore(lh_fail(err, LH_CONFLICT, "\"%s\" kept changing while its old rows were read", now->name));
+    return lh_err_hint(err, "try again; where many writers change one dataset, send larger changes less often");
+}

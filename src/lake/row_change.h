@@ -1,0 +1,25 @@
+/* What the writes by key share: the task's request, and the promise that the dataset is still what the task saw.
+ *
+ * Such a write reads old rows before it commits, so its commit refuses where the dataset's rows changed meanwhile, and the writer
+ * computes again: `row_change_stale` in the transaction, `stale` tells the two refusals apart. */
+#ifndef LH_LAKE_ROW_CHANGE_H
+#define LH_LAKE_ROW_CHANGE_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <stdbool.h>
+
+struct manifest;
+
+#define ROW_CHANGE_ATTEMPTS 20 /* computed again at most this often; then LH_CONFLICT */
+
+/* {"rows", "columns", "key"} of task_rows.c; `rows` is the SELECT that reads `m`.  A new reference. */
+json_t *row_change_request(const struct manifest *m, const char *rows);
+/* Do the two consist of the same rows?  Same dataset, columns, key and files of rows; what people say about it may differ. */
+bool row_change_same_rows(const struct manifest *a, const struct manifest *b);
+/* In a transaction: LH_OK where `now` has the rows of `seen`; else LH_CONFLICT and *ret_stale. */
+LH_CHECKED enum lh_code row_change_check(const struct manifest *now, const struct manifest *seen, bool *ret_stale,
+                                         struct lh_err *err);
+
+#endif

@@ -1,0 +1,127 @@
+#include "lake/row_changes.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "catalog/manifest.h"
+#include "engine/engine.h"
+#include "lake/catalog_ops.h"
+#include "lake/lake.h"
+#include "lake/new_objects.h"
+#include "lake/read_plan.h"
+#include "lake/row_change.h"
+#include "store/buckets.h"
+#include "store/object_store.h"
+
+#include <string.h>
+
+#define TIMEOUT_MS (INT64_C(10) * 60 * 1000)
+#define CHANGES_MAX 50000 /* lines of one file */
+
+/* ---- reading ---- */
+
+/* Hands on every whole line of `text`, which keeps the rest. */
+static enum lh_code take_lines(struct buf *text, row_change_fn *fn, void *ctx, struct lh_err *err) {
+    const char *line = buf_cstr(text), *last = line + text->len;
+    for (const char *end; (end = memchr(line, '\n', (size_t)(last - line))); line = end + 1) {
+        LH_AUTO(json) json_t *json = NULL;
+        LH_TRY(lh_json_parse(line, (size_t)(end - line), NULL, &json, err));
+        LH_TRY(fn(json, ctx, err));
+    }
+    size_t rest = (size_t)(last - line);
+    memmove(text->data, line, rest);
+    text->len = rest;
+    return LH_OK;
+}
+
+enum lh_code row_changes_read(struct engine *engine, struct buckets *buckets, const struct manifest_file *file,
+                              row_change_fn *fn, void *ctx, struct lh_err *err) {
+    LH_AUTO(arena) struct arena *arena = arena_new();
+    LH_AUTO(bucket) struct bucket *bucket = NULL;
+    LH_AUTO(engine_result) struct engine_result *result = NULL;
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    struct object_info info;
+    const char *path;
+    LH_TRY(buckets_resolve(buckets, file->bucket, &bucket, err));
+    LH_TRY(object_head(bucket_store(bucket), file->key, &info, err));
+    LH_TRY(object_local_path(bucket_store(bucket), file->key, arena, &path, err));
+    buf_append_str(&sql, "SELECT entity_id, field, action, old_value, new_value FROM read_parquet(");
+    buf_append_sql_path(&sql, path);
+    buf_append_str(&sql, ", hive_partitioning = false, file_row_number = true) ORDER BY file_row_number");
+    const struct engine_query query = {.sql = buf_cstr(&sql),
+                                       .format = ENGINE_NDJSON,
+                                       .row_limit = UINT64_MAX,
+                                       .timeout_ms = TIMEOUT_MS,
+                                       .cancel_fd = -1};
+    LH_TRY(engine_query_start(engine, &query, &result, err));
+    for (;;) {
+        const void *data;
+        size_t len;
+        LH_TRY(engine_result_read(result, &data, &len, err));
+        if (len == 0)
+            return LH_OK;
+        buf_append(&text, data, len);
+        LH_TRY(take_lines(&text, fn, ctx, err));
+    }
+}
+
+/* ---- writing ---- */
+
+/* The columns of `as`, from a relation that has those of `of`: the others are NULL. */
+static char *select_as(const struct manifest *as, const struct manifest *of, const char *relation,
+                       struct arena *arena) {
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    buf_append_str(&sql, "SELECT ");
+    for (size_t i = 0; i < as->column_count; i++) {
+        const struct manifest_column *column = &as->columns[i];
+        const struct manifest_column *source = manifest_find_column(of, column->name);
+        buf_append_str(&sql, i > 0 ? ", CAST(" : "CAST(");
+        if (source)
+            buf_append_sql_ident(&sql, source->name);
+        else
+            buf_append_str(&sql, "NULL");
+        buf_printf(&sql, " AS %s) AS ", column->type);
+        buf_append_sql_ident(&sql, column->name);
+    }
+    buf_printf(&sql, " FROM %s", relation);
+    return arena_strndup(arena, sql.data, sql.len);
+}
+
+static enum lh_code make_request(const struct catalog_ops *ops, const struct row_upsert *u, json_t **ret_request,
+                                 struct lh_err *err) {
+    LH_AUTO(arena) struct arena *arena = arena_new();
+    LH_AUTO(manifest) struct manifest *merged = manifest_edit(u->seen);
+    LH_AUTO(buf) struct buf delta = BUF_INIT;
+    const char *plan;
+    LH_TRY(lake_merge_columns(merged, u->draft, err));
+    LH_TRY(lake_read_plan(ops->buckets, u->seen, arena, &plan, err));
+    buf_append_str(&delta, "read_parquet(");
+    buf_append_sql_path(&delta, u->delta_path);
+    buf_append_str(&delta, ", hive_partitioning = false)");
+    json_t *request = row_change_request(merged, select_as(merged, u->seen, arena_printf(arena, "(%s)", plan), arena));
+    json_object_set_new(request, "delta", json_string(select_as(merged, u->draft, buf_cstr(&delta), arena)));
+    json_object_set_new(request, "max_changes", json_integer(CHANGES_MAX));
+    *ret_request = request;
+    return LH_OK;
+}
+
+enum lh_code row_changes_write(const struct catalog_ops *ops, const struct row_upsert *u, struct new_objects *objects,
+                               struct manifest *owner, struct manifest_file *ret_file, struct lh_err *err) {
+    LH_AUTO(json) json_t *request = NULL, *answer = NULL;
+    int64_t changes;
+    *ret_file = (struct manifest_file){0};
+    if (u->row_count == 0 || u->row_count > u->max_rows)
+        return LH_OK;
+    LH_TRY(make_request(ops, u, &request, err));
+    const struct engine_task task = {.task = "changes_write",
+                                     .request = request,
+                                     .output_dir = objects->out,
+                                     .timeout_ms = TIMEOUT_MS,
+                                     .cancel_fd = u->cancel_fd};
+    LH_TRY(engine_run_task(ops->engine, &task, &answer, err));
+    LH_TRY(lh_json_get_int(answer, "", "changes", &changes, err));
+    if (changes <= 0 || json_is_true(json_object_get(answer, "too_many")))
+        return LH_OK;
+    return new_objects_put(objects, "changes.parquet", FILE_CHANGES, (uint64_t)changes, owner->arena, ret_file, err);
+}

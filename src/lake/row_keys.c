@@ -1,0 +1,118 @@
+#include "lake/row_keys.h"
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "catalog/manifest.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum key_form { KEY_INTEGER, KEY_NUMBER, KEY_BOOLEAN, KEY_TEXT };
+
+static enum key_form form_of(const char *type) {
+    static const char *const integers[] = {"TINYINT",  "SMALLINT",  "INTEGER",  "BIGINT",  "HUGEINT",
+                                           "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"};
+    for (size_t i = 0; i < LH_ARRAY_LEN(integers); i++)
+        if (strcasecmp(type, integers[i]) == 0)
+            return KEY_INTEGER;
+    if (strcasecmp(type, "FLOAT") == 0 || strcasecmp(type, "DOUBLE") == 0 || strncasecmp(type, "DECIMAL", 7) == 0)
+        return KEY_NUMBER;
+    return strcasecmp(type, "BOOLEAN") == 0 ? KEY_BOOLEAN : KEY_TEXT;
+}
+
+static bool is_digits(const char *text) {
+    text += *text == '-';
+    return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+static bool is_word(const json_t *value, const char *word) {
+    return json_is_string(value) && strcmp(json_string_value(value), word) == 0;
+}
+
+static bool fits(enum key_form form, const json_t *value) {
+    switch (form) {
+    case KEY_INTEGER: return json_is_integer(value) || (json_is_string(value) && is_digits(json_string_value(value)));
+    case KEY_NUMBER: return json_is_number(value) || json_is_string(value);
+    case KEY_BOOLEAN: return json_is_boolean(value) || is_word(value, "true") || is_word(value, "false");
+    case KEY_TEXT: break;
+    }
+    return json_is_string(value);
+}
+
+static const char *wanted(enum key_form form) {
+    static const char *const words[] = {[KEY_INTEGER] = "a whole number",
+                                        [KEY_NUMBER] = "a number",
+                                        [KEY_BOOLEAN] = "true or false",
+                                        [KEY_TEXT] = "a string"};
+    return words[form];
+}
+
+static enum lh_code add_text(const struct manifest_column *column, size_t at, const json_t *value, json_t *texts,
+                             struct lh_err *err) {
+    enum key_form form = form_of(column->type);
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    if (!fits(form, value))
+        return lh_fail(err, LH_INVALID, "row_keys[%zu]: the key column \"%s\" is %s and takes %s", at, column->name,
+                       column->type, wanted(form));
+    if (json_is_string(value)) {
+        json_array_append(texts, (json_t *)(uintptr_t)value);
+        return LH_OK;
+    }
+    lh_json_write(value, LH_JSON_COMPACT, &text);
+    json_array_append_new(texts, json_string(buf_cstr(&text)));
+    return LH_OK;
+}
+
+static const json_t *find_member(const json_t *object, const char *name) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+        if (manifest_name_compare(key, name) == 0)
+            return value;
+    }
+    return NULL;
+}
+
+static enum lh_code parse_key(const struct manifest *m, size_t at, const json_t *key, json_t *texts,
+                              struct lh_err *err) {
+    size_t given = json_is_object(key) ? json_object_size(key) : json_is_array(key) ? json_array_size(key) : 1;
+    if (given != m->primary_key_count)
+        return lh_fail(err, LH_INVALID, "row_keys[%zu] has %zu values; the primary key of \"%s\" has %zu columns", at,
+                       given, m->name, m->primary_key_count);
+    for (size_t k = 0; k < m->primary_key_count; k++) {
+        const struct manifest_column *column = manifest_find_column(m, m->primary_key[k]);
+        const json_t *value = json_is_object(key)  ? find_member(key, m->primary_key[k])
+                              : json_is_array(key) ? json_array_get(key, k)
+                                                   : key;
+        if (!column)
+            return lh_fail(err, LH_CORRUPT, "\"%s\" has no column \"%s\", which is in its primary key", m->name,
+                           m->primary_key[k]);
+        if (!value)
+            return lh_fail(err, LH_INVALID, "row_keys[%zu] has no \"%s\", which is in the primary key of \"%s\"", at,
+                           column->name, m->name);
+        LH_TRY(add_text(column, at, value, texts, err));
+    }
+    return LH_OK;
+}
+
+enum lh_code row_keys_require(const struct manifest *m, const char *what, struct lh_err *err) {
+    if (m->primary_key_count > 0)
+        return LH_OK;
+    lh_ignore(lh_fail(err, LH_CONFLICT, "%s needs a primary key, and \"%s\" has none", what, m->name));
+    return lh_err_hint(err, "set one: PATCH /catalog/datasets/by-name/{name}/metadata {\"primary_key\": [\"column\"]}");
+}
+
+enum lh_code row_keys_parse(const struct manifest *m, const json_t *row_keys, json_t **ret_texts, struct lh_err *err) {
+    size_t count = json_array_size(row_keys);
+    if (count < 1 || count > ROW_KEYS_MAX)
+        return lh_fail(err, LH_INVALID, "row_keys must hold 1 to %zu keys, not %zu", ROW_KEYS_MAX, count);
+    LH_AUTO(json) json_t *all = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *texts = json_array();
+        json_array_append_new(all, texts);
+        LH_TRY(parse_key(m, i, json_array_get(row_keys, i), texts, err));
+    }
+    *ret_texts = LH_STEAL(all);
+    return LH_OK;
+}

@@ -1,0 +1,22 @@
+/* Keys of rows as clients give them.
+ *
+ * `row_keys` is an array of keys; a key is a scalar, or of several columns an array in the key's order or an object by column.  An
+ * integer column takes whole numbers (or their digits as a string), a number column numbers, BOOLEAN true or false, every other
+ * column a string. */
+#ifndef LH_LAKE_ROW_KEYS_H
+#define LH_LAKE_ROW_KEYS_H
+
+#include "base/error.h"
+#include "base/json.h"
+
+struct manifest;
+
+#define ROW_KEYS_MAX ((size_t)10000) /* of one request */
+
+/* LH_OK where the dataset has a primary key.  LH_CONFLICT says how to give it one. */
+LH_CHECKED enum lh_code row_keys_require(const struct manifest *m, const char *what, struct lh_err *err);
+/* [[text of each key column]], a new reference.  LH_INVALID names the first bad key by its position. */
+LH_CHECKED enum lh_code row_keys_parse(const struct manifest *m, const json_t *row_keys, json_t **ret_texts,
+                                       struct lh_err *err);
+
+#endif

@@ -1,0 +1,203 @@
+// Rows away by their keys, and back: gone from every answer at once, told by the journal, listed, lifted.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { makeTemporaryFolder, query, runLakehouse, startServer } from './server.mjs';
+
+let server;
+const folder = makeTemporaryFolder();
+
+before(async () => {
+  server = await startServer({ dataDir: folder });
+});
+after(() => server.stop());
+
+async function ask(method, route, body, headers = {}) {
+  const reply = await fetch(server.url + route, {
+    method,
+    body: body === undefined ? undefined : JSON.stringify(body),
+    headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+  });
+  const text = await reply.text();
+  return { status: reply.status, ...(text ? JSON.parse(text) : {}) };
+}
+const path = (name, verb) => `/catalog/datasets/${encodeURIComponent(name)}/${verb}`;
+const tombstone = (name, body, headers) => ask('POST', path(name, 'tombstone'), body, headers);
+const untombstone = (name, body, headers) => ask('POST', path(name, 'untombstone'), body, headers);
+const tombstones = (name, queryText = '') => ask('GET', path(name, 'tombstones') + queryText);
+const history = (entity, queryText = '') => ask('GET', `/journal/history/${encodeURIComponent(entity)}${queryText}`);
+
+/** A dataset with rows of CSV and a primary key. */
+async function make(name, csv, key) {
+  const reply = await fetch(`${server.url}/ingest/file?name=${encodeURIComponent(name)}&mode=create&file_name=x.csv`, {
+    method: 'POST',
+    headers: { 'content-type': 'text/csv' },
+    body: csv,
+  });
+  assert.equal(reply.status < 300, true, await reply.text());
+  if (key) {
+    const patched = await ask('PATCH', `/catalog/datasets/by-name/${encodeURIComponent(name)}/metadata`, { primary_key: key });
+    assert.equal(patched.status, 200, JSON.stringify(patched));
+  }
+}
+
+async function rows(sql, body) {
+  const answer = await query(server, sql, body);
+  assert.equal(answer.status, 200, JSON.stringify(answer));
+  return answer.rows;
+}
+
+const people = 'id,mail,city\n1,a@example.com,Bonn\n2,b@example.com,Ulm\n3,c@example.com,Köln\n4,d@example.com,Hof\n';
+
+test('a tombstoned row is gone from every answer, and told with its values', async () => {
+  await make('people', people, ['id']);
+  const before = (await ask('GET', '/catalog/datasets/by-name/people')).version;
+  const gone = await tombstone('people', { row_keys: [2, '3', 77], reason: 'asked to be forgotten', actor: 'ana' });
+  assert.equal(gone.status, 200, JSON.stringify(gone));
+  assert.deepEqual([gone.dataset, gone.tombstoned, gone.missing, gone.replayed], ['people', 2, [77], false]);
+  assert.deepEqual(await rows('SELECT count(*) FROM people'), [[2]]);
+  assert.deepEqual(await rows('SELECT id FROM people ORDER BY id'), [[1], [4]]);
+  assert.deepEqual(await rows("SELECT count(*) FROM people WHERE id = 2 OR mail = 'c@example.com'"), [[0]]);
+  // The version before has them still.
+  assert.deepEqual(await rows('SELECT count(*) FROM people', { as_of: before }), [[4]]);
+
+  const told = await history('2', '?dataset=people');
+  assert.equal(told.items.length, 1);
+  const event = told.items[0];
+  assert.deepEqual(
+    [event.entity_type, event.entity_id, event.action, event.actor, event.source, event.field ?? null],
+    ['people', '2', 'tombstone', 'ana', 'catalog', null],
+  );
+  assert.deepEqual(event.old_value, { id: 2, mail: 'b@example.com', city: 'Ulm' });
+  assert.deepEqual(event.new_value, { reason: 'asked to be forgotten' });
+  assert.equal(told.state, null);
+  const then = (await ask('GET', '/catalog/datasets/people/versions')).items.find((v) => v.version === before).at;
+  assert.deepEqual((await history('2', `?dataset=people&as_of=${then}`)).state, event.old_value);
+  assert.equal((await history('people')).items.at(-1).action, 'tombstone');
+});
+
+test('tombstones are listed in pages of one version', async () => {
+  const all = await tombstones('people');
+  assert.deepEqual(all.items.map((t) => [t.key, t.reason, t.actor]), [
+    [2, 'asked to be forgotten', 'ana'],
+    [3, 'asked to be forgotten', 'ana'],
+  ]);
+  assert.match(all.items[0].at, /^\d{4}-\d\d-\d\dT.*Z$/);
+  const first = await tombstones('people', '?limit=1');
+  assert.deepEqual(first.items.map((t) => t.key), [2]);
+  assert.equal((await tombstone('people', { row_keys: [1] })).tombstoned, 1);
+  const second = await tombstones('people', `?limit=1&page_token=${encodeURIComponent(first.next_page_token)}`);
+  assert.deepEqual([second.items.map((t) => t.key), second.next_page_token ?? null], [[3], null]);
+  assert.equal((await tombstones('people')).items.length, 3);
+  assert.equal((await tombstones('people', '?page_token=bm8')).status, 400);
+});
+
+test('a row is gone once; keys that name none write nothing', async () => {
+  const version = (await ask('GET', '/catalog/datasets/by-name/people')).version;
+  const again = await tombstone('people', { row_keys: [2, 2] });
+  assert.deepEqual([again.tombstoned, again.missing], [0, [2]]);
+  assert.equal((await ask('GET', '/catalog/datasets/by-name/people')).version, version);
+});
+
+test('rows come back with their values, and leave an event', async () => {
+  const back = await untombstone('people', { row_keys: [2, 1, 99], actor: 'bo' });
+  assert.deepEqual([back.status, back.untombstoned, back.missing], [200, 2, [99]]);
+  assert.deepEqual(await rows('SELECT id, city FROM people ORDER BY id'), [[1, 'Bonn'], [2, 'Ulm'], [4, 'Hof']]);
+  assert.deepEqual((await tombstones('people')).items.map((t) => t.key), [3]);
+  const told = await history('2', '?dataset=people');
+  assert.deepEqual(told.items.map((e) => [e.action, e.actor]), [['tombstone', 'ana'], ['untombstone', 'bo']]);
+  assert.deepEqual(told.state, { id: 2, mail: 'b@example.com', city: 'Ulm' });
+  const none = await untombstone('people', { row_keys: [4] });
+  assert.deepEqual([none.status, none.code], [409, 'conflict']);
+  assert.match(none.hint, /tombstones/);
+});
+
+test('the same request again gives the same answer', async () => {
+  await make('again', people, ['id']);
+  const headers = { 'idempotency-key': 'gone-1' };
+  const first = await tombstone('again', { row_keys: [1, 50] }, headers);
+  const second = await tombstone('again', { row_keys: [1, 50] }, headers);
+  assert.deepEqual([first.status, first.tombstoned], [200, 1]);
+  assert.deepEqual({ ...second, replayed: false }, first);
+  assert.equal(second.replayed, true);
+  assert.equal((await tombstone('again', { row_keys: [2] }, headers)).status, 409);
+  const lift = { 'idempotency-key': 'back-1' };
+  const lifted = await untombstone('again', { row_keys: [1, 2] }, lift);
+  assert.deepEqual([lifted.status, lifted.untombstoned], [200, 1]);
+  assert.deepEqual({ ...(await untombstone('again', { row_keys: [1, 2] }, lift)), replayed: false }, lifted);
+});
+
+test('keys of several columns, odd names and odd values', async () => {
+  const name = 'odd/näme "x"';
+  await make(name, 'who,day,note\nx,2026-01-01,1\nx,2026-01-02,2\n"it\'s",2026-01-01,3\n', ['who', 'day']);
+  const gone = await tombstone(name, { row_keys: [['x', '2026-01-01'], { day: '2026-01-01', WHO: "it's" }, ['y', '2026-01-01']] });
+  assert.deepEqual([gone.status, gone.tombstoned, gone.missing], [200, 2, [['y', '2026-01-01']]]);
+  assert.deepEqual(await rows(`SELECT note FROM "${name.replaceAll('"', '""')}"`), [[2]]);
+  assert.deepEqual((await tombstones(name)).items.map((t) => t.key), [
+    { who: "it's", day: '2026-01-01' },
+    { who: 'x', day: '2026-01-01' },
+  ]);
+  const told = await history('["x","2026-01-01"]', `?dataset=${encodeURIComponent(name)}`);
+  assert.equal(told.items[0].old_value.note, 1);
+});
+
+test('what is no key is refused by its position', async () => {
+  for (const [body, expected] of [
+    [{ row_keys: [1, 'x'] }, /row_keys\[1\]/],
+    [{ row_keys: [1.5] }, /row_keys\[0\].*whole number/],
+    [{ row_keys: [null] }, /row_keys\[0\]/],
+    [{ row_keys: [true] }, /row_keys\[0\]/],
+    [{ row_keys: [[1, 2]] }, /row_keys\[0\] has 2 values/],
+    [{ row_keys: [{ di: 1 }] }, /row_keys\[0\] has no "id"/],
+    [{ row_keys: [1, '99999999999999999999'] }, /row_keys\[1\]/],
+    [{ row_keys: [] }, /1 to 10000/],
+    [{ row_keys: 1 }, /row_keys/],
+    [{ keys: [1] }, /keys/],
+    [{ row_keys: [1], reason: 7 }, /reason/],
+  ]) {
+    const reply = await tombstone('people', body);
+    assert.equal(reply.status, 400, JSON.stringify([body, reply]));
+    assert.match(reply.detail, expected);
+  }
+  await make('keyless', people);
+  const keyless = await tombstone('keyless', { row_keys: [1] });
+  assert.deepEqual([keyless.status, keyless.code], [409, 'conflict']);
+  assert.match(keyless.hint, /primary_key/);
+  assert.equal((await tombstone('nothing', { row_keys: [1] })).status, 404);
+  assert.deepEqual((await tombstones('keyless')).items, []);
+});
+
+test('many at one time: every row goes once', async () => {
+  const ids = Array.from({ length: 60 }, (_, i) => i);
+  await make('crowd', `id\n${ids.join('\n')}\n`, ['id']);
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, (_, i) => tombstone('crowd', { row_keys: ids.filter((id) => id % 6 === i || id < 6) })),
+  );
+  for (const answer of answers) assert.equal(answer.status, 200, JSON.stringify(answer));
+  assert.equal(answers.reduce((sum, a) => sum + a.tombstoned, 0), 60);
+  assert.deepEqual(await rows('SELECT count(*) FROM crowd'), [[0]]);
+  const told = await history('0', '?dataset=crowd');
+  assert.equal(told.items.length, 1);
+});
+
+test('it outlives a kill, and so does its event', async () => {
+  const gone = await tombstone('people', { row_keys: [4], reason: 'late' });
+  assert.equal(gone.tombstoned, 1);
+  await server.kill9();
+  server = await startServer({ dataDir: folder });
+  assert.deepEqual(await rows('SELECT id FROM people ORDER BY id'), [[1], [2]]);
+  assert.deepEqual((await history('4', '?dataset=people')).items.map((e) => e.new_value), [{ reason: 'late' }]);
+});
+
+test('lakehouse tombstone does it from the command line', async () => {
+  const args = (...more) => ['tombstone', ...more, '--server', server.url];
+  const gone = await runLakehouse(args('people', '1', '98', '--reason', 'by hand'));
+  assert.deepEqual([gone.code, gone.stdout], [3, '1 rows are gone\n']);
+  assert.match(gone.stderr, /98: no such row/);
+  assert.match((await runLakehouse(args('people'))).stdout, /1  by hand/);
+  const back = await runLakehouse(args('people', '1', '--undo', '--json'));
+  assert.equal(JSON.parse(back.stdout).untombstoned, 1);
+  assert.equal((await runLakehouse(args('people', '1', '--undo'))).code, 1);
+  assert.equal((await runLakehouse(args('people', '--undo'))).code, 2);
+  const shown = await runLakehouse(['history', 'people', '1', '--server', server.url]);
+  assert.match(shown.stdout, /untombstone/);
+});
