@@ -40,6 +40,8 @@
     X(DURATION, head_timeout, "5s", "100ms..5m", "Time in which a request's head must have arrived")                 \
     X(DURATION, body_timeout, "30s", "1s..1h", "Longest pause while a body arrives or an answer is taken")           \
     X(SIZE, min_body_rate_bytes, "1KB", "0B..1GB", "Bytes a second below which a body, after 10 s, is given up")     \
+    X(SIZE, min_answer_rate_bytes, "16KB", "0B..1GB",                                                                \
+      "Bytes a second below which who takes an answer, for 10 s, is cut off")                                        \
     X(DURATION, request_timeout, "15m", "1s..1d", "Time limit of a whole request, uploads and downloads excepted")   \
     X(DURATION, idle_timeout, "60s", "1s..1h", "Time that an idle connection stays open")                            \
     X(DURATION, shutdown_timeout, "10s", "0s..5m", "Time that running requests get when the server stops")

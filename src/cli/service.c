@@ -131,6 +131,7 @@ static enum lh_code start_gateway(struct service *s, const struct service_option
     options.queue_length = (unsigned)server->queue;
     options.max_queries = (unsigned)(o->config->query.workers + o->config->query.queue);
     options.body_min_rate = server->min_body_rate_bytes;
+    options.answer_min_rate = server->min_answer_rate_bytes;
     options.request_timeout_ms = server->request_timeout_ms;
     options.max_connections = (unsigned)server->max_connections;
     options.max_connections_per_ip = (unsigned)server->max_connections_per_client;

@@ -43,6 +43,8 @@ struct connection {
     uint64_t received_mark;  /* TCP's count of bytes received when the last request ended */
     uint64_t acked_mark;
     int64_t acked_since_ns;
+    int64_t answer_wait_ns;     /* how long the handler has waited for the client to take its answer, since ... */
+    uint64_t answer_acked_mark; /* ... the client had taken this much */
 };
 
 enum response_kind { RESPONSE_NONE, RESPONSE_BYTES, RESPONSE_STREAM, RESPONSE_FILE };
@@ -105,7 +107,8 @@ struct request {
     bool finished;        /* libmicrohttpd is done with it */
     bool stream_ended;
     bool stream_failed;
-    int cancel_fd; /* eventfd, -1 until asked for */
+    bool wants_room; /* the handler waits for the client to take what is there */
+    int cancel_fd;   /* eventfd, -1 until asked for */
     enum response_kind kind;
     struct ring body;
     struct ring out;

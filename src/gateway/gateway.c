@@ -36,6 +36,8 @@ void gateway_options_init(struct gateway_options *o) {
     o->body_grace_ms = 10000;
     o->body_min_rate = 1000;
     o->write_stall_ms = 30000;
+    o->answer_grace_ms = 10000;
+    o->answer_min_rate = 16000;
     o->request_timeout_ms = 600000;
     o->drain_ms = 10000;
 }

@@ -60,6 +60,8 @@ struct gateway_options {
     int64_t body_grace_ms;      /* after this much waiting for the body ... */
     uint64_t body_min_rate;     /* ... fewer bytes a second than this cut the connection */
     int64_t write_stall_ms;     /* a client that takes nothing for so long is cut off */
+    int64_t answer_grace_ms;    /* while a handler waits for its client to take the answer: in each such time ... */
+    uint64_t answer_min_rate;   /* ... fewer bytes a second than this cut the connection */
     int64_t request_timeout_ms; /* whole request, except routes marked long */
     int64_t drain_ms;           /* at stop: how long running requests may take to end */
 };

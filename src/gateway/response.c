@@ -84,8 +84,10 @@ static enum lh_code write_locked(struct request *rq, const char *data, size_t le
         len -= n;
         if (rq->ready && rq->answered)
             request_resume(rq);
+        rq->wants_room = len > 0;
         if (len > 0)
             pthread_cond_wait(&rq->wake, &rq->lock);
+        rq->wants_room = false;
     }
     return LH_OK;
 }

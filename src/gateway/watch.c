@@ -74,6 +74,20 @@ static bool body_too_slow(const struct gateway_options *o, struct request *rq) {
     return rq->body_received < o->body_min_rate * (uint64_t)(rq->body_wait_ns / 1000000000);
 }
 
+/* A client that trickles holds its handler, and the query process behind it.  Counted is only time in which the handler waits for
+ * room: an answer that is slow in the making is nobody's fault.  Each stretch of such time starts anew, since what lies in
+ * the buffers of both kernels, acknowledged at once, would be credit for an hour. */
+static bool answer_too_slow(const struct gateway_options *o, struct connection *c, uint64_t acked) {
+    c->answer_wait_ns += (int64_t)TICK_MS * 1000000;
+    if (c->answer_wait_ns < o->answer_grace_ms * 1000000)
+        return false;
+    uint64_t taken = acked - c->answer_acked_mark;
+    bool slow = taken < o->answer_min_rate * (uint64_t)c->answer_wait_ns / 1000000000;
+    c->answer_wait_ns = 0;
+    c->answer_acked_mark = acked;
+    return slow;
+}
+
 static void check_request(struct watch *w, struct connection *c, int64_t now_ns) {
     const struct gateway_options *o = &w->gateway->options;
     struct request *rq = c->current;
@@ -82,18 +96,23 @@ static void check_request(struct watch *w, struct connection *c, int64_t now_ns)
     bool expire = now_ns > rq->deadline_ns && !rq->expired;
     bool late = rq->expired && now_ns > rq->deadline_ns + o->write_stall_ms * 1000000;
     bool sending = rq->answered && !rq->suspended;
+    bool held_up = sending && rq->wants_room;
     pthread_mutex_unlock(&rq->lock);
     if (expire)
         request_cancel(rq, true);
     uint64_t received, acked;
-    if (!sending || !tcp_counts(c->fd, &received, &acked)) {
+    bool trickles = false;
+    bool counted = sending && tcp_counts(c->fd, &received, &acked);
+    if (counted && held_up)
+        trickles = answer_too_slow(o, c, acked);
+    if (!counted) {
         c->acked_since_ns = now_ns;
     } else if (acked != c->acked_mark) {
         c->acked_mark = acked;
         c->acked_since_ns = now_ns;
     }
     bool stalled = now_ns - c->acked_since_ns > o->write_stall_ms * 1000000;
-    if (slow || late || stalled)
+    if (slow || late || stalled || trickles)
         cut(w, c);
 }
 
@@ -212,6 +231,8 @@ void watch_request(struct watch *w, struct connection *c, struct request *rq) {
     c->current = rq;
     c->fresh = false;
     c->acked_since_ns = rq->start_ns;
+    c->answer_wait_ns = 0;
+    c->answer_acked_mark = c->acked_mark;
     pthread_mutex_unlock(&w->lock);
 }
 

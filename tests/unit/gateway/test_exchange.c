@@ -475,6 +475,43 @@ static void test_slow_clients_are_cut(void **state) {
     gateway_stop(g);
 }
 
+static void with_a_floor(struct gateway_options *o) {
+    o->answer_grace_ms = 1000;
+    o->answer_min_rate = 100000;
+}
+
+/* Reads `piece` bytes every 100 ms for so long, then the rest; how many bytes came. */
+static size_t trickle(int fd, size_t piece, int64_t ms) {
+    static char data[1 << 20];
+    int64_t end_ns = os_monotonic_ns(os_real()) + ms * 1000000;
+    size_t total = 0;
+    for (;;) {
+        bool slow = os_monotonic_ns(os_real()) < end_ns;
+        ssize_t n = recv(fd, data, slow ? piece : sizeof data, 0);
+        if (n <= 0)
+            return total;
+        total += (size_t)n;
+        if (slow)
+            os_sleep_ms(os_real(), 100);
+    }
+}
+
+/* Who takes an answer by drops is cut off; who takes it slowly but surely gets it whole. */
+static void test_slow_readers_are_cut(void **state) {
+    (void)state;
+    struct gateway *g = start_gateway(with_a_floor);
+    int small = 65536;
+    for (int sure = 0; sure < 2; sure++) {
+        int fd = http_connect(http_port(gateway_url(g)));
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+        http_send(fd, "GET /stream?bytes=40000000 HTTP/1.1\r\nConnection: close\r\n" HOST "\r\n");
+        size_t got = trickle(fd, sure ? 65536 : 100, 4000);
+        assert_true(sure ? got > 40000000 : got < 40000000);
+        close(fd);
+    }
+    gateway_stop(g);
+}
+
 static void test_deadline_reaches_the_handler(void **state) {
     (void)state;
     struct gateway *g = start_gateway(impatient);
@@ -542,6 +579,7 @@ int main(void) {
         cmocka_unit_test(test_full_queue_refuses_collected_bodies_too),
         cmocka_unit_test(test_chunked_json_over_the_limit),
         cmocka_unit_test(test_slow_clients_are_cut),
+        cmocka_unit_test(test_slow_readers_are_cut),
         cmocka_unit_test(test_deadline_reaches_the_handler),
         cmocka_unit_test(test_stop_cancels_what_does_not_end),
         cmocka_unit_test(test_addresses),
