@@ -2,6 +2,7 @@
  *
  * close(2) is never restarted: on Linux the descriptor is gone even when it says EINTR, and a second close could hit
  * another thread's new file. */
+#include "os/fault.h"
 #include "os/os.h"
 
 #include <dirent.h>
@@ -56,7 +57,8 @@ static ssize_t real_read(void *self, int fd, void *data, size_t len) {
 
 static ssize_t real_write(void *self, int fd, const void *data, size_t len) {
     (void)self;
-    return RETRY(write(fd, data, len));
+    size_t room = os_fault_room(len);
+    return room < len && room == 0 ? -ENOSPC : RETRY(write(fd, data, room));
 }
 
 static ssize_t real_pread(void *self, int fd, void *data, size_t len, off_t offset) {
@@ -66,7 +68,8 @@ static ssize_t real_pread(void *self, int fd, void *data, size_t len, off_t offs
 
 static ssize_t real_pwrite(void *self, int fd, const void *data, size_t len, off_t offset) {
     (void)self;
-    return RETRY(pwrite(fd, data, len, offset));
+    size_t room = os_fault_room(len);
+    return room < len && room == 0 ? -ENOSPC : RETRY(pwrite(fd, data, room, offset));
 }
 
 static int real_fsync(void *self, int fd) {

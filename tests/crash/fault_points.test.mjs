@@ -1,5 +1,5 @@
 // Every named fault point of the server (src/os/fault_points.h), in every way: the process dies there, the call fails with
-// EIO or ENOSPC, or takes long.  Afterwards a server without faults must find everything that was acknowledged, whole, once.
+// EIO or ENOSPC, or takes long; where bytes are about to be written, also half of them and then no more.  Afterwards a server without faults must find everything that was acknowledged, whole, once.
 //
 // Needs a program with the points compiled in (the debug preset): $LAKEHOUSE_FAULT_BIN, or build/debug/bin/lakehouse.
 //   LAKEHOUSE_FAULT_HITS=8   also the 2nd to 8th time that a point is reached (make torture-release)
@@ -22,6 +22,10 @@ const points = [...readFileSync(path.join(root, 'src/os/fault_points.h'), 'utf8'
 
 // After an error here the disk could not confirm a change that can be seen: nothing more may be written.
 const final = new Set(['store.after_publish', 'store.after_delete', 'store.before_folder_sync']);
+
+// Bytes follow at once.
+const beforeBytes = new Set(['append_log.before_append', 'append_log.before_batch', 'append_log.before_segment', 'buckets.before_save',
+  'catalog.before_commit', 'ingest.before_rejects', 'ingest.before_spool_write', 'keys.before_write', 'store.before_adopt', 'store.before_write']);
 
 const env = {
   LAKEHOUSE__CATALOG__CHECKPOINT_EVERY: '2',
@@ -156,6 +160,7 @@ test('what was acknowledged survives a fault at every point', async (t) => {
   const rows = [];
   for (let nth = 1; nth <= hits; nth++)
     for (const point of points) for (const action of ['crash', 'eio', 'enospc']) rows.push({ point, action, nth });
+  for (const point of points.filter((name) => beforeBytes.has(name))) rows.push({ point, action: 'short', nth: 1 });
   // The sync of the rows, of the rejected lines and of the commit record of the first upload.
   for (const nth of [5, 6, 7])
     for (const action of ['crash', 'eio'])

@@ -1,6 +1,7 @@
 #include "twin/os_powerloss.h"
 
 #include "base/alloc.h"
+#include "twin/powerloss_disk.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,288 +12,22 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define SECTOR ((size_t)512)
 /* What is there from the start; the root is disk 0. */
 static const char *const mounts[] = {"", "data", "other"};
 
 #define FIRST_FD 1000000 /* no real descriptor: a call that goes past the table fails */
 
-struct bytes {
-    char *data;
-    size_t len;
-};
-
-struct write {
-    bool cut; /* the file's length becomes `offset` */
-    size_t offset;
-    struct bytes data;
-};
-
-struct inode;
-struct name;
-
-/* What a name stood for: one step of its history.  The step may be on disk only if `with` has reached step `with_step`: the
- * other side of a rename. */
-struct step {
-    struct inode *inode; /* NULL: nothing */
-    struct name *with;
-    size_t with_step;
-};
-
-struct name {
-    char *text;
-    struct step *steps; /* steps[0] is certain, the last one is what programs see */
-    size_t count;
-    size_t dropped; /* steps before steps[0]; numbers of steps count from the first that ever was */
-    size_t chosen;  /* while the power is being cut */
-};
-
-struct inode {
-    uint64_t number;
-    uint64_t disk;
-    bool is_dir;
-    struct name **names; /* of a folder; never removed, so that positions of readers stay */
-    size_t name_count;
-    struct bytes live;
-    struct bytes certain;
-    struct write *writes; /* from certain to live */
-    size_t write_count;
-    int64_t mtime_us;
-    int64_t certain_mtime_us;
-};
-
-struct open_file {
-    struct inode *inode; /* NULL: free */
-    size_t position;     /* in a folder: of the next name */
-};
-
-struct os_powerloss {
-    struct os table;
-    pthread_mutex_t lock;
-    uint64_t random_state; /* of the program */
-    uint64_t draw_state;   /* of the cut and of the test */
-    bool off;
-    uint64_t cut_in; /* changing calls until the cut, it included; 0: none */
-    enum os_powerloss_lie lie;
-    int64_t now_ns;
-    struct inode **inodes; /* [0] is the root */
-    size_t inode_count;
-    struct open_file *files;
-    size_t file_count;
-};
-
-/* ---- numbers ---- */
-
-static uint64_t next_random(uint64_t *state) { /* splitmix64 */
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static size_t draw(struct os_powerloss *p, size_t limit) {
-    return (size_t)(next_random(&p->draw_state) % limit);
-}
-
 uint64_t os_powerloss_draw(struct os_powerloss *p, uint64_t limit) {
     pthread_mutex_lock(&p->lock);
-    uint64_t number = draw(p, limit);
+    uint64_t number = disk_draw(p, limit);
     pthread_mutex_unlock(&p->lock);
     return number;
-}
-
-/* ---- bytes ---- */
-
-static void bytes_put(struct bytes *b, size_t offset, const char *data, size_t len) {
-    if (offset + len > b->len) {
-        b->data = lh_realloc(b->data, offset + len);
-        if (offset > b->len)
-            memset(b->data + b->len, 0, offset - b->len);
-        b->len = offset + len;
-    }
-    if (len)
-        memcpy(b->data + offset, data, len);
-}
-
-static void bytes_set_len(struct bytes *b, size_t len) {
-    if (len > b->len)
-        bytes_put(b, len, "", 0);
-    b->len = len;
-}
-
-static void bytes_copy(struct bytes *to, const struct bytes *from) {
-    to->len = 0;
-    bytes_put(to, 0, from->data, from->len);
-}
-
-/* ---- inodes and names ---- */
-
-static struct inode *inode_new(struct os_powerloss *p, bool is_dir, uint64_t disk) {
-    struct inode *inode = lh_calloc(1, sizeof *inode);
-    inode->disk = disk;
-    inode->number = p->inode_count + 1;
-    inode->is_dir = is_dir;
-    inode->mtime_us = inode->certain_mtime_us = p->now_ns / 1000;
-    p->inodes = lh_realloc(p->inodes, (p->inode_count + 1) * sizeof(struct inode *));
-    p->inodes[p->inode_count++] = inode;
-    return inode;
-}
-
-static void drop_writes(struct inode *inode) {
-    for (size_t i = 0; i < inode->write_count; i++)
-        lh_free(inode->writes[i].data.data);
-    inode->write_count = 0;
-}
-
-static void add_write(struct inode *inode, bool cut, size_t offset, const void *data, size_t len) {
-    inode->writes = lh_realloc(inode->writes, (inode->write_count + 1) * sizeof *inode->writes);
-    struct write *write = &inode->writes[inode->write_count++];
-    *write = (struct write){.cut = cut, .offset = offset};
-    bytes_put(&write->data, 0, data, len);
-    if (cut)
-        bytes_set_len(&inode->live, offset);
-    else
-        bytes_put(&inode->live, offset, data, len);
-}
-
-static struct name *find_name(const struct inode *dir, const char *text) {
-    for (size_t i = 0; i < dir->name_count; i++)
-        if (strcmp(dir->names[i]->text, text) == 0)
-            return dir->names[i];
-    return NULL;
-}
-
-static struct inode *live_of(const struct name *name) {
-    return name ? name->steps[name->count - 1].inode : NULL;
-}
-
-static size_t last_step(const struct name *name) {
-    return name->dropped + name->count - 1;
-}
-
-static struct name *set_name(struct inode *dir, const char *text, struct step step) {
-    struct name *name = find_name(dir, text);
-    if (!name) {
-        name = lh_calloc(1, sizeof *name);
-        name->text = lh_strdup(text);
-        name->steps = lh_calloc(1, sizeof *name->steps);
-        name->count = 1;
-        dir->names = lh_realloc(dir->names, (dir->name_count + 1) * sizeof(struct name *));
-        dir->names[dir->name_count++] = name;
-    }
-    name->steps = lh_realloc(name->steps, (name->count + 1) * sizeof *name->steps);
-    name->steps[name->count++] = step;
-    return name;
-}
-
-/* All steps up to number `until` are on disk. */
-static void make_certain(struct name *name, size_t until) {
-    while (name->dropped < until) {
-        name->dropped++;
-        name->count--;
-        memmove(name->steps, name->steps + 1, name->count * sizeof *name->steps);
-        if (name->steps[0].with)
-            make_certain(name->steps[0].with, name->steps[0].with_step);
-    }
-}
-
-static bool is_empty(const struct inode *dir) {
-    for (size_t i = 0; i < dir->name_count; i++)
-        if (live_of(dir->names[i]))
-            return false;
-    return true;
-}
-
-/* ---- the cut ---- */
-
-/* How much of what is not certain gets through: three kinds of luck, since each kind finds other mistakes. */
-enum luck { LUCK_NOTHING, LUCK_ALL, LUCK_SOME };
-
-static void lose_names(struct os_powerloss *p, struct inode *dir, enum luck luck) {
-    for (size_t i = 0; i < dir->name_count; i++) {
-        struct name *name = dir->names[i];
-        size_t more = luck == LUCK_ALL ? name->count - 1 : luck == LUCK_SOME ? draw(p, name->count) : 0;
-        name->chosen = name->dropped + more;
-    }
-}
-
-/* Take back steps that need another one which did not happen; true when there was any. */
-static bool take_back(struct name *name) {
-    for (size_t i = 1; i < name->count && name->dropped + i <= name->chosen; i++) {
-        const struct step *step = &name->steps[i];
-        if (step->with && step->with->chosen < step->with_step) {
-            name->chosen = name->dropped + i - 1;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void settle_names(struct inode *dir) {
-    for (size_t i = 0; i < dir->name_count; i++) {
-        struct name *name = dir->names[i];
-        struct inode *inode = name->steps[name->chosen - name->dropped].inode;
-        name->steps[0] = (struct step){.inode = inode};
-        name->count = 1;
-        name->dropped = name->chosen;
-    }
-}
-
-static void apply_some(struct os_powerloss *p, struct bytes *to, const struct write *write) {
-    if (write->cut) {
-        if (draw(p, 2))
-            bytes_set_len(to, write->offset);
-        return;
-    }
-    for (size_t at = 0; at < write->data.len;) {
-        size_t offset = write->offset + at;
-        size_t len = SECTOR - offset % SECTOR;
-        if (len > write->data.len - at)
-            len = write->data.len - at;
-        if (draw(p, 2))
-            bytes_put(to, offset, write->data.data + at, len);
-        at += len;
-    }
-}
-
-static void lose_bytes(struct os_powerloss *p, struct inode *inode, enum luck luck) {
-    if (luck == LUCK_SOME) {
-        for (size_t i = 0; i < inode->write_count; i++)
-            apply_some(p, &inode->certain, &inode->writes[i]);
-        if (inode->certain.len < inode->live.len && draw(p, 4) == 0)
-            bytes_set_len(&inode->certain, inode->live.len);
-        bytes_copy(&inode->live, &inode->certain);
-    } else if (luck == LUCK_NOTHING) {
-        bytes_copy(&inode->live, &inode->certain);
-        inode->mtime_us = inode->certain_mtime_us;
-    } else {
-        bytes_copy(&inode->certain, &inode->live);
-    }
-    inode->certain_mtime_us = inode->mtime_us;
-    drop_writes(inode);
-}
-
-static void lose(struct os_powerloss *p) {
-    enum luck names = (enum luck)draw(p, 3);
-    enum luck data = (enum luck)draw(p, 3);
-    for (size_t i = 0; i < p->inode_count; i++) {
-        lose_names(p, p->inodes[i], names);
-        lose_bytes(p, p->inodes[i], data);
-    }
-    for (bool again = true; again;) {
-        again = false;
-        for (size_t i = 0; i < p->inode_count; i++)
-            for (size_t n = 0; n < p->inodes[i]->name_count; n++)
-                again |= take_back(p->inodes[i]->names[n]);
-    }
-    for (size_t i = 0; i < p->inode_count; i++)
-        settle_names(p->inodes[i]);
 }
 
 void os_powerloss_restart(struct os_powerloss *p, enum os_powerloss_end end) {
     pthread_mutex_lock(&p->lock);
     if (end == OS_POWERLOSS_CUT)
-        lose(p);
+        disk_lose(p);
     p->file_count = 0;
     p->off = false;
     p->cut_in = 0;
@@ -329,7 +64,7 @@ static int walk(struct os_powerloss *p, int dir_fd, const char *path, struct ino
             return -ENAMETOOLONG;
         if (len > 0 && !(len == 1 && at[0] == '.')) {
             if (strcmp(ret_last, ".") != 0) {
-                dir = live_of(find_name(dir, ret_last));
+                dir = disk_live_of(disk_find_name(dir, ret_last));
                 if (!dir)
                     return -ENOENT;
             }
@@ -347,7 +82,7 @@ static int walk(struct os_powerloss *p, int dir_fd, const char *path, struct ino
 
 /* NULL: nothing of that name in there. */
 static struct inode *target_of(struct inode *dir, const char *last) {
-    return strcmp(last, ".") == 0 ? dir : live_of(find_name(dir, last));
+    return strcmp(last, ".") == 0 ? dir : disk_live_of(disk_find_name(dir, last));
 }
 
 /* Every call begins here: 0, or the failure of a machine without power. */
@@ -377,7 +112,7 @@ static int open_existing(struct os_powerloss *p, struct inode *inode, int flags)
     if (inode->is_dir && (flags & O_ACCMODE) != O_RDONLY)
         return -EISDIR;
     if (flags & O_TRUNC)
-        add_write(inode, true, 0, "", 0);
+        disk_add_write(inode, true, 0, "", 0);
     return new_fd(p, inode);
 }
 
@@ -396,8 +131,8 @@ static int power_open(void *self, int dir_fd, const char *path, int flags, mode_
         return end(p, (flags & O_EXCL) ? -EEXIST : open_existing(p, inode, flags));
     if (!(flags & O_CREAT))
         return end(p, -ENOENT);
-    inode = inode_new(p, false, dir->disk);
-    set_name(dir, last, (struct step){.inode = inode});
+    inode = disk_inode_new(p, false, dir->disk);
+    disk_set_name(dir, last, (struct step){.inode = inode});
     return end(p, new_fd(p, inode));
 }
 
@@ -448,7 +183,7 @@ static ssize_t power_write(void *self, int fd, const void *data, size_t len) {
     struct open_file *file = file_of(p, fd);
     if (result < 0 || !file)
         return end_long(p, result < 0 ? result : -EBADF);
-    add_write(file->inode, false, file->position, data, len);
+    disk_add_write(file->inode, false, file->position, data, len);
     file->position += len;
     return end_long(p, (ssize_t)len);
 }
@@ -459,7 +194,7 @@ static ssize_t power_pwrite(void *self, int fd, const void *data, size_t len, of
     struct open_file *file = file_of(p, fd);
     if (result < 0 || !file)
         return end_long(p, result < 0 ? result : -EBADF);
-    add_write(file->inode, false, (size_t)offset, data, len);
+    disk_add_write(file->inode, false, (size_t)offset, data, len);
     return end_long(p, (ssize_t)len);
 }
 
@@ -467,10 +202,10 @@ static void sync_inode(struct os_powerloss *p, struct inode *inode, bool with_ti
     if (p->lie == (inode->is_dir ? OS_POWERLOSS_NO_FOLDER_SYNC : OS_POWERLOSS_NO_FILE_SYNC))
         return;
     for (size_t i = 0; i < inode->name_count; i++)
-        make_certain(inode->names[i], last_step(inode->names[i]));
+        disk_make_certain(inode->names[i], disk_last_step(inode->names[i]));
     if (inode->write_count)
-        bytes_copy(&inode->certain, &inode->live);
-    drop_writes(inode);
+        disk_bytes_copy(&inode->certain, &inode->live);
+    disk_drop_writes(inode);
     if (with_time)
         inode->certain_mtime_us = inode->mtime_us;
 }
@@ -506,7 +241,7 @@ static int power_ftruncate(void *self, int fd, off_t len) {
     int result = begin(p, true);
     struct open_file *file = file_of(p, fd);
     if (result == 0 && file)
-        add_write(file->inode, true, (size_t)len, "", 0);
+        disk_add_write(file->inode, true, (size_t)len, "", 0);
     return end(p, result < 0 ? result : file ? 0 : -EBADF);
 }
 
@@ -568,7 +303,7 @@ static int power_link(void *self, int old_dir, const char *old_path, int new_dir
         return end(p, inode ? -EEXIST : -ENOENT);
     if (inode->disk != to_dir->disk)
         return end(p, -EXDEV);
-    set_name(to_dir, to, (struct step){.inode = inode});
+    disk_set_name(to_dir, to, (struct step){.inode = inode});
     return end(p, 0);
 }
 
@@ -581,7 +316,7 @@ static int check_rename(const struct inode *inode, const struct inode *there, un
         return -EEXIST;
     if (there->is_dir != inode->is_dir)
         return there->is_dir ? -EISDIR : -ENOTDIR;
-    return there->is_dir && !is_empty(there) ? -ENOTEMPTY : 0;
+    return there->is_dir && !disk_is_empty(there) ? -ENOTEMPTY : 0;
 }
 
 static int power_rename(void *self, int old_dir, const char *old_path, int new_dir, const char *new_path,
@@ -602,8 +337,8 @@ static int power_rename(void *self, int old_dir, const char *old_path, int new_d
     result = from_dir->disk != to_dir->disk ? -EXDEV : check_rename(inode, target_of(to_dir, to), flags);
     if (result < 0)
         return end(p, result);
-    struct name *came = set_name(to_dir, to, (struct step){.inode = inode});
-    set_name(from_dir, from, (struct step){.with = came, .with_step = last_step(came)});
+    struct name *came = disk_set_name(to_dir, to, (struct step){.inode = inode});
+    disk_set_name(from_dir, from, (struct step){.with = came, .with_step = disk_last_step(came)});
     return end(p, 0);
 }
 
@@ -622,9 +357,9 @@ static int power_unlink(void *self, int dir_fd, const char *path, int flags) {
         return end(p, -ENOENT);
     if (inode->is_dir != want_dir)
         return end(p, want_dir ? -ENOTDIR : -EISDIR);
-    if (want_dir && !is_empty(inode))
+    if (want_dir && !disk_is_empty(inode))
         return end(p, -ENOTEMPTY);
-    set_name(dir, last, (struct step){0});
+    disk_set_name(dir, last, (struct step){0});
     return end(p, 0);
 }
 
@@ -640,7 +375,7 @@ static int power_mkdir(void *self, int dir_fd, const char *path, mode_t mode) {
         return end(p, result);
     if (target_of(dir, last))
         return end(p, -EEXIST);
-    set_name(dir, last, (struct step){.inode = inode_new(p, true, dir->disk)});
+    disk_set_name(dir, last, (struct step){.inode = disk_inode_new(p, true, dir->disk)});
     return end(p, 0);
 }
 
@@ -667,9 +402,9 @@ static ssize_t power_getdents(void *self, int fd, void *data, size_t len) {
     size_t done = 0;
     for (; file->position < file->inode->name_count; file->position++) {
         const struct name *name = file->inode->names[file->position];
-        if (!live_of(name))
+        if (!disk_live_of(name))
             continue;
-        size_t size = put_record(live_of(name), name->text, (char *)data + done, len - done);
+        size_t size = put_record(disk_live_of(name), name->text, (char *)data + done, len - done);
         if (size == 0)
             break;
         done += size;
@@ -716,7 +451,7 @@ static void power_random(void *self, void *ret_data, size_t len) {
     struct os_powerloss *p = self;
     pthread_mutex_lock(&p->lock);
     for (size_t i = 0; i < len; i++)
-        ((unsigned char *)ret_data)[i] = (unsigned char)next_random(&p->random_state);
+        ((unsigned char *)ret_data)[i] = (unsigned char)disk_next_random(&p->random_state);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -754,31 +489,17 @@ struct os_powerloss *os_powerloss_new(uint64_t seed) {
     pthread_mutex_init(&p->lock, NULL);
     p->random_state = seed;
     p->draw_state = ~seed;
-    struct inode *root = inode_new(p, true, 0);
+    struct inode *root = disk_inode_new(p, true, 0);
     for (uint64_t disk = 1; disk < LH_ARRAY_LEN(mounts); disk++)
-        make_certain(set_name(root, mounts[disk], (struct step){.inode = inode_new(p, true, disk)}), 1);
+        disk_make_certain(disk_set_name(root, mounts[disk], (struct step){.inode = disk_inode_new(p, true, disk)}), 1);
     return p;
-}
-
-static void inode_free(struct inode *inode) {
-    for (size_t i = 0; i < inode->name_count; i++) {
-        lh_free(inode->names[i]->text);
-        lh_free(inode->names[i]->steps);
-        lh_free(inode->names[i]);
-    }
-    drop_writes(inode);
-    lh_free(inode->names);
-    lh_free(inode->writes);
-    lh_free(inode->live.data);
-    lh_free(inode->certain.data);
-    lh_free(inode);
 }
 
 void os_powerloss_free(struct os_powerloss *p) {
     if (!p)
         return;
     for (size_t i = 0; i < p->inode_count; i++)
-        inode_free(p->inodes[i]);
+        disk_inode_free(p->inodes[i]);
     lh_free(p->inodes);
     lh_free(p->files);
     pthread_mutex_destroy(&p->lock);
