@@ -75,6 +75,12 @@ static enum lh_code read_back(struct object_store *store, const char *key, const
     return code;
 }
 
+/* Will asking again never help?  A store whose disk could not confirm a write takes no more of them until it is opened anew. */
+static bool store_has_ended(struct object_store *store) {
+    struct lh_err err = LH_ERR_INIT;
+    return object_store_ping(store, &err) == LH_IO;
+}
+
 enum lh_code commit_log_write(struct os *os, struct object_store *store, const struct commit_record *record,
                               const struct buf *bytes, struct lh_err *err) {
     char key[COMMIT_LOG_KEY_SIZE];
@@ -102,7 +108,7 @@ enum lh_code commit_log_write(struct os *os, struct object_store *store, const s
             *err = put_err;
             return code;
         }
-        if (os_monotonic_ns(os) >= give_up_ns) {
+        if (os_monotonic_ns(os) >= give_up_ns || store_has_ended(store)) {
             lh_ignore(lh_fail(err, LH_UNKNOWN_OUTCOME, "it is not known whether the commit of version %llu was written",
                               (unsigned long long)record->version));
             lh_ignore(lh_err_detail(err, "%s: %s", key, put_err.message));

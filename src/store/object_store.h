@@ -114,7 +114,8 @@ LH_CHECKED enum lh_code object_local_path(struct object_store *s, const char *ke
 const char *object_store_local_root(struct object_store *s);
 
 const char *object_store_backend(struct object_store *s); /* "local" */
-/* Can the bucket be used now?  A cheap call that reaches the backend; after a write that could not be confirmed it fails (S8). */
+/* Can the bucket be used now?  A cheap call that reaches the backend.  LH_IO: never again, since a write could not be confirmed (S8);
+ * any other code: not now. */
 LH_CHECKED enum lh_code object_store_ping(struct object_store *s, struct lh_err *err);
 /* As ping, and would a write be let in: not on a file system mounted read-only, nor in a folder of somebody else's.  Leaves no
  * trace.  LH_UNAVAILABLE. */

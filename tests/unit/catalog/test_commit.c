@@ -6,11 +6,14 @@
 #include "catalog/commit_record.h"
 #include "os/clock.h"
 #include "os/os.h"
+#include "store/local.h"
 #include "store/object_store.h"
 #include "twin/checkpoint_text.h"
 #include "twin/object_store_faulty.h"
 #include "twin/os_faulty.h"
+#include "twin/temp_dir.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -401,6 +404,35 @@ static void test_unknown_outcome(void **state) {
     }
 }
 
+/* A disk that could not confirm the record will not do so later: its caller need not wait to hear that nobody knows. */
+static void test_a_broken_disk_is_not_waited_for(void **state) {
+    (void)state;
+    unsigned unknown = 0;
+    for (uint64_t nth = 1; nth <= 4; nth++) {
+        struct os_faulty os;
+        struct object_store *store = NULL;
+        struct catalog *catalog = NULL;
+        struct lh_err err = LH_ERR_INIT;
+        char *folder = temp_dir_new();
+        os_faulty_init(&os, os_real());
+        os_faulty_set_clock(&os, INT64_C(1700000000000000), 1);
+        ok(object_store_open_local(&os.table, folder, &store, &err), &err);
+        ok(catalog_open(&(struct catalog_options){.os = &os.table, .store = store}, &catalog, &err), &err);
+        commit_ok(catalog, create_named, "t", NULL);
+        os_faulty_fail(&os, OS_CALL_fsync, nth, EIO, true);
+        struct catalog_commit done;
+        int64_t start_ns = os_monotonic_ns(&os.table);
+        unknown += commit(catalog, add_row, "t", "the-key", &done, &err) == LH_UNKNOWN_OUTCOME;
+        assert_true(os_monotonic_ns(&os.table) - start_ns < INT64_C(1000000000));
+        os_faulty_heal(&os);
+        catalog_close(catalog);
+        object_store_free(store);
+        os_faulty_deinit(&os);
+        temp_dir_free(folder);
+    }
+    assert_true(unknown > 0);
+}
+
 static void test_time_rises_though_the_clock_falls(void **state) {
     (void)state;
     struct clocked k;
@@ -467,6 +499,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_refresh_sees_others, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_history_and_time_travel, set_up, tear_down),
         cmocka_unit_test(test_unknown_outcome),
+        cmocka_unit_test(test_a_broken_disk_is_not_waited_for),
         cmocka_unit_test(test_time_rises_though_the_clock_falls),
         cmocka_unit_test_setup_teardown(test_one_name_for_many, set_up, tear_down),
     };
