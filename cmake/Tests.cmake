@@ -17,6 +17,11 @@ else()
     add_library(lh_twin INTERFACE)
 endif()
 
+# A library that plays NVIDIA's driver, opened at run time by the tests of src/ai.
+add_library(lh_fake_nvml MODULE ${CMAKE_SOURCE_DIR}/tests/twin/fake_nvml/fake_nvml.c)
+set_target_properties(lh_fake_nvml PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_compile_definitions(lh_test_flags INTERFACE LH_FAKE_NVML="$<TARGET_FILE:lh_fake_nvml>")
+
 # For a test that hangs, not for a slow one: under a sanitizer, on a busy machine, some take minutes.
 set(test_timeout_s 300)
 if(LH_SANITIZE)
@@ -36,6 +41,7 @@ foreach(module IN LISTS LH_MODULES)
         lh_link_executable(${target})
         lh_cover_workers(${target})
         set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+        add_dependencies(${target} lh_fake_nvml)
         if(TARGET lakehouse)
             add_dependencies(${target} lakehouse)
         endif()

@@ -307,6 +307,7 @@ static enum lh_code try_once(struct attempt *a, const struct buf *text, struct h
         .first_byte_timeout_ms = r->limits.first_byte_timeout_ms,
         .stall_timeout_ms = r->limits.first_byte_timeout_ms,
         .timeout_ms = left < whole ? left : whole,
+        .fresh_connection = !call->repeatable,
         .cancel_fd = call->cancel_fd,
     };
     if (left == 0)

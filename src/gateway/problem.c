@@ -3,8 +3,10 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "gateway/event_stream.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static json_t *text_or_empty(const char *text) {
     json_t *json = json_string(text);
@@ -26,6 +28,8 @@ static json_t *problem_json(const struct request *rq, const struct lh_err *err, 
     if (err->position > 0)
         json_object_set_new(p, "position", json_integer(err->position));
     json_object_set_new(p, "request_id", json_string(rq->id));
+    if (rq->url.path && strncmp(rq->url.path, "/v1/", 4) == 0)
+        json_object_set_new(p, "error", error_json(err)); /* where OpenAI's clients look */
     return p;
 }
 

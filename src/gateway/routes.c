@@ -12,6 +12,7 @@
 #define QUERY "Query"
 #define INGEST "Ingest"
 #define JOURNAL "Journal"
+#define AI "AI"
 #define ACCESS "Access"
 
 #define LIST_LIMIT {"limit", "integer", "items on a page", false}
@@ -170,6 +171,30 @@ const struct route gateway_routes[] = {
      "The newest events, newest first", NULL, "JournalList", {LIST_LIMIT}},
     {HTTP_GET, "/journal/stats", handle_journal_stats, ACCESS_ADMIN, BODY_NONE, 0, JOURNAL,
      "How many events there are and where they lie", NULL, "JournalStats", {{0}}},
+
+    {HTTP_POST, "/ai/embed", handle_ai_embed, ACCESS_ANY, BODY_JSON, ROUTE_LONG, AI,
+     "Embed up to 2,048 texts; the model is `lexical-1` (built in), `ollama/NAME`, `openai/NAME`, or by default the configured one",
+     "EmbedRequest", "EmbedAnswer", {{0}}},
+    {HTTP_POST, "/ai/generate", handle_ai_generate, ACCESS_ANY, BODY_JSON, ROUTE_LONG, AI,
+     "Have the configured generator write; with Accept: text/event-stream its pieces as they come", "GenerateRequest",
+     "GenerateAnswer", {{"Accept", "string", "application/json (default) or text/event-stream", true}}},
+    {HTTP_GET, "/ai/models", handle_ai_models, ACCESS_ANY, BODY_NONE, ROUTE_LONG, AI,
+     "The models of every provider, and the providers that do not answer", NULL, "AiModels", {{0}}},
+    {HTTP_GET, "/ai/health", handle_ai_health, ACCESS_ANY, BODY_NONE, ROUTE_LONG, AI,
+     "Ask every provider whether it answers; who embeds and who writes", NULL, "AiHealth", {{0}}},
+    {HTTP_POST, "/ai/admin/preload", handle_ai_preload, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, AI,
+     "Load a model of Ollama into memory; keep_s: for so long, -1 (default): for good", "LoadRequest", "LoadAnswer", {{0}}},
+    {HTTP_POST, "/ai/admin/unload", handle_ai_unload, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, AI,
+     "Take a model of Ollama out of memory", "LoadRequest", "LoadAnswer", {{0}}},
+    {HTTP_GET, "/ai/admin/vram", handle_ai_vram, ACCESS_ADMIN, BODY_NONE, ROUTE_LONG, AI,
+     "Memory of the GPUs of this machine, and the models in memory", NULL, "Vram", {{0}}},
+    {HTTP_POST, "/v1/embeddings", handle_openai_embeddings, ACCESS_ANY, BODY_JSON, ROUTE_LONG, AI,
+     "Embeddings in OpenAI's shape, as floats or base64", "OpenAiEmbeddingsRequest", "OpenAiEmbeddings", {{0}}},
+    {HTTP_POST, "/v1/chat/completions", handle_openai_chat, ACCESS_ANY, BODY_JSON, ROUTE_LONG, AI,
+     "The configured generator in OpenAI's shape, streamed as events with `stream`; without a generator 503", "OpenAiChatRequest",
+     "OpenAiChat", {{0}}},
+    {HTTP_GET, "/v1/models", handle_openai_models, ACCESS_ANY, BODY_NONE, ROUTE_LONG, AI,
+     "The models of the providers that answer, in OpenAI's shape", NULL, "OpenAiModels", {{0}}},
 
     {HTTP_GET, "/access/keys", handle_key_list, ACCESS_ADMIN, BODY_NONE, 0, ACCESS, "List the API keys", NULL,
      "AccessKeyList", {{0}}},

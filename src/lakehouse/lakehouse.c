@@ -1,5 +1,6 @@
 #include "lakehouse/lakehouse.h"
 
+#include "ai/ai.h"
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
@@ -266,6 +267,16 @@ static enum lh_code open_jobs(struct lakehouse *lh, const struct lakehouse_optio
     return o->no_upkeep ? LH_OK : jobs_start(lh->jobs, err);
 }
 
+static enum lh_code open_ai(struct lakehouse *lh, struct lh_err *err) {
+    const struct ai_options options = {
+        .os = lh->os,
+        .config = lh->config,
+        .ollama_host = getenv("OLLAMA_HOST"),
+        .openai_key = getenv("OPENAI_API_KEY"),
+    };
+    return ai_open(&options, &lh->ai, err);
+}
+
 enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lakehouse **ret_lakehouse,
                             struct lh_err *err) {
     LH_AUTO(lakehouse) struct lakehouse *lh = &((struct opened *)lh_calloc(1, sizeof(struct opened)))->services;
@@ -284,6 +295,7 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
     LH_TRY(open_catalog(lh, err));
     feed_journal(lh);
     LH_TRY(open_ingest(lh, err));
+    LH_TRY(open_ai(lh, err));
     LH_TRY(keys_open(lh->os, buckets_primary(lh->buckets), (unsigned)lh->config->auth.failures_per_minute, &lh->keys,
                      err));
     LH_TRY(open_jobs(lh, options, err));
@@ -296,6 +308,7 @@ void lakehouse_close(struct lakehouse *lh) {
         return;
     jobs_close(lh->jobs);
     keys_close(lh->keys);
+    ai_close(lh->ai);
     ingest_free(lh->ingest);
     if (lh->journal)
         journal_set_feed(lh->journal, NULL, NULL);

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ai;
 struct buckets;
 struct catalog;
 struct engine;
@@ -51,6 +52,7 @@ struct lakehouse {
     struct catalog *catalog;
     struct ingest *ingest;
     struct keys *keys;
+    struct ai *ai;
     struct jobs *jobs;
     int64_t started_ns; /* os_monotonic_ns at open */
 };

@@ -54,6 +54,7 @@ struct http_request {
     int64_t timeout_ms;            /* whole request; 0: none */
     int64_t stall_timeout_ms;      /* no byte either way for so long; 0: 60,000 */
     size_t max_response_bytes;     /* of response.body; 0: 16 MiB */
+    bool fresh_connection;         /* not a kept one: should that turn out dead, the request would be sent once more */
     int cancel_fd;                 /* readable or closed: stop; 0 or less: none */
 };
 
