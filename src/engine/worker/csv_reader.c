@@ -127,8 +127,19 @@ static enum scan scan_quoted(struct csv_reader *r, struct scan_state *s, struct 
     return SCAN_DONE;
 }
 
+/* What lies between a delimiter and its field. */
+static void skip_blanks(struct csv_reader *r, struct scan_state *s) {
+    size_t start = s->at;
+    while (s->at < s->len && s->text[s->at] == ' ')
+        s->at++;
+    bool empty = s->at == s->len || s->text[s->at] == '\n' || s->text[s->at] == '\r' ||
+                 (unsigned char)s->text[s->at] == r->dialect.delimiter;
+    r->record.tight += s->at == start && !empty;
+}
+
 static enum scan scan_record(struct csv_reader *r, struct scan_state *s) {
     r->record.count = 0;
+    r->record.tight = 0;
     r->record.multiline = false;
     r->record.bad = NULL;
     buf_reset(&r->unquoted);
@@ -145,6 +156,8 @@ static enum scan scan_record(struct csv_reader *r, struct scan_state *s) {
             return SCAN_BAD;
         }
         s->at++;
+        if (r->dialect.blanks)
+            skip_blanks(r, s);
         if (r->record.count > r->max_fields)
             return SCAN_DONE; /* the caller refuses it */
     }

@@ -20,6 +20,7 @@ struct csv_dialect {
     int delimiter; /* -1: none, a record is a line */
     int quote;     /* -1: none */
     int escape;    /* inside quotes; the quote itself when doubled, or '\\' */
+    bool blanks;   /* blanks behind a delimiter belong to it: `1, "x, y"` */
 };
 
 struct csv_field {
@@ -36,6 +37,7 @@ struct csv_record {
     const char *bad; /* why the record cannot be used, or NULL */
     bool blank;      /* the line is empty */
     bool multiline;  /* a quoted field holds a line end */
+    size_t tight;    /* with dialect.blanks: fields behind a delimiter without a blank, empty ones apart */
 };
 
 struct csv_reader {

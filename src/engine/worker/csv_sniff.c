@@ -20,6 +20,7 @@ struct trial {
     size_t common_count;
     size_t bad;
     size_t ragged;
+    size_t tight;
     double score;
 };
 
@@ -45,6 +46,7 @@ static enum lh_code try_dialect(const char *sample, size_t len, const struct csv
             continue;
         t.records++;
         t.bad += record->bad != NULL;
+        t.tight += record->tight;
         if (!record->bad)
             widths[record->count < SNIFF_WIDTHS ? record->count : SNIFF_WIDTHS - 1]++;
     }
@@ -75,6 +77,20 @@ static bool single_quoted(const char *sample, size_t len, const struct csv_diale
         }
     }
     return opened >= 4 && !memchr(sample, '"', len);
+}
+
+/* Where a blank follows every delimiter it is part of it, or every number behind one would be text. */
+static enum lh_code try_blanks(const char *sample, size_t len, const struct csv_sniff_options *options,
+                               struct trial *best, struct lh_err *err) {
+    struct csv_dialect dialect = best->dialect;
+    struct trial trial = {.records = 0};
+    if (dialect.delimiter <= ' ')
+        return LH_OK;
+    dialect.blanks = true;
+    LH_TRY(try_dialect(sample, len, options, &dialect, &trial, err));
+    if (trial.records >= 2 && trial.common >= 2 && trial.tight == 0 && trial.score >= best->score)
+        *best = trial;
+    return LH_OK;
 }
 
 static enum lh_code choose_dialect(const char *sample, size_t len, const struct csv_sniff_options *options,
@@ -119,6 +135,7 @@ static enum lh_code choose_dialect(const char *sample, size_t len, const struct 
         struct csv_dialect dialect = {.delimiter = best.dialect.delimiter, .quote = '\'', .escape = '\''};
         LH_TRY(try_dialect(sample, len, options, &dialect, &best, err));
     }
+    LH_TRY(try_blanks(sample, len, options, &best, err));
     *ret_trial = best;
     return LH_OK;
 }
@@ -244,16 +261,18 @@ static bool mixed_line_ends(const char *sample, size_t len) {
     return lf + crlf + cr > 1;
 }
 
-/* The length of a first line `sep=;`, by which Excel is told the delimiter; 0 where there is none. */
+/* The length of a first line `sep=;`, also in quotes, by which Excel is told the delimiter; 0 where there is none. */
 static size_t separator_line(const char *sample, size_t len, char *ret_separator) {
-    size_t end = 5;
-    if (len < 6 || strncasecmp(sample, "sep=", 4) != 0 || sample[4] == '\r' || sample[4] == '\n')
+    bool quoted = len > 0 && sample[0] == '"';
+    size_t at = quoted;
+    if (len < at + 6 || strncasecmp(sample + at, "sep=", 4) != 0 || sample[at + 4] == '\r' || sample[at + 4] == '\n')
         return 0;
-    end += sample[end] == '\r';
-    if (end == len || sample[end] != '\n')
+    *ret_separator = sample[at + 4];
+    at += 5;
+    if (quoted && sample[at++] != '"')
         return 0;
-    *ret_separator = sample[4];
-    return end + 1;
+    at += at < len && sample[at] == '\r';
+    return at < len && sample[at] == '\n' ? at + 1 : 0;
 }
 
 enum lh_code csv_sniff(const char *sample, size_t len, const struct csv_sniff_options *options,
@@ -270,7 +289,7 @@ enum lh_code csv_sniff(const char *sample, size_t len, const struct csv_sniff_op
     format.preamble_lines += skip > 0;
     format.agreement = trial.records ? (double)trial.common_count / (double)trial.records : 1;
     format.irregular = trial.bad > 0 || trial.ragged > 0 || format.preamble_lines > 0 ||
-                       format.min_fields != format.columns || mixed_line_ends(sample, len);
+                       format.min_fields != format.columns || format.dialect.blanks || mixed_line_ends(sample, len);
     *ret_format = format;
     return LH_OK;
 }

@@ -21,7 +21,8 @@ struct csv_format {
     double agreement;        /* share of the sample's records that have `columns` fields */
     bool multiline_header;
     bool separator_line; /* the first line is Excel's `sep=;`; it counts as preamble */
-    bool irregular;      /* the sample holds a bad record, a ragged one, or more than one style of line end */
+    bool
+        irregular; /* the sample holds a bad record, a ragged one, blanks behind delimiters, or more than one style of line end */
 };
 
 struct csv_sniff_options {

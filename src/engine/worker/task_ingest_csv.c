@@ -281,6 +281,8 @@ enum lh_code ingest_csv(struct ingest_job *job, struct lh_err *err) {
         row_file_deinit(&job->rows);
         row_file_init(&job->rows, job->os, job->task->output_dir, (uint64_t)job->max_rejects);
     }
+    if (format.dialect.blanks)
+        ingest_warn(job, "a blank follows each delimiter and was taken as part of it");
     LH_TRY(read_all(job, &format, err));
     return ingest_write_rows(job, err);
 }

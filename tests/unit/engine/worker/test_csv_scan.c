@@ -16,7 +16,7 @@
 static const enum value_kind kinds[] = {KIND_BIGINT, KIND_DOUBLE, KIND_DATE, KIND_TEXT};
 
 static struct csv_scan new_scan(bool header) {
-    return (struct csv_scan){.dialect = {',', '"', '"'}, .kinds = kinds, .columns = 4, .header = header};
+    return (struct csv_scan){.dialect = {',', '"', '"', false}, .kinds = kinds, .columns = 4, .header = header};
 }
 
 static void test_texts(void **state) {

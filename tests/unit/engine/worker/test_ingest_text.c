@@ -115,7 +115,8 @@ static void render(const char *text, const struct csv_dialect *dialect, struct b
 
 static void test_records(void **state) {
     (void)state;
-    const struct csv_dialect standard = {',', '"', '"'}, backslash = {',', '"', '\\'}, lines = {-1, -1, -1};
+    const struct csv_dialect standard = {',', '"', '"', false}, backslash = {',', '"', '\\', false},
+                             lines = {-1, -1, -1, false};
     const struct {
         const struct csv_dialect *dialect;
         const char *text, *expected;
