@@ -5,6 +5,8 @@
 #   power cuts (seeds)             500      2,000     10,000
 #   kill -9 under load              20        100      1,000
 #   hits of each fault point         1          1          8
+#
+# SEEDS, KILLS and HITS in the environment stand for the numbers above.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 case ${1:-} in
@@ -15,6 +17,7 @@ case ${1:-} in
         exit 2
         ;;
 esac
+seeds=${SEEDS:-$seeds} kills=${KILLS:-$kills} hits=${HITS:-$hits}
 tools/setup/setup.sh build test && tools/build.sh release && tools/build.sh debug || exit 1
 mkdir -p build/log
 report=build/torture.md
@@ -40,7 +43,7 @@ run() {
     echo '|---|---|---|---|'
 } >"$report"
 
-for test in build/release/tests/unit_*_powerloss_*; do
+for test in build/release/tests/unit_*_powerloss*; do
     run "power loss: ${test##*_powerloss_}" env LAKEHOUSE_SEEDS=$seeds "$test"
 done
 run "fault points" env LAKEHOUSE_FAULT_HITS=$hits node --test tests/crash/fault_points.test.mjs
