@@ -35,7 +35,7 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -W "http://127.0.0.1:3100" -- "$word")
             return
             ;;
-        --http | --command | --limit | --as-of | --timeout | --name | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --reason | --kind | --state | --output | --dimensions | --column | --metric | --lists | --m | --ef-construction | --threads | --k | --ef | --nprobe | --epsilon | --recall)
+        --http | --command | --limit | --as-of | --timeout | --name | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --erased | --dataset | --reason | --kind | --state | --output | --dimensions | --column | --metric | --lists | --m | --ef-construction | --threads | --k | --ef | --nprobe | --epsilon | --recall)
             return
             ;;
     esac
@@ -44,9 +44,9 @@ _lakehouse() {
         sql) choices="--server --data --config --command --limit --as-of --timeout --json --ndjson --csv --parquet --help" ;;
         ingest) choices="--server --data --config --name --mode --bucket --format --delimiter --quote --header --encoding --json --help" ;;
         demo) choices="--data --config --scale --seed --json --help" ;;
-        check) choices="--data --config --deep --json --help" ;;
+        check) choices="--data --config --deep --erased --dataset --json --help" ;;
         history) choices="--server --data --config --as-of --limit --json --help" ;;
-        tombstone) choices="--server --data --config --reason --undo --json --help" ;;
+        tombstone) choices="--server --data --config --reason --erase --undo --json --help" ;;
         jobs) choices="--server --data --config --kind --state --limit --cancel --json --help" ;;
         key) choices="create list revoke --server --data --config --role --name --json --help" ;;
         vec) choices="build search bench inspect --output --dimensions --column --metric --kind --lists --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --nprobe --epsilon --recall --verify --json --help" ;;

@@ -52,6 +52,8 @@ complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l json -d 'one JSON
 complete -c lakehouse -n "__fish_seen_subcommand_from check" -s d -l data -d 'the data folder (default: $LAKEHOUSE_DATA or ./lakehouse-data)' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from check" -s c -l config -d 'configuration (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from check" -l deep -d 'read every byte and compare its checksum'
+complete -c lakehouse -n "__fish_seen_subcommand_from check" -l erased -d 'search everything for this key instead, and say where it still stands' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from check" -l dataset -d 'with --erased: only rows of this dataset' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from check" -l json -d 'one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from history" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
 complete -c lakehouse -n "__fish_seen_subcommand_from history" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
@@ -63,6 +65,7 @@ complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s s -l server 
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s r -l reason -d 'why; kept with the tombstone and told by the journal' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -l erase -d 'the journal forgets the rows'\'' names and values too'
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s u -l undo -d 'bring the rows back, as long as no compaction has removed them'
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -l json -d 'the answer as JSON'
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"

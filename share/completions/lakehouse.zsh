@@ -95,6 +95,8 @@ _lakehouse() {
                     '(-c --config)-c[configuration (default\: ./lakehouse.toml where it exists)]:file:_files' \
                     '(-c --config)--config[configuration (default\: ./lakehouse.toml where it exists)]:file:_files' \
                     '(--deep)--deep[read every byte and compare its checksum]' \
+                    '(--erased)--erased[search everything for this key instead, and say where it still stands]:key:' \
+                    '(--dataset)--dataset[with --erased\: only rows of this dataset]:name:' \
                     '(--json)--json[one JSON document]' \
                     '--help[tell more]'
                     ;;
@@ -120,6 +122,7 @@ _lakehouse() {
                     '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
                     '(-r --reason)-r[why; kept with the tombstone and told by the journal]:text:' \
                     '(-r --reason)--reason[why; kept with the tombstone and told by the journal]:text:' \
+                    '(--erase)--erase[the journal forgets the rows'\'' names and values too]' \
                     '(-u --undo)-u[bring the rows back, as long as no compaction has removed them]' \
                     '(-u --undo)--undo[bring the rows back, as long as no compaction has removed them]' \
                     '(--json)--json[the answer as JSON]' \

@@ -3,6 +3,7 @@
 #include "base/config.h"
 #include "base/json.h"
 #include "base/quantity.h"
+#include "cli/check_erased.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "engine/engine.h"
@@ -16,6 +17,8 @@ static const struct cli_option options[] = {
     {"data", 'd', "DIR", "the data folder (default: $LAKEHOUSE_DATA or ./lakehouse-data)", false},
     {"config", 'c', "FILE", "configuration (default: ./lakehouse.toml where it exists)", false},
     {"deep", 0, NULL, "read every byte and compare its checksum", false},
+    {"erased", 0, "KEY", "search everything for this key instead, and say where it still stands", false},
+    {"dataset", 0, "NAME", "with --erased: only rows of this dataset", false},
     {"json", 0, NULL, "one JSON document", false},
     {NULL, 0, NULL, NULL, false},
 };
@@ -137,10 +140,15 @@ static enum lh_code check(struct cli *cli, struct lakehouse *lh, bool deep, int 
 }
 
 static int run(struct cli *cli, const struct cli_args *args) {
+    const char *erased = cli_arg(args, "erased"), *dataset = cli_arg(args, "dataset");
     struct lh_err err = LH_ERR_INIT;
     struct lh_config *config = NULL;
     struct lakehouse *lh = NULL;
     int code = CLI_OK;
+    if (dataset && !erased) {
+        lh_fail(&err, LH_USAGE, "--dataset needs --erased");
+        return cli_usage_error(cli, &cli_check, &err);
+    }
     if (cli_load_config(cli, cli_arg(args, "config"), &config, &err) != LH_OK)
         return cli_fail(cli, &err);
     struct lakehouse_options options_of_lake = {
@@ -152,7 +160,8 @@ static int run(struct cli *cli, const struct cli_args *args) {
         .no_upkeep = true,
     };
     if (lakehouse_open(&options_of_lake, &lh, &err) != LH_OK ||
-        check(cli, lh, cli_flag(args, "deep"), &code, &err) != LH_OK)
+        (erased ? check_erased(cli, lh, erased, dataset, &code, &err)
+                : check(cli, lh, cli_flag(args, "deep"), &code, &err)) != LH_OK)
         code = cli_fail(cli, &err);
     lakehouse_close(lh);
     lh_config_free(config);
@@ -161,13 +170,19 @@ static int run(struct cli *cli, const struct cli_args *args) {
 
 const struct cli_command cli_check = {
     .name = "check",
-    .usage = "[--data DIR] [--deep] [--json]",
+    .usage = "[--data DIR] [--deep] [--json]\n--erased KEY [--dataset NAME] [--data DIR] [--json]",
     .summary = "verify a whole lake, and say how to repair it",
     .help =
         "Reads every commit record and checkpoint, looks for every object that they promise (presence, size, Parquet footer;\n"
         "with --deep also the checksum of every byte), names objects that belong to nothing, and tells what stands between\n"
         "a query process and this machine.  Nothing is changed.  The folder must not be open in a server.\n\n"
-        "Exit codes: 0 all is well, 3 warnings, 1 damage.",
+        "Exit codes: 0 all is well, 3 warnings, 1 damage.\n\n"
+        "With --erased it proves that a row is gone: every live and retained file, the journal and the local logs are\n"
+        "searched for the key (of several columns a JSON array of their texts), and each place is named with the versions that\n"
+        "refer to it and what removes it.  A row is found by its dataset's primary key; without --dataset the key is also\n"
+        "looked for in every other column and in text.  Exit codes: 0 it stands nowhere, 3 it is only mentioned, 1 its row\n"
+        "stands somewhere, or something could not be searched:\n\n"
+        "  lakehouse check --erased C-000017 --dataset candidates",
     .options = options,
     .run = run,
 };

@@ -9,6 +9,7 @@
 static const struct cli_option options[] = {
     CLIENT_OPTIONS,
     {"reason", 'r', "TEXT", "why; kept with the tombstone and told by the journal", false},
+    {"erase", 0, NULL, "the journal forgets the rows' names and values too", false},
     {"undo", 'u', NULL, "bring the rows back, as long as no compaction has removed them", false},
     {"json", 0, NULL, "the answer as JSON", false},
     {NULL, 0, NULL, NULL, false},
@@ -100,6 +101,8 @@ static enum lh_code change(struct cli *cli, const struct cli_args *args, struct 
         json_array_append_new(keys, key_of(args->positional[i]));
     if (cli_arg(args, "reason"))
         json_object_set_new(body, "reason", json_string(cli_arg(args, "reason")));
+    if (cli_flag(args, "erase"))
+        json_object_set_new(body, "erase", json_true());
     append_route(&path, args->positional[0], undo ? "untombstone" : "tombstone");
     LH_TRY(client_json(client, "POST", buf_cstr(&path), body, &answer, err));
     missing = json_object_get(answer, "missing");
@@ -124,12 +127,12 @@ static int run(struct cli *cli, const struct cli_args *args) {
     LH_AUTO(client) struct client *client = NULL;
     int exit_code = CLI_OK;
     bool keys = args->positional_count > 1;
-    if (!keys && (cli_flag(args, "undo") || cli_arg(args, "reason"))) {
-        lh_fail(&err, LH_USAGE, "--undo and --reason need the keys of rows");
+    if (!keys && (cli_flag(args, "undo") || cli_flag(args, "erase") || cli_arg(args, "reason"))) {
+        lh_fail(&err, LH_USAGE, "--undo, --erase and --reason need the keys of rows");
         return cli_usage_error(cli, &cli_tombstone, &err);
     }
-    if (cli_flag(args, "undo") && cli_arg(args, "reason")) {
-        lh_fail(&err, LH_USAGE, "--undo takes no --reason");
+    if (cli_flag(args, "undo") && (cli_arg(args, "reason") || cli_flag(args, "erase"))) {
+        lh_fail(&err, LH_USAGE, "--undo takes neither --reason nor --erase");
         return cli_usage_error(cli, &cli_tombstone, &err);
     }
     enum lh_code code = client_open(cli, args, &client, &err);
@@ -140,8 +143,9 @@ static int run(struct cli *cli, const struct cli_args *args) {
 
 const struct cli_command cli_tombstone = {
     .name = "tombstone",
-    .usage = "DATASET KEY... [--reason TEXT] [--json] [--server URL | --data DIR]\nDATASET KEY... --undo [--json]\n"
-             "DATASET [--json]",
+    .usage =
+        "DATASET KEY... [--reason TEXT] [--erase] [--json] [--server URL | --data DIR]\nDATASET KEY... --undo [--json]\n"
+        "DATASET [--json]",
     .summary = "take rows away by their keys, bring them back, list those that are away",
     .help =
         "The dataset needs a primary key.  A key of several columns is a JSON array in the key's order, or an object:\n\n"
@@ -149,8 +153,9 @@ const struct cli_command cli_tombstone = {
         "  lakehouse tombstone timesheets '[\"C-000017\", \"2026-11-20\"]'\n"
         "  lakehouse tombstone candidates C-000018 --undo\n"
         "  lakehouse tombstone candidates\n\n"
-        "Rows are gone from every answer at once; their bytes go with compaction and vacuum, and `lakehouse check --erased`\n"
-        "proves it.  Exit codes: 0 done, 3 some keys name no row, 1 failed.",
+        "Rows are gone from every answer at once; their bytes go with compaction and vacuum.  With --erase the journal forgets\n"
+        "them as well: its events keep their time and actor, not the key and the values.  `lakehouse check --erased` proves it.\n"
+        "  Exit codes: 0 done, 3 some keys name no row, 1 failed.",
     .options = options,
     .min_positional = 1,
     .max_positional = 10001,

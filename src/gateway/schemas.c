@@ -133,9 +133,10 @@ const struct schema gateway_schemas[] = {
     {"DatasetChange", "The commit that was made", "dataset string, version integer, replayed boolean"},
     {"TombstoneRequest",
      "row_keys: 1 to 10,000 keys; a key is a scalar, or of several columns an array in the key's order or an object by "
-     "column. actor: who is to be named, else the key's own name",
-     "row_keys any[], reason string?, actor string?"},
-    {"Tombstoned", "missing: the keys, as they were given, that name no row; none named: no commit, version is the newest",
+     "column. actor: who is to be named, else the key's own name. erase: the journal forgets the rows' names and values too",
+     "row_keys any[], reason string?, actor string?, erase boolean?"},
+    {"Tombstoned",
+     "missing: the keys, as they were given, that name no row; none named: no commit, version is the newest",
      "dataset string, version integer, tombstoned integer, missing any[], replayed boolean"},
     {"UntombstoneRequest", "row_keys as in TombstoneRequest", "row_keys any[], actor string?"},
     {"Untombstoned", "missing: the keys that have no tombstone",

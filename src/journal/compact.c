@@ -34,17 +34,17 @@ static bool may_merge(const struct event_file *file) {
 }
 
 /* The replaced ones of the newest set go. */
-static enum lh_code delete_replaced(struct journal *j, struct journal_compacted *compacted, struct lh_err *err) {
+enum lh_code journal_delete_replaced(struct journal *j, size_t *gone, struct lh_err *err) {
     LH_AUTO(event_files) struct event_files *files = journal_files(j);
     for (size_t i = 0; i < files->replaced_count; i++) {
         LH_TRY(LH_FAULT("journal.before_delete_replaced", err));
         LH_TRY(event_file_delete(j->options.store, files->replaced[i], err));
-        compacted->merged++;
+        (*gone)++;
     }
     return files->replaced_count > 0 ? journal_refresh_files(j, err) : LH_OK;
 }
 
-static void begin_counting(struct journal *j, struct event_file *file) {
+void journal_begin_counting(struct journal *j, struct event_file *file) {
     pthread_mutex_lock(&j->files_lock);
     pthread_mutex_lock(&j->lock);
     struct event_files *next = event_files_with(j->files, file);
@@ -80,9 +80,9 @@ static enum lh_code merge(struct journal *j, struct event_file *const *sources, 
     LH_TRY(event_build_merge(&build, sources, count, merged, err));
     event_build_name(merged, merged->index.max_us, &identity);
     LH_TRY(event_file_publish(j->options.store, merged, build.path, err));
-    begin_counting(j, LH_STEAL(merged));
+    journal_begin_counting(j, LH_STEAL(merged));
     compacted->written++;
-    return delete_replaced(j, compacted, err);
+    return journal_delete_replaced(j, &compacted->merged, err);
 }
 
 /* What is left of a day that is over; a large file is left out where what would be added to it is little. */
@@ -139,7 +139,8 @@ static enum lh_code compact_one(struct journal *j, struct journal_compacted *com
 }
 
 static enum lh_code compact_all(struct journal *j, struct journal_compacted *compacted, struct lh_err *err) {
-    LH_TRY(delete_replaced(j, compacted, err));
+    LH_TRY(journal_delete_replaced(j, &compacted->merged, err));
+    LH_TRY(journal_work_off_redactions(j, &compacted->merged, err));
     for (bool any = true; any;)
         LH_TRY(compact_one(j, compacted, &any, err));
     return LH_OK;

@@ -72,11 +72,13 @@ enum lh_code event_build_write(struct event_build *build, const struct buf *rows
     return run(build, "events_write", request, input, file, err);
 }
 
-enum lh_code event_build_merge(struct event_build *build, struct event_file *const *sources, size_t count,
-                               struct event_file *file, struct lh_err *err) {
+static enum lh_code merge(struct event_build *build, struct event_file *const *sources, size_t count,
+                          const json_t *redactions, struct event_file *file, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(json) json_t *request = json_object();
     json_t *files = json_array();
+    if (redactions)
+        json_object_set(request, "redact", (json_t *)(uintptr_t)redactions);
     json_object_set_new(request, "files", files);
     for (size_t i = 0; i < count; i++) {
         char key[96];
@@ -86,6 +88,16 @@ enum lh_code event_build_merge(struct event_build *build, struct event_file *con
         json_array_append_new(files, json_string(path));
     }
     return run(build, "events_merge", request, NULL, file, err);
+}
+
+enum lh_code event_build_merge(struct event_build *build, struct event_file *const *sources, size_t count,
+                               struct event_file *file, struct lh_err *err) {
+    return merge(build, sources, count, NULL, file, err);
+}
+
+enum lh_code event_build_redact(struct event_build *build, struct event_file *source, const json_t *redactions,
+                                struct event_file *file, struct lh_err *err) {
+    return merge(build, &source, 1, redactions, file, err);
 }
 
 void event_build_name(struct event_file *file, int64_t max_us, const struct buf *identity) {

@@ -168,7 +168,7 @@ static size_t pending_count(struct journal *j) {
     return count;
 }
 
-static enum lh_code flush_log(struct journal *j, struct journal_flushed *ret_flushed, struct lh_err *err) {
+enum lh_code journal_flush_log(struct journal *j, struct journal_flushed *ret_flushed, struct lh_err *err) {
     struct append_log_flushed flushed = {0};
     size_t events = pending_count(j);
     LH_TRY(append_log_flush(j->log, &flushed, err));
@@ -179,7 +179,7 @@ static enum lh_code flush_log(struct journal *j, struct journal_flushed *ret_flu
 
 enum lh_code journal_flush(struct journal *j, struct journal_flushed *ret_flushed, struct lh_err *err) {
     LH_TRY(journal_catch_up(j, err));
-    return flush_log(j, ret_flushed, err);
+    return journal_flush_log(j, ret_flushed, err);
 }
 
 /* ---- the thread ---- */
@@ -206,7 +206,7 @@ static enum lh_code keep_once(struct journal *j, unsigned round, struct lh_err *
     struct journal_compacted compacted;
     LH_TRY(journal_catch_up(j, err));
     if (pending_count(j) > 0)
-        LH_TRY(flush_log(j, NULL, err));
+        LH_TRY(journal_flush_log(j, NULL, err));
     if (round % REFRESH_EVERY == 0)
         LH_TRY(journal_refresh_files(j, err));
     return journal_compact(j, &compacted, err);

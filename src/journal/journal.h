@@ -6,7 +6,8 @@
  *
  *   J1  When journal_append returns LH_OK all its events survive power loss; after a crash they are there together or,
  *       where it had not returned, perhaps not at all.
- *   J2  An event is never changed and never given twice by one read; its id names it for ever.
+ *   J2  An event is never changed and never given twice by one read; its id names it for ever.  Erasure alone takes an entity's name
+ *       and values out of its events (journal_redact); that they happened, when and by whom, stays.
  *   J3  A file is never changed.  A merged one stands, and says what it replaces, before what it replaces goes.
  *   J4  Events that follow from another log (the catalog's commits) have ids that follow from it too, so deriving them
  *       again does no harm; journal_covered tells how far they were derived.  A feed brings the journal up to date
@@ -106,8 +107,19 @@ struct journal_compacted {
     size_t merged;  /* files that went */
     size_t written; /* files that took their place */
 };
-/* Merges what is due.  An event is so rewritten at most once a size class: log8 of its day's number of events. */
+/* Works off redactions, and merges what is due.  An event is so rewritten at most once a size class: log8 of its day's number of events. */
 LH_CHECKED enum lh_code journal_compact(struct journal *j, struct journal_compacted *ret_compacted, struct lh_err *err);
+
+/* What people may demand to be forgotten (docs/adr/0008): an entity's events lose their values, and `replacement` takes the place
+ * of its name. */
+struct journal_redaction {
+    const char *entity_type, *entity_id;
+    const char *replacement;
+};
+/* Durable when it returns; done by the next journal_compact, and by that alone, whatever crashes in between.  It is about every
+ * event that was appended before the call; later events of the entity are left alone. */
+LH_CHECKED enum lh_code journal_redact(struct journal *j, const struct journal_redaction *redactions, size_t count,
+                                       struct lh_err *err);
 
 struct journal_stats {
     uint64_t events;              /* in files and pending; while servers share a bucket some may count twice */

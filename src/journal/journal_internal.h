@@ -54,6 +54,17 @@ struct event_files *journal_files(struct journal *j);
 /* Look at the bucket again: other servers write and merge there too. */
 LH_CHECKED enum lh_code journal_refresh_files(struct journal *j, struct lh_err *err);
 
+/* As journal_flush, without the feed. */
+LH_CHECKED enum lh_code journal_flush_log(struct journal *j, struct journal_flushed *ret_flushed, struct lh_err *err);
+
+/* compact.c.  The file counts from now on; takes over the reference. */
+void journal_begin_counting(struct journal *j, struct event_file *file);
+/* What other files replace goes from the bucket; adds to *gone. */
+LH_CHECKED enum lh_code journal_delete_replaced(struct journal *j, size_t *gone, struct lh_err *err);
+
+/* redact.c: do what journal_redact was asked for.  compact_lock is held. */
+LH_CHECKED enum lh_code journal_work_off_redactions(struct journal *j, size_t *gone, struct lh_err *err);
+
 /* event_sink.c: what the log flushes into. */
 LH_CHECKED enum lh_code journal_sink_put(void *journal, const struct append_log_record *records, size_t count,
                                          struct lh_err *err);
@@ -72,6 +83,9 @@ LH_CHECKED enum lh_code event_build_write(struct event_build *build, const struc
 /* From other files. */
 LH_CHECKED enum lh_code event_build_merge(struct event_build *build, struct event_file *const *sources, size_t count,
                                           struct event_file *file, struct lh_err *err);
+/* From one other file; `redactions` as the task events_merge takes them. */
+LH_CHECKED enum lh_code event_build_redact(struct event_build *build, struct event_file *source,
+                                           const json_t *redactions, struct event_file *file, struct lh_err *err);
 /* A name that follows from what is in the file: the same again after a crash, and from another server. */
 void event_build_name(struct event_file *file, int64_t max_us, const struct buf *identity);
 

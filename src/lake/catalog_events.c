@@ -26,6 +26,8 @@ struct derivation {
     struct arena *arena;
     struct journal_event *events; /* lh_malloc'd */
     size_t count, room;
+    struct journal_redaction *redactions; /* lh_malloc'd */
+    size_t redaction_count;
 };
 
 /* ---- one event ---- */
@@ -249,6 +251,15 @@ static const char *member(const json_t *line, const char *name) {
     return json_string_value(json_object_get(line, name));
 }
 
+static void forget(struct derivation *d, const char *entity, const char *replacement) {
+    d->redactions = lh_realloc(d->redactions, (d->redaction_count + 1) * sizeof *d->redactions);
+    d->redactions[d->redaction_count++] = (struct journal_redaction){
+        .entity_type = clean(d->arena, d->name, JOURNAL_NAME_MAX, "?"),
+        .entity_id = clean(d->arena, entity, JOURNAL_ENTITY_MAX, "?"),
+        .replacement = replacement,
+    };
+}
+
 /* One line of a file of changes. */
 static enum lh_code add_row(const json_t *line, void *ctx, struct lh_err *err) {
     struct derivation *d = ctx;
@@ -263,6 +274,8 @@ static enum lh_code add_row(const json_t *line, void *ctx, struct lh_err *err) {
     };
     (void)err;
     put(d, &event);
+    if (member(line, "erases"))
+        forget(d, member(line, "erases"), event.entity_id);
     return LH_OK;
 }
 
@@ -332,24 +345,14 @@ static enum lh_code derive_op(struct derivation *d, const struct commit_op *op, 
     return LH_OK;
 }
 
-enum lh_code catalog_events_derive(const struct catalog_events *source, const struct commit_record *record,
-                                   struct arena *arena, struct journal_event **ret_events, size_t *ret_count,
-                                   struct lh_err *err) {
-    struct derivation d = {.source = source, .record = record, .arena = arena};
-    enum lh_code code = LH_OK;
-    for (size_t t = 0; t < record->transaction_count && code == LH_OK; t++) {
-        d.transaction = &record->transactions[t];
-        for (size_t i = 0; i < d.transaction->op_count && code == LH_OK; i++)
-            code = derive_op(&d, &d.transaction->ops[i], err);
+/* The events of d->record, and what the journal is to forget. */
+static enum lh_code derive(struct derivation *d, struct lh_err *err) {
+    for (size_t t = 0; t < d->record->transaction_count; t++) {
+        d->transaction = &d->record->transactions[t];
+        for (size_t i = 0; i < d->transaction->op_count; i++)
+            LH_TRY(derive_op(d, &d->transaction->ops[i], err));
     }
-    if (code == LH_OK) {
-        *ret_events = arena_alloc(arena, (d.count + 1) * sizeof *d.events);
-        if (d.count > 0)
-            memcpy(*ret_events, d.events, d.count * sizeof *d.events);
-        *ret_count = d.count;
-    }
-    lh_free(d.events);
-    return code;
+    return LH_OK;
 }
 
 /* ---- the feed ---- */
@@ -359,31 +362,45 @@ struct outbox {
     struct arena *arena;
     struct journal_event *events;
     size_t count, room;
+    struct journal_redaction *redactions;
+    size_t redaction_count;
 };
 
 static void outbox_release(struct outbox *o) {
     arena_free(o->arena);
     lh_free(o->events);
+    lh_free(o->redactions);
     *o = (struct outbox){0};
+}
+
+static void take_derived(struct outbox *o, const struct derivation *d) {
+    for (size_t i = 0; i < d->count; i++) {
+        if (o->count == o->room) {
+            o->room = o->room ? o->room * 2 : 64;
+            o->events = lh_realloc(o->events, o->room * sizeof *o->events);
+        }
+        o->events[o->count++] = d->events[i];
+    }
+    if (d->redaction_count == 0)
+        return;
+    o->redactions = lh_realloc(o->redactions, (o->redaction_count + d->redaction_count) * sizeof *o->redactions);
+    memcpy(o->redactions + o->redaction_count, d->redactions, d->redaction_count * sizeof *d->redactions);
+    o->redaction_count += d->redaction_count;
 }
 
 static enum lh_code take_version(const struct catalog_events *e, uint64_t version, struct outbox *o,
                                  struct lh_err *err) {
     LH_AUTO(commit_record) struct commit_record *record = NULL;
-    struct journal_event *events;
-    size_t count;
     if (!o->arena)
         o->arena = arena_new();
     LH_TRY(commit_log_read(e->store, version, &record, err));
-    LH_TRY(catalog_events_derive(e, record, o->arena, &events, &count, err));
-    for (size_t i = 0; i < count; i++) {
-        if (o->count == o->room) {
-            o->room = o->room ? o->room * 2 : 64;
-            o->events = lh_realloc(o->events, o->room * sizeof *o->events);
-        }
-        o->events[o->count++] = events[i];
-    }
-    return LH_OK;
+    struct derivation d = {.source = e, .record = record, .arena = o->arena};
+    enum lh_code code = derive(&d, err);
+    if (code == LH_OK)
+        take_derived(o, &d);
+    lh_free(d.events);
+    lh_free(d.redactions);
+    return code;
 }
 
 /* How many of the events from `at` on go into one append. */
@@ -399,13 +416,15 @@ static size_t fitting(const struct outbox *o, size_t at) {
     return n;
 }
 
-/* The last call alone says that the version is covered: a crash before it derives them all again. */
+/* The last call alone says that the version is covered: a crash before it derives them all again.  What is to be forgotten is asked
+ * for in between, when all events that it is about are in the journal. */
 static enum lh_code send(const struct catalog_events *e, struct outbox *o, uint64_t version, struct lh_err *err) {
     size_t at = 0, n;
-    while ((n = fitting(o, at)) < o->count - at) {
+    while ((n = fitting(o, at)) < o->count - at || (o->redaction_count > 0 && n > 0)) {
         LH_TRY(journal_append(e->journal, o->events + at, n, 0, NULL, err));
         at += n;
     }
+    LH_TRY(journal_redact(e->journal, o->redactions, o->redaction_count, err));
     LH_TRY(journal_append(e->journal, o->events + at, o->count - at, version, NULL, err));
     outbox_release(o);
     return LH_OK;
@@ -420,7 +439,7 @@ enum lh_code catalog_events_feed(void *catalog_events, struct lh_err *err) {
         LH_TRY(LH_FAULT("journal.before_feed", err));
     for (uint64_t version = journal_covered(e->journal) + 1; version <= last; version++) {
         LH_TRY(take_version(e, version, &o, err));
-        if (o.count >= GATHERED || version == last)
+        if (o.count >= GATHERED || o.redaction_count > 0 || version == last)
             LH_TRY(send(e, &o, version, err));
     }
     return LH_OK;

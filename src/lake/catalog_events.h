@@ -15,10 +15,8 @@
 #include "base/error.h"
 #include "journal/journal.h"
 
-struct arena;
 struct buckets;
 struct catalog;
-struct commit_record;
 struct engine;
 struct object_store;
 
@@ -33,10 +31,5 @@ struct catalog_events {
 /* journal_feed_fn; `catalog_events` is a struct catalog_events that outlives its use.  Brings the journal up to the newest
  * snapshot.  Blocks on the store and, for the changes of rows, on the engine. */
 LH_CHECKED enum lh_code catalog_events_feed(void *catalog_events, struct lh_err *err);
-
-/* The events of one record, in the arena; the log has the records before it. */
-LH_CHECKED enum lh_code catalog_events_derive(const struct catalog_events *source, const struct commit_record *record,
-                                              struct arena *arena, struct journal_event **ret_events, size_t *ret_count,
-                                              struct lh_err *err);
 
 #endif

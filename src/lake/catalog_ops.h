@@ -67,7 +67,9 @@ LH_CHECKED enum lh_code catalog_ops_migrate_buckets(const struct catalog_ops *op
                                                     json_t **ret_answer, struct lh_err *err);
 
 /* Take rows away by their keys.  A key that names no row is reported and is no error; where none names one nothing is written.
- *     {"row_keys": [...] (lake/row_keys.h), "reason"?, "actor"?} -> {"dataset", "version", "tombstoned", "missing": [keys], "replayed"}
+ *     {"row_keys": [...] (lake/row_keys.h), "reason"?, "actor"?, "erase"?} -> {"dataset", "version", "tombstoned", "missing": [keys],
+ *     "replayed"}
+ * With `erase` the event names neither the row nor its values, and the journal forgets both (docs/adr/0008).
  * LH_NOT_FOUND, LH_CONFLICT (no primary key; the dataset kept changing meanwhile), LH_INVALID names the first bad key. */
 LH_CHECKED enum lh_code catalog_ops_tombstone(const struct catalog_ops *ops, const struct catalog_caller *caller,
                                               const char *dataset, const json_t *request, json_t **ret_answer,

@@ -29,7 +29,8 @@ struct row_op {
     const char *dataset;
     const char *actor, *reason;
     const json_t *row_keys;
-    bool lift; /* untombstone */
+    bool lift;  /* untombstone */
+    bool erase; /* tombstone, and forget */
 
     struct catalog_snapshot *snapshot;
     const struct manifest *seen; /* of the snapshot */
@@ -57,13 +58,14 @@ static const char *name_of(const struct row_op *op) {
 /* ---- the request ---- */
 
 static enum lh_code parse(struct row_op *op, const json_t *request, struct lh_err *err) {
-    static const char *const fields[] = {"row_keys", "reason", "actor", NULL};
+    static const char *const fields[] = {"row_keys", "reason", "actor", "erase", NULL};
     static const char *const lift_fields[] = {"row_keys", "actor", NULL};
     json_t *row_keys;
     LH_TRY(lh_json_only_keys(request, "", op->lift ? lift_fields : fields, err));
     LH_TRY(lh_json_get_array(request, "", "row_keys", &row_keys, err));
     LH_TRY(lh_json_get_string_or(request, "", "reason", NULL, &op->reason, err));
     LH_TRY(lh_json_get_string_or(request, "", "actor", op->caller->actor, &op->actor, err));
+    LH_TRY(lh_json_get_bool_or(request, "", "erase", false, &op->erase, err));
     if (op->reason && strlen(op->reason) > REASON_MAX_BYTES)
         return lh_fail(err, LH_INVALID, "reason has %zu bytes; at most %zu are kept", strlen(op->reason),
                        REASON_MAX_BYTES);
@@ -113,6 +115,7 @@ static enum lh_code run_task(struct row_op *op, json_t **ret_answer, struct lh_e
     json_object_set(request, "keys", keys);
     json_object_set_new(request, "actor", json_string(op->actor));
     json_object_set_new(request, "at_us", json_integer(os_realtime_us(op->ops->os)));
+    json_object_set_new(request, "erase", json_boolean(op->erase));
     if (op->reason)
         json_object_set_new(request, "reason", json_string(op->reason));
     if (op->lift)

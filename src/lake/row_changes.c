@@ -46,7 +46,7 @@ enum lh_code row_changes_read(struct engine *engine, struct buckets *buckets, co
     LH_TRY(buckets_resolve(buckets, file->bucket, &bucket, err));
     LH_TRY(object_head(bucket_store(bucket), file->key, &info, err));
     LH_TRY(object_local_path(bucket_store(bucket), file->key, arena, &path, err));
-    buf_append_str(&sql, "SELECT entity_id, field, action, old_value, new_value FROM read_parquet(");
+    buf_append_str(&sql, "SELECT * FROM read_parquet(");
     buf_append_sql_path(&sql, path);
     buf_append_str(&sql, ", hive_partitioning = false, file_row_number = true) ORDER BY file_row_number");
     const struct engine_query query = {.sql = buf_cstr(&sql),

@@ -1,7 +1,8 @@
 /* FILE_CHANGES: what one commit changed, row by row and field by field, as Parquet beside its data.
  *
  * Columns, all VARCHAR: entity_id (the row's key as text), field (NULL: the row as a whole), action, old_value and new_value (JSON
- * texts; NULL: none); in the order in which they are to be told.  The file belongs to its commit's manifest alone, from which
+ * texts; NULL: none), erases (NULL, or the name of a row that the journal is to forget, entity_id standing in its place); in the
+ * order in which they are to be told.  The file belongs to its commit's manifest alone, from which
  * the event feed makes the rows' events (lake/catalog_events.h). */
 #ifndef LH_LAKE_ROW_CHANGES_H
 #define LH_LAKE_ROW_CHANGES_H

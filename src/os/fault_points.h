@@ -51,6 +51,8 @@
     X("journal.before_list", "the event files are about to be listed") \
     X("journal.before_merge", "event files are chosen, the merged one is not made") \
     X("journal.before_read", "files are chosen for a history, nothing is read of them") \
+    X("journal.before_redact", "an event file is about to be written again without what is to be forgotten") \
+    X("journal.before_redaction", "events stand, the request to forget others is not yet durable") \
     X("keys.after_write", "a key was written or revoked on storage, its caller has no answer") \
     X("keys.before_load", "the keys are about to be read from storage") \
     X("keys.before_write", "a key is about to be written or revoked") \

@@ -56,6 +56,7 @@ async function work(server, ledger, folder, tag) {
   for (let round = 0; round < 2; round++) {
     await ledger.tell(server, 'thing');
     await ledger.tombstone(server);
+    await ledger.erase(server);
     await ledger.flushEvents(server);
   }
   await ledger.read(server);

@@ -66,7 +66,7 @@ function loadOn(server, ledger, cycle) {
     client((i) => (i % 3 ? ledger.put(server, `load/b/${i % 4}`) : ledger.remove(server, `load/b/${i % 4}`))),
     client(() => ledger.upload(server, 'events')),
     client((i) => ledger.upload(server, `table_${i % 2}`)),
-    client(() => ledger.tombstone(server)),
+    client((i) => (i % 9 ? ledger.tombstone(server) : ledger.erase(server))),
     client((i) => (i % 20 ? ledger.tell(server, 'thing') : ledger.flushEvents(server))),
     client(() => ask(server, 'POST', '/query/sql', {
       body: JSON.stringify({ sql: 'SELECT count(*), sum(range) FROM range(300000)' }),

@@ -7,6 +7,8 @@ import assert from 'node:assert/strict';
 
 const CSV_ROWS = 40;
 const ROWS = 30; // of the dataset whose rows go and come back
+const FIRST_ERASABLE = 1000; // from here on are rows that are erased, each at most once
+const ERASABLE = 300;
 
 /** One request.  {status, json?, text?}; status 0: no answer (the server is gone). */
 export async function ask(server, method, path, { body, headers, timeoutMs = 60_000 } = {}) {
@@ -29,6 +31,8 @@ export class Ledger {
   #keys = new Map(); // id -> [possible 'valid' or 'revoked']
   #failures = new Set(); // what the error journal has shown
   #rows = new Map(); // id of a row of `people` -> [possible 'there' or 'gone']
+  #erased = 0; // how many rows were meant to be
+  #forgotten = new Set(); // ids of rows whose erasure was acknowledged
   #events = new Map(); // entity -> [possible values of its `n`]
   #counter = 0;
   /** Answers of 2xx since the beginning. */
@@ -124,7 +128,7 @@ export class Ledger {
   async makePeople(server) {
     const ids = Array.from({ length: ROWS }, (_, i) => i);
     const made = await ask(server, 'POST', '/ingest/file?name=people&mode=create&file_name=people.csv', {
-      body: `id,mail\n${ids.map((id) => `${id},p${id}@example.com`).join('\n')}\n`,
+      body: `id,mail\n${[...ids, ...Array.from({ length: ERASABLE }, (_, i) => FIRST_ERASABLE + i)].map((id) => `${id},p${id}@example.com`).join('\n')}\n`,
       headers: { 'content-type': 'text/csv' },
     });
     assert.ok(succeeded(made), made.text);
@@ -152,6 +156,23 @@ export class Ledger {
     const ids = [first, (first + 1) % ROWS, (first + 2) % ROWS];
     await this.#moveRows(server, 'tombstone', ids, 'gone');
     await this.#moveRows(server, 'untombstone', ids.slice(1), 'there');
+  }
+
+  /** A row for good: its old events lose its name. */
+  async erase(server) {
+    const id = FIRST_ERASABLE + this.#erased++;
+    if (id >= FIRST_ERASABLE + ERASABLE) return;
+    for (const erase of [false, true]) {
+      this.#rows.set(id, [...new Set([...(this.#rows.get(id) ?? ['there']), 'gone'])]);
+      if (erase) await this.#moveRows(server, 'untombstone', [id], 'there');
+      const answer = await ask(server, 'POST', '/catalog/datasets/people/tombstone', {
+        body: JSON.stringify({ row_keys: [id], erase }),
+        headers: { 'content-type': 'application/json' },
+      });
+      const certain = this.#settle(answer, `erasing ${id}`);
+      if (certain) this.#rows.set(id, ['gone']);
+      if (erase && certain && answer.json.tombstoned === 1) this.#forgotten.add(id);
+    }
   }
 
   /** An event of an entity of its own. */
@@ -210,6 +231,7 @@ export class Ledger {
     await this.#checkKeys(server);
     await this.#checkRows(server);
     await this.#checkEvents(server);
+    await this.#checkForgotten(server);
     const shown = new Set([...this.#failures]);
     const now = await this.#look(server);
     for (const item of shown) assert.ok(now.has(item), `${item} is gone from the error journal`);
@@ -264,10 +286,22 @@ export class Ledger {
       const now = there.has(id) ? 'there' : 'gone';
       assert.ok(possible.includes(now), `row ${id} is ${now}, not ${possible}`);
       this.#rows.set(id, [now]);
+      if (id >= FIRST_ERASABLE) continue;
       const told = await ask(server, 'GET', `/journal/history/${id}?dataset=people`);
       assert.equal(told.status, 200, told.text);
       const last = told.json.items.at(-1)?.action ?? 'untombstone';
       assert.equal(last, now === 'gone' ? 'tombstone' : 'untombstone', `the history of row ${id}: ${told.text}`);
+    }
+  }
+
+  /** After a flush the journal knows nothing of an erased row. */
+  async #checkForgotten(server) {
+    if (this.#forgotten.size === 0) return;
+    await this.flushEvents(server);
+    for (const id of this.#forgotten) {
+      const told = await ask(server, 'GET', `/journal/history/${id}?dataset=people`);
+      assert.equal(told.status, 200, told.text);
+      assert.deepEqual(told.json.items, [], `the journal still knows row ${id}`);
     }
   }
 
@@ -301,6 +335,8 @@ export class Ledger {
     copy.#keys = new Map([...this.#keys].map(([id, possible]) => [id, [...possible]]));
     copy.#failures = new Set(this.#failures);
     copy.#rows = new Map([...this.#rows].map(([id, possible]) => [id, [...possible]]));
+    copy.#erased = this.#erased;
+    copy.#forgotten = new Set(this.#forgotten);
     copy.#events = new Map([...this.#events].map(([entity, told]) => [entity, [...told]]));
     copy.#counter = this.#counter;
     return copy;

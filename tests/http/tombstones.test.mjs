@@ -140,6 +140,31 @@ test('keys of several columns, odd names and odd values', async () => {
   assert.equal(told.items[0].old_value.note, 1);
 });
 
+test('an erased row leaves neither its key nor its values in the journal', async () => {
+  await make('forget', 'who,mail\nk-4711,kim@example.org\nk-12,pat@example.org\n', ['who']);
+  await tombstone('forget', { row_keys: ['k-4711'] });
+  await untombstone('forget', { row_keys: ['k-4711'] });
+  assert.equal((await history('k-4711', '?dataset=forget')).items.length, 2);
+  const gone = await tombstone('forget', { row_keys: ['k-4711'], reason: 'Art. 17', actor: 'ana', erase: true });
+  assert.deepEqual([gone.status, gone.tombstoned], [200, 1]);
+  assert.equal((await ask('POST', '/journal/flush', {})).status, 200);
+  const told = await history('k-4711', '?dataset=forget');
+  assert.deepEqual([told.items, told.state], [[], null]);
+  const recent = (await ask('GET', '/journal/recent?limit=1000')).items;
+  const mine = recent.filter((e) => e.entity_type === 'forget');
+  assert.equal(JSON.stringify(mine).includes('4711') || JSON.stringify(mine).includes('kim@'), false);
+  assert.deepEqual(mine.map((e) => e.action).sort(), ['erase', 'tombstone', 'untombstone']);
+  const erase = mine.find((e) => e.action === 'erase');
+  assert.match(erase.entity_id, /^erased:[0-9a-f-]{36}$/);
+  assert.deepEqual([erase.old_value, erase.new_value, erase.actor], [null, { reason: 'Art. 17' }, 'ana']);
+  for (const event of mine) assert.equal(event.entity_id, erase.entity_id, 'one name takes the place of the key');
+  // Nobody else's events changed, and a new life of the same key is told again.
+  assert.equal((await history('2', '?dataset=people')).items.length > 0, true);
+  await untombstone('forget', { row_keys: ['k-4711'] });
+  assert.deepEqual((await history('k-4711', '?dataset=forget')).items.map((e) => e.action), ['untombstone']);
+  assert.equal((await tombstone('forget', { row_keys: ['k-12'], erase: 'yes' })).status, 400);
+});
+
 test('what is no key is refused by its position', async () => {
   for (const [body, expected] of [
     [{ row_keys: [1, 'x'] }, /row_keys\[1\]/],

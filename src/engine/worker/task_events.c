@@ -2,7 +2,8 @@
  * of the entities that stand in it.
  *
  *     events_write   {"max_row_bytes": the longest line}; untrusted_input: events as NDJSON
- *     events_merge   {"files": [paths of event files]}
+ *     events_merge   {"files": [paths of event files], "redact": [{"entity_type", "entity_id", "replacement"}]?}
+ *                    "redact": events of these entities get the replacement for a name, and no values
  *
  * Both leave output_dir/events.parquet and output_dir/entities.bloom and answer {"rows", "min_us", "max_us", "entities"}.
  * An event that stands in several files, or several times in one, is kept once.  Columns: docs/formats/journal.md. */
@@ -114,6 +115,37 @@ enum lh_code task_events_write(struct task *t, const json_t *request, json_t **r
     return make_file(t, buf_cstr(&source), ret_answer, err);
 }
 
+static const char *member(const json_t *object, const char *name) {
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+/* The select list of the events: as they are, or without what is to be forgotten. */
+static void append_fields(struct buf *source, const json_t *redactions) {
+    LH_AUTO(buf) struct buf names = BUF_INIT;
+    size_t i;
+    json_t *r;
+    if (json_array_size(redactions) == 0) {
+        buf_append_char(source, '*');
+        return;
+    }
+    buf_append_str(&names, "CASE");
+    json_array_foreach((json_t *)(uintptr_t)redactions, i, r) {
+        buf_append_str(&names, " WHEN entity_type = ");
+        buf_append_sql_string(&names, member(r, "entity_type"));
+        buf_append_str(&names, " AND entity_id = ");
+        buf_append_sql_string(&names, member(r, "entity_id"));
+        buf_append_str(&names, " THEN ");
+        buf_append_sql_string(&names, member(r, "replacement"));
+    }
+    buf_append_str(&names, " END");
+    buf_printf(
+        source,
+        "* REPLACE (coalesce(%s, entity_id) AS entity_id, CASE WHEN (%s) IS NULL THEN old_value END AS old_value, "
+        "CASE WHEN (%s) IS NULL THEN new_value END AS new_value)",
+        buf_cstr(&names), buf_cstr(&names), buf_cstr(&names));
+}
+
 enum lh_code task_events_merge(struct task *t, const json_t *request, json_t **ret_answer, struct lh_err *err) {
     json_t *files, *file;
     size_t i;
@@ -121,7 +153,9 @@ enum lh_code task_events_merge(struct task *t, const json_t *request, json_t **r
         return lh_fail(err, LH_INTERNAL, "events_merge needs an output folder");
     LH_TRY(lh_json_get_array(request, "", "files", &files, err));
     LH_AUTO(buf) struct buf source = BUF_INIT;
-    buf_append_str(&source, "SELECT * FROM read_parquet([");
+    buf_append_str(&source, "SELECT ");
+    append_fields(&source, json_object_get(request, "redact"));
+    buf_append_str(&source, " FROM read_parquet([");
     json_array_foreach(files, i, file) {
         if (i > 0)
             buf_append_str(&source, ", ");

@@ -1,6 +1,6 @@
 /* Tasks on rows by their key, for what the lake takes away, brings back or changes:
  *
- *     tombstones_write    {"keys": [[text]], "reason", "actor", "at_us"}
+ *     tombstones_write    {"keys": [[text]], "reason", "actor", "at_us", "erase"}
  *                         Of the keys whose rows are there: output_dir/tombstones.parquet (the key's columns, then __reason, __actor,
  *                         __at) and their rows in changes.parquet.  -> {"rows", "missing": [positions]}
  *     tombstones_remove   {"keys": [[text]], "files": [paths]}
@@ -14,8 +14,8 @@
  * All have {"rows": the SELECT that reads the dataset, "columns": [{"name", "type"}], "key": [names]} and need an output folder.
  * A key is given as the texts of its columns.  LH_INVALID names the position of one that is not of the column's type.
  *
- * changes.parquet: entity_id, field, action, old_value, new_value, all VARCHAR; sorted as they are to be told
- * (docs/formats/journal.md). */
+ * changes.parquet: entity_id, field, action, old_value, new_value, erases, all VARCHAR; sorted as they are to be told
+ * (docs/formats/journal.md).  With "erase" the rows' names and values are not told. */
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -183,8 +183,23 @@ static enum lh_code write_whole_rows(struct rows_task *r, const char *action, co
     row_text_append_key(&sql, "f", &r->shape);
     buf_printf(&sql,
                " AS entity_id, CAST(NULL AS VARCHAR) AS field, '%s' AS action, CAST(%s AS VARCHAR) AS old_value, "
-               "CAST(%s AS VARCHAR) AS new_value FROM found f ORDER BY \"#p\"",
+               "CAST(%s AS VARCHAR) AS new_value, CAST(NULL AS VARCHAR) AS erases FROM found f ORDER BY \"#p\"",
                action, old_value, new_value);
+    return copy_to(r, &sql, "changes.parquet", &rows, err);
+}
+
+/* No name and no value: a name that nothing follows from, and beside it, for the journal alone, whose events are to lose theirs. */
+static enum lh_code tell_erasures(struct rows_task *r, const char *reason, struct lh_err *err) {
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    int64_t rows;
+    LH_TRY(row_text_define(r->task->session, 0, err));
+    buf_printf(
+        &sql,
+        "SELECT 'erased:' || CAST(uuid() AS VARCHAR) AS entity_id, CAST(NULL AS VARCHAR) AS field, 'erase' AS action, "
+        "CAST(NULL AS VARCHAR) AS old_value, CAST(%s AS VARCHAR) AS new_value, ",
+        reason);
+    row_text_append_key(&sql, "f", &r->shape);
+    buf_append_str(&sql, " AS erases FROM found f ORDER BY \"#p\"");
     return copy_to(r, &sql, "changes.parquet", &rows, err);
 }
 
@@ -196,6 +211,8 @@ static enum lh_code tell_tombstones(struct rows_task *r, struct lh_err *err) {
     json_object_set(told, "reason", json_object_get(r->request, "reason"));
     lh_json_write(told, LH_JSON_COMPACT, &reason);
     buf_append_sql_string(&text, buf_cstr(&reason));
+    if (json_is_true(json_object_get(r->request, "erase")))
+        return tell_erasures(r, buf_cstr(&text), err);
     row_text_append_row(&row, "f", &r->shape);
     return write_whole_rows(r, "tombstone", buf_cstr(&row), buf_cstr(&text), err);
 }
@@ -356,7 +373,7 @@ enum lh_code task_changes_write(struct task *t, const json_t *request, json_t **
     bool too_many = changes > max || bytes > ROW_TEXTS_MAX_BYTES;
     if (changes > 0 && !too_many) {
         buf_reset(&sql);
-        buf_append_str(&sql, "SELECT * EXCLUDE (p) FROM changes ORDER BY p, field");
+        buf_append_str(&sql, "SELECT * EXCLUDE (p), CAST(NULL AS VARCHAR) AS erases FROM changes ORDER BY p, field");
         LH_TRY(copy_to(&r, &sql, "changes.parquet", &written, err));
     }
     *ret_answer = json_pack("{s:I, s:I, s:I, s:b}", "changes", (json_int_t)changes, "inserted", (json_int_t)inserted,

@@ -1,0 +1,478 @@
+#include "lake/erased.h"
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/timefmt.h"
+#include "catalog/catalog.h"
+#include "engine/engine.h"
+#include "lake/past_files.h"
+#include "lake/row_state.h"
+#include "os/file.h"
+#include "store/buckets.h"
+#include "store/object_store.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define LIST_PAGE 1000
+#define QUERY_TIMEOUT_MS (INT64_C(3600) * 1000)
+#define TEXT_MAX_BYTES ((size_t)1 << 30)
+
+struct hunt {
+    const struct erased_search *search;
+    struct arena *arena;
+    struct past_files past;
+    const char *dataset; /* as the catalog writes it; NULL: any */
+    struct erased_totals totals;
+    uint64_t total; /* objects that are known beforehand */
+};
+
+static void hunt_release(struct hunt *h) {
+    past_files_release(&h->past);
+    arena_free(h->arena);
+}
+
+/* ---- telling ---- */
+
+static void tell(struct hunt *h, enum erased_kind kind, struct erased_finding finding) {
+    finding.kind = kind;
+    h->totals.findings[kind]++;
+    h->search->found(h->search->ctx, &finding);
+}
+
+static void tell_unreadable(struct hunt *h, const struct erased_finding *place, const struct lh_err *err) {
+    struct erased_finding finding = *place;
+    finding.message = err->message;
+    tell(h, ERASED_UNREADABLE, finding);
+}
+
+static void searched(struct hunt *h) {
+    h->totals.objects++;
+    if (h->search->progress)
+        h->search->progress(h->search->ctx, h->totals.objects, h->total);
+}
+
+/* What has to happen until a file of a dataset is gone. */
+static const char *remedy(const struct past_file *file) {
+    if (file->last_version > 0)
+        return "no version in use names it: a vacuum removes it once its retention has passed";
+    if (file->file.role == FILE_TOMBSTONE)
+        return "the tombstone itself names the key: a compaction, then a vacuum past the retention, removes it";
+    if (file->file.role == FILE_CHANGES)
+        return "it goes with the next commit of the dataset and a vacuum past the retention";
+    if (file->file.role == FILE_REJECTS)
+        return "the newest version names it: replace the dataset (mode=replace) or delete it, then vacuum";
+    return "the newest version names it: tombstone the row, compact, then vacuum past the retention";
+}
+
+/* ---- Parquet ---- */
+
+/* Counts, one of each condition; a condition's name is what is told of it. */
+struct conditions {
+    struct buf sql; /* ", count_if(...)" of each */
+    const char **names;
+    size_t count;
+};
+
+static void conditions_release(struct conditions *c) {
+    buf_release(&c->sql);
+    lh_free(c->names);
+}
+
+static void add_condition(struct conditions *c, const char *name, const char *sql) {
+    buf_printf(&c->sql, "%scount_if(%s)", c->count > 0 ? ", " : "", sql);
+    c->names = lh_realloc(c->names, (c->count + 1) * sizeof *c->names);
+    c->names[c->count++] = name;
+}
+
+static enum lh_code start(struct hunt *h, const char *sql, struct engine_result **ret_result, struct lh_err *err) {
+    const struct engine_query query = {
+        .sql = sql, .format = ENGINE_JSON, .row_limit = UINT64_MAX, .timeout_ms = QUERY_TIMEOUT_MS, .cancel_fd = -1};
+    return engine_query_start(h->search->engine, &query, ret_result, err);
+}
+
+static enum lh_code count_all(struct hunt *h, const struct conditions *c, const char *from, json_t **ret_counts,
+                              struct lh_err *err) {
+    LH_AUTO(engine_result) struct engine_result *result = NULL;
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    LH_AUTO(json) json_t *answer = NULL;
+    const void *data;
+    size_t len;
+    buf_append_str(&sql, "SELECT ");
+    buf_append(&sql, buf_cstr(&c->sql), c->sql.len);
+    buf_append_str(&sql, from);
+    LH_TRY(start(h, buf_cstr(&sql), &result, err));
+    do {
+        LH_TRY(engine_result_read(result, &data, &len, err));
+        buf_append(&text, data, len);
+    } while (len > 0);
+    LH_TRY(lh_json_parse(buf_cstr(&text), text.len, NULL, &answer, err));
+    *ret_counts = json_incref(json_array_get(json_object_get(answer, "rows"), 0));
+    return LH_OK;
+}
+
+/* A condition: does the column hold the key? */
+static void append_holds(struct buf *sql, const char *name, const char *type, const char *key) {
+    bool nested = type[strlen(type) - 1] == ']' || strchr(type, '(') || strcmp(type, "JSON") == 0;
+    bool decimal = strncmp(type, "DECIMAL(", 8) == 0;
+    if (nested && !decimal) {
+        buf_append_str(sql, "contains(CAST(");
+        buf_append_sql_ident(sql, name);
+        buf_append_str(sql, " AS VARCHAR), ");
+        buf_append_sql_string(sql, key);
+        buf_append_char(sql, ')');
+        return;
+    }
+    buf_append_sql_ident(sql, name);
+    buf_append_str(sql, " = TRY_CAST(");
+    buf_append_sql_string(sql, key);
+    buf_printf(sql, " AS %s)", type);
+}
+
+static bool is_column(const json_t *columns, const char *name) {
+    size_t i;
+    json_t *column;
+    json_array_foreach(columns, i, column) {
+        if (manifest_name_compare(json_string_value(json_object_get(column, "name")), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool has_key(const json_t *columns, const struct manifest *m) {
+    for (size_t i = 0; i < m->primary_key_count; i++)
+        if (!is_column(columns, m->primary_key[i]))
+            return false;
+    return m->primary_key_count > 0;
+}
+
+/* The row by the dataset's key, where it has one; any column, where mentions are wanted. */
+static void add_conditions(struct hunt *h, const json_t *columns, const struct manifest *m, struct conditions *c) {
+    LH_AUTO(buf) struct buf row = BUF_INIT;
+    size_t i;
+    json_t *column;
+    if (m && has_key(columns, m) && row_key_condition(m, h->search->key, &row))
+        add_condition(c, NULL, buf_cstr(&row));
+    if (h->search->dataset)
+        return;
+    json_array_foreach(columns, i, column) {
+        const char *name = json_string_value(json_object_get(column, "name"));
+        LH_AUTO(buf) struct buf holds = BUF_INIT;
+        append_holds(&holds, name, json_string_value(json_object_get(column, "type")), h->search->key);
+        add_condition(c, arena_strdup(h->arena, name), buf_cstr(&holds));
+    }
+}
+
+/* The columns of the key say no more than that the row is there. */
+static bool is_told(const struct manifest *m, bool row, const char *name) {
+    for (size_t i = 0; row && m && i < m->primary_key_count; i++)
+        if (manifest_name_compare(m->primary_key[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void tell_counts(struct hunt *h, const struct erased_finding *place, const struct manifest *m,
+                        const struct conditions *c, const json_t *counts) {
+    LH_AUTO(buf) struct buf names = BUF_INIT;
+    struct erased_finding mention = *place;
+    bool row = false;
+    for (size_t i = 0; i < c->count; i++) {
+        json_int_t rows = json_integer_value(json_array_get(counts, i));
+        if (rows <= 0 || (c->names[i] && is_told(m, row, c->names[i])))
+            continue;
+        if (!c->names[i]) {
+            struct erased_finding found = *place;
+            found.rows = (uint64_t)rows;
+            found.columns = "";
+            row = true;
+            tell(h, ERASED_ROW, found);
+            continue;
+        }
+        buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", c->names[i]);
+        if ((uint64_t)rows > mention.rows)
+            mention.rows = (uint64_t)rows;
+    }
+    mention.columns = buf_cstr(&names);
+    if (names.len > 0)
+        tell(h, ERASED_MENTION, mention);
+}
+
+static enum lh_code search_parquet(struct hunt *h, const struct erased_finding *place, const char *path,
+                                   const struct manifest *m, struct lh_err *err) {
+    LH_AUTO(buf) struct buf from = BUF_INIT;
+    LH_AUTO(json) json_t *columns = NULL, *counts = NULL;
+    LH_CLEANUP(conditions_release) struct conditions c = {.sql = BUF_INIT};
+    buf_append_str(&from, " FROM read_parquet(");
+    buf_append_sql_path(&from, path);
+    buf_append_str(&from, ", hive_partitioning = false)");
+    {
+        LH_AUTO(engine_result) struct engine_result *result = NULL;
+        LH_AUTO(mem) char *sql = lh_asprintf("SELECT *%s LIMIT 0", buf_cstr(&from));
+        LH_TRY(start(h, sql, &result, err));
+        columns = json_deep_copy(engine_result_columns(result));
+    }
+    add_conditions(h, columns, m, &c);
+    if (c.count == 0)
+        return LH_OK;
+    LH_TRY(count_all(h, &c, buf_cstr(&from), &counts, err));
+    tell_counts(h, place, m, &c, counts);
+    return LH_OK;
+}
+
+/* Events and changes: about the row (its entity), or with the key in a value. */
+static enum lh_code search_events(struct hunt *h, const struct erased_finding *place, const char *path, bool changes,
+                                  struct lh_err *err) {
+    LH_CLEANUP(conditions_release) struct conditions c = {.sql = BUF_INIT};
+    LH_AUTO(buf) struct buf from = BUF_INIT;
+    LH_AUTO(buf) struct buf row = BUF_INIT;
+    LH_AUTO(buf) struct buf values = BUF_INIT;
+    LH_AUTO(json) json_t *counts = NULL;
+    buf_append_str(&from, " FROM read_parquet(");
+    buf_append_sql_path(&from, path);
+    buf_append_str(&from, ", hive_partitioning = false)");
+    buf_append_str(&row, changes ? "list_contains([*COLUMNS('^(entity_id|erases)$')], " : "entity_id IN (");
+    buf_append_sql_string(&row, h->search->key);
+    buf_append_char(&row, ')');
+    if (h->dataset && !changes) {
+        buf_append_str(&row, " AND entity_type = ");
+        buf_append_sql_string(&row, h->dataset);
+    }
+    add_condition(&c, NULL, buf_cstr(&row));
+    if (!h->search->dataset) {
+        buf_append_str(&values,
+                       "regexp_matches(concat(old_value, ' ', new_value), '(^|[^[:alnum:]])' || regexp_escape(");
+        buf_append_sql_string(&values, h->search->key);
+        buf_append_str(&values, ") || '($|[^[:alnum:]])')");
+        add_condition(&c, "old_value, new_value", buf_cstr(&values));
+    }
+    LH_TRY(count_all(h, &c, buf_cstr(&from), &counts, err));
+    tell_counts(h, place, NULL, &c, counts);
+    return LH_OK;
+}
+
+/* ---- text ---- */
+
+static bool is_word_byte(unsigned char c) {
+    return isalnum(c) || c == '_' || c >= 0x80;
+}
+
+/* Lines of `text` that hold the key as a word. */
+static uint64_t count_lines(const char *text, size_t len, const char *key) {
+    size_t key_len = strlen(key);
+    uint64_t lines = 0;
+    const char *at = text, *end = text + len;
+    while (key_len > 0 && (at = memmem(at, (size_t)(end - at), key, key_len))) {
+        bool starts = at == text || !is_word_byte((unsigned char)at[-1]);
+        bool ends = at + key_len == end || !is_word_byte((unsigned char)at[key_len]);
+        if (!starts || !ends) {
+            at++;
+            continue;
+        }
+        lines++;
+        const char *next = memchr(at, '\n', (size_t)(end - at));
+        if (!next)
+            break;
+        at = next + 1;
+    }
+    return lines;
+}
+
+static void search_text(struct hunt *h, struct erased_finding place, const struct buf *text, enum erased_kind kind) {
+    place.rows = count_lines(buf_cstr(text), text->len, h->search->key);
+    place.columns = "";
+    if (place.rows > 0)
+        tell(h, kind, place);
+}
+
+/* ---- what datasets consist of, or did ---- */
+
+static enum lh_code search_object(struct hunt *h, const struct erased_finding *place, struct object_store *store,
+                                  enum file_role role, const struct manifest *m, struct lh_err *err) {
+    const char *path;
+    size_t len = strlen(place->object);
+    if (role == FILE_REJECTS || len < 8 || strcmp(place->object + len - 8, ".parquet") != 0) {
+        LH_AUTO(buf) struct buf text = BUF_INIT;
+        LH_TRY(object_get(store, place->object, TEXT_MAX_BYTES, &text, NULL, err));
+        search_text(h, *place, &text, ERASED_MENTION);
+        return LH_OK;
+    }
+    LH_TRY(object_local_path(store, place->object, h->arena, &path, err));
+    return role == FILE_CHANGES ? search_events(h, place, path, true, err) : search_parquet(h, place, path, m, err);
+}
+
+static bool is_wanted(const struct hunt *h, const struct past_file *file) {
+    const char *name = h->past.datasets[file->dataset].newest->name;
+    return !h->search->dataset || manifest_name_compare(name, h->search->dataset) == 0;
+}
+
+/* What a vacuum has removed holds nothing. */
+static void search_file(struct hunt *h, const struct past_file *file) {
+    const struct manifest *m = h->past.datasets[file->dataset].newest;
+    LH_AUTO(bucket) struct bucket *bucket = NULL;
+    struct lh_err err = LH_ERR_INIT;
+    struct object_info info;
+    const struct erased_finding place = {
+        .dataset = m->name,
+        .bucket = file->file.bucket,
+        .object = file->file.key,
+        .role = file_role_name(file->file.role),
+        .columns = "",
+        .first_version = file->first_version,
+        .last_version = file->last_version,
+        .unused_us = file->unused_us,
+        .message = remedy(file),
+    };
+    enum lh_code code = buckets_resolve(h->search->buckets, file->file.bucket, &bucket, &err);
+    if (code == LH_OK)
+        code = object_head(bucket_store(bucket), file->file.key, &info, &err);
+    if (code == LH_NOT_FOUND && file->last_version > 0 && bucket)
+        return;
+    if (code == LH_OK)
+        code = search_object(h, &place, bucket_store(bucket), file->file.role, m, &err);
+    if (code != LH_OK)
+        tell_unreadable(h, &place, &err);
+    searched(h);
+}
+
+/* ---- what no version names ---- */
+
+typedef void search_fn(struct hunt *h, struct object_store *store, const struct erased_finding *place);
+
+static enum lh_code each_object(struct hunt *h, const char *bucket_of, const char *prefix, search_fn *fn,
+                                const struct erased_finding *like, struct lh_err *err) {
+    LH_AUTO(bucket) struct bucket *bucket = NULL;
+    char after[OBJECT_KEY_MAX + 1] = "";
+    LH_TRY(buckets_resolve(h->search->buckets, bucket_of, &bucket, err));
+    for (bool more = true; more;) {
+        LH_AUTO(arena) struct arena *arena = arena_new();
+        struct object_info *items;
+        size_t count;
+        LH_TRY(object_list(bucket_store(bucket), prefix, after, LIST_PAGE, arena, &items, &count, &more, err));
+        for (size_t i = 0; i < count; i++) {
+            struct erased_finding place = *like;
+            place.bucket = bucket_name(bucket);
+            place.object = items[i].key;
+            fn(h, bucket_store(bucket), &place);
+        }
+        if (count == 0)
+            break;
+        memcpy(after, items[count - 1].key, sizeof after);
+    }
+    return LH_OK;
+}
+
+static void search_orphan(struct hunt *h, struct object_store *store, const struct erased_finding *place) {
+    struct lh_err err = LH_ERR_INIT;
+    for (size_t i = 0; i < h->past.count; i++)
+        if (strcmp(h->past.files[i].file.key, place->object) == 0 &&
+            strcmp(h->past.files[i].file.bucket, place->bucket) == 0)
+            return;
+    if (search_object(h, place, store, FILE_BASE, NULL, &err) != LH_OK)
+        tell_unreadable(h, place, &err);
+    searched(h);
+}
+
+static void search_event_file(struct hunt *h, struct object_store *store, const struct erased_finding *place) {
+    struct lh_err err = LH_ERR_INIT;
+    const char *path;
+    size_t len = strlen(place->object);
+    if (len < 8 || strcmp(place->object + len - 8, ".parquet") != 0)
+        return;
+    if (object_local_path(store, place->object, h->arena, &path, &err) != LH_OK ||
+        search_events(h, place, path, false, &err) != LH_OK)
+        tell_unreadable(h, place, &err);
+    searched(h);
+}
+
+static void search_text_object(struct hunt *h, struct object_store *store, const struct erased_finding *place) {
+    struct lh_err err = LH_ERR_INIT;
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    if (object_get(store, place->object, TEXT_MAX_BYTES, &text, NULL, &err) != LH_OK)
+        tell_unreadable(h, place, &err);
+    else
+        search_text(h, *place, &text, strcmp(place->role, "redaction") == 0 ? ERASED_ROW : ERASED_MENTION);
+    searched(h);
+}
+
+/* wal/{log}/{segment}. */
+static enum lh_code search_logs(struct hunt *h, struct lh_err *err) {
+    struct os *os = h->search->os;
+    LH_AUTO(mem) char *wal = lh_asprintf("%s/wal", h->search->data_dir);
+    char **logs, **segments;
+    size_t log_count, segment_count;
+    LH_TRY(os_list_dir(os, AT_FDCWD, wal, 0, &logs, &log_count, err));
+    for (size_t i = 0; i < log_count; i++) {
+        LH_AUTO(mem) char *folder = lh_asprintf("%s/%s", wal, logs[i]);
+        struct lh_err ignored = LH_ERR_INIT;
+        if (os_list_dir(os, AT_FDCWD, folder, 0, &segments, &segment_count, &ignored) != LH_OK)
+            continue;
+        for (size_t k = 0; k < segment_count; k++) {
+            LH_AUTO(mem) char *path = lh_asprintf("%s/%s", folder, segments[k]);
+            LH_AUTO(buf) struct buf text = BUF_INIT;
+            struct lh_err why = LH_ERR_INIT;
+            const struct erased_finding place = {
+                .object = path,
+                .role = "log",
+                .columns = "",
+                .message = "it goes when the log is flushed: POST /journal/flush, POST /storage/errors/flush"};
+            if (os_read_file(os, AT_FDCWD, path, TEXT_MAX_BYTES, &text, &why) != LH_OK)
+                tell_unreadable(h, &place, &why);
+            else
+                search_text(h, place, &text, ERASED_MENTION);
+            searched(h);
+        }
+        os_list_free(segments, segment_count);
+    }
+    os_list_free(logs, log_count);
+    return LH_OK;
+}
+
+static enum lh_code search_rest(struct hunt *h, struct lh_err *err) {
+    const struct erased_finding orphan = {
+        .role = "orphan", .columns = "", .message = "no version names it: a vacuum removes it"};
+    const struct erased_finding event = {
+        .role = "event",
+        .columns = "",
+        .message = "an event tells of it: tombstone the row with erase, or let the journal keep it"};
+    const struct erased_finding redaction = {
+        .role = "redaction", .columns = "", .message = "the journal has still to forget it: POST /journal/flush"};
+    const struct erased_finding failure = {
+        .role = "log", .columns = "", .message = "a failure names it; delete the object where it must go"};
+    struct bucket_info *infos;
+    size_t count;
+    buckets_list(h->search->buckets, h->arena, &infos, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (infos[i].reachable)
+            LH_TRY(each_object(h, infos[i].name, "datasets/", search_orphan, &orphan, err));
+    }
+    LH_TRY(each_object(h, NULL, "_journal/events/", search_event_file, &event, err));
+    LH_TRY(each_object(h, NULL, "_journal/redactions/", search_text_object, &redaction, err));
+    LH_TRY(each_object(h, NULL, "_errors/", search_text_object, &failure, err));
+    return search_logs(h, err);
+}
+
+static enum lh_code find_dataset(struct hunt *h, struct lh_err *err) {
+    for (size_t i = 0; h->search->dataset && i < h->past.dataset_count; i++)
+        if (manifest_name_compare(h->past.datasets[i].newest->name, h->search->dataset) == 0)
+            h->dataset = h->past.datasets[i].newest->name;
+    if (h->dataset || !h->search->dataset)
+        return LH_OK;
+    return lh_fail(err, LH_NOT_FOUND, "no version of this lake has a dataset \"%s\"", h->search->dataset);
+}
+
+enum lh_code erased_search(const struct erased_search *search, struct erased_totals *ret_totals, struct lh_err *err) {
+    LH_CLEANUP(hunt_release) struct hunt h = {.search = search, .arena = arena_new()};
+    LH_TRY(past_files_read(search->catalog, buckets_primary(search->buckets), &h.past, err));
+    LH_TRY(find_dataset(&h, err));
+    for (size_t i = 0; i < h.past.count; i++)
+        h.total += is_wanted(&h, &h.past.files[i]);
+    for (size_t i = 0; i < h.past.count; i++)
+        if (is_wanted(&h, &h.past.files[i]))
+            search_file(&h, &h.past.files[i]);
+    LH_TRY(search_rest(&h, err));
+    *ret_totals = h.totals;
+    return LH_OK;
+}
