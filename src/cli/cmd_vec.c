@@ -430,6 +430,36 @@ static enum lh_code inspect_graph(struct cli *cli, const char *path, struct lh_e
     return LH_OK;
 }
 
+static enum lh_code inspect_scan(struct cli *cli, const char *path, bool lists, struct lh_err *err) {
+    LH_AUTO(scan) struct scan scan = {0};
+    struct vec_scan_report report;
+    if (lists)
+        LH_TRY(vec_ivf_open(cli->os, path, NULL, &scan.ivf, err));
+    else
+        LH_TRY(vec_flat_open(cli->os, path, NULL, &scan.flat, err));
+    LH_TRY(lists ? vec_ivf_check(scan.ivf, &report, err) : vec_flat_check(scan.flat, &report, err));
+    if (cli->json)
+        print_json(json_pack("{s:I, s:I, s:I, s:I, s:I}", "live", (json_int_t)report.live, "deleted",
+                             (json_int_t)report.deleted, "lists", (json_int_t)report.lists, "longest",
+                             (json_int_t)report.longest, "empty", (json_int_t)report.empty));
+    else
+        printf("live %llu, deleted %llu; lists %u, the longest of %u rows, %u empty\n", (unsigned long long)report.live,
+               (unsigned long long)report.deleted, report.lists, report.longest, report.empty);
+    return LH_OK;
+}
+
+/* Beyond checksums: what must hold of an index of this kind. */
+static enum lh_code inspect_structure(struct cli *cli, const char *path, const struct vec_file *file,
+                                      struct lh_err *err) {
+    uint64_t bytes = 0;
+    enum vec_file_kind kind = vec_file_head(file)->kind;
+    if (kind == VEC_FILE_HNSW)
+        return inspect_graph(cli, path, err);
+    if (kind == VEC_FILE_INDEX || !vec_file_find(file, "ROWS", &bytes)) /* flats and lists open with their rows only */
+        return LH_OK;
+    return inspect_scan(cli, path, kind == VEC_FILE_IVF, err);
+}
+
 static void print_head(struct cli *cli, const struct vec_file *file) {
     static const char *const kinds[] = {"", "flat", "graph", "ivf", "segmented"};
     const struct vec_file_head *head = vec_file_head(file);
@@ -474,7 +504,7 @@ static enum lh_code inspect(struct cli *cli, const struct cli_args *args, struct
     LH_TRY(vec_file_verify(file, err));
     if (!cli->json)
         printf("every checksum is right\n");
-    return vec_file_head(file)->kind == VEC_FILE_HNSW ? inspect_graph(cli, path, err) : LH_OK;
+    return inspect_structure(cli, path, file, err);
 }
 
 static int run(struct cli *cli, const struct cli_args *args) {

@@ -36,7 +36,7 @@ void vec_searcher_free(struct vec_searcher *searcher) {
     lh_free(searcher->lists);
     lh_free(searcher->scores);
     lh_free(searcher->bytes);
-    lh_free(searcher->table);
+    vec_pq_table_deinit(&searcher->table);
     lh_free(searcher);
 }
 
@@ -194,6 +194,22 @@ size_t vec_flat_count(const struct vec_flat *flat) {
 
 size_t vec_flat_bytes(const struct vec_flat *flat) {
     return flat->capacity / VEC_BLOCK_ROWS * flat->block_bytes + flat->capacity * sizeof(float) + flat->capacity / 8;
+}
+
+enum lh_code vec_flat_check(const struct vec_flat *flat, struct vec_scan_report *ret_report, struct lh_err *err) {
+    struct vec_scan_report report = {.lists = 1, .longest = (uint32_t)flat->rows.n, .empty = flat->rows.n == 0};
+    LH_TRY(vec_check_lengths(&flat->rows, flat->inverse_lengths, err));
+    for (uint32_t id = 0; id < flat->rows.n; id++) {
+        const uint8_t *block = flat->blocks + id / VEC_BLOCK_ROWS * flat->block_bytes;
+        enum vec_slot_state state = vec_rabitq_block_slot(flat->rq, block, id % VEC_BLOCK_ROWS);
+        bool live = vec_flat_live(flat, id);
+        if (state != (live ? VEC_SLOT_USED : VEC_SLOT_CLEAR))
+            return lh_fail(err, LH_CORRUPT, "row %u has factors that cannot be", id);
+        report.live += live;
+        report.deleted += !live;
+    }
+    *ret_report = report;
+    return LH_OK;
 }
 
 /* The k nearest of those nearer than `ceiling`. */

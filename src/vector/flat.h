@@ -64,6 +64,16 @@ LH_CHECKED enum lh_code vec_flat_save(const struct vec_flat *flat, struct os *os
 LH_CHECKED enum lh_code vec_flat_open(struct os *os, const char *path, const float *rows, struct vec_flat **ret_flat,
                                       struct lh_err *err);
 
+/* The validator, of what opening a file does not read. */
+struct vec_scan_report {
+    uint64_t live, deleted;
+    uint32_t lists, longest, empty; /* inverted lists: how many, rows of the longest, lists without a row */
+};
+/* Reads everything: LH_CORRUPT naming the first row that is deleted here and there not, whose length is not that kept of it,
+ * whose factors are not finite. */
+LH_CHECKED enum lh_code vec_flat_check(const struct vec_flat *flat, struct vec_scan_report *ret_report,
+                                       struct lh_err *err);
+
 /* Append: `rows` is the whole array now, old rows at their old numbers (it may stand at another address, as a map does that
  * grew); those beyond the old count are encoded and can be found from here on. */
 LH_CHECKED enum lh_code vec_flat_extend(struct vec_flat *flat, const struct vec_rows *rows, struct lh_err *err);

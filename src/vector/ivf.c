@@ -219,7 +219,7 @@ struct vec_searcher *vec_ivf_searcher_new(const struct vec_ivf *ivf) {
     searcher->lists = lh_malloc(ivf->config.lists * sizeof *searcher->lists);
     searcher->bytes = lh_malloc_aligned(64, ivf->padded);
     if (ivf->pq)
-        searcher->table = lh_malloc_aligned(64, (size_t)vec_pq_bytes(ivf->pq) * VEC_PQ_WORDS * sizeof(float));
+        vec_pq_table_init(&searcher->table, ivf->pq);
     return searcher;
 }
 

@@ -8,7 +8,7 @@
  *
  * Layout of a list, which is one piece of memory to be read from its beginning to its end:
  *     VEC_IVF_RABITQ   blocks of 32 one-bit codes with their factors (vector/rabitq.h), and the rows' ids
- *     VEC_IVF_PQ       m bytes a row (vector/pq.h), one float a row, and the ids
+ *     VEC_IVF_PQ       blocks of 32 codes of m bytes (vector/pq.h), one float a row, and the ids
  * A row is in exactly one slot of one list; a deleted one's slot stays behind, cleared.
  *
  * Search.  The query's nearest lists are read nearest first.  With one-bit codes the error bound decides which rows are
@@ -59,6 +59,10 @@ LH_CHECKED enum lh_code vec_ivf_open(struct os *os, const char *path, const floa
 /* The same from a file at hand, which becomes the IVF's on success. */
 LH_CHECKED enum lh_code vec_ivf_open_file(struct vec_file *file, const float *rows, struct vec_ivf **ret_ivf,
                                           struct lh_err *err);
+
+/* As vec_flat_check, and that every row is in one slot of one list or deleted. */
+LH_CHECKED enum lh_code vec_ivf_check(const struct vec_ivf *ivf, struct vec_scan_report *ret_report,
+                                      struct lh_err *err);
 
 /* As vec_flat_extend and vec_flat_delete: appended rows go to the lists of the centroids as they are. */
 LH_CHECKED enum lh_code vec_ivf_extend(struct vec_ivf *ivf, const struct vec_rows *rows, struct lh_err *err);

@@ -134,7 +134,9 @@ static void put_lists(void *ctx, unsigned worker, size_t begin, size_t end) {
             list->ids[slot] = (uint32_t)(job->first + i);
             ivf->slot_of[job->first + i] = slot;
             if (ivf->pq) {
-                memcpy(list->codes + slot * job->code_bytes, code, job->code_bytes);
+                vec_pq_block_put(ivf->pq,
+                                 list->codes + slot / VEC_BLOCK_ROWS * vec_pq_block_bytes(vec_pq_bytes(ivf->pq)),
+                                 slot % VEC_BLOCK_ROWS, code);
                 list->adds[slot] = job->factors[i].add;
             } else {
                 vec_rabitq_block_put(ivf->rq, list->codes + slot / VEC_BLOCK_ROWS * vec_rabitq_block_bytes(ivf->rq),

@@ -9,7 +9,7 @@
 #include "vector/searcher_internal.h"
 
 struct ivf_list {
-    uint8_t *codes; /* blocks, or m bytes a row */
+    uint8_t *codes; /* blocks of 32 rows */
     float *adds;    /* PQ only */
     uint32_t *ids;
     uint32_t n, capacity; /* capacity: whole blocks of 32 */

@@ -1,7 +1,8 @@
 #include "vector/kernels_internal.h"
 
 #if defined(__x86_64__)
-/* Every processor with AVX2 has F16C, which clang's builtin does not know by name. */
+/* Every processor with AVX2 has F16C, which clang's builtin does not know by
+ * name. */
 static int can_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
@@ -12,7 +13,8 @@ static int can_avx512(void) {
 }
 
 static int can_vnni(void) {
-    return can_avx512() && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vpopcntdq");
+    return can_avx512() && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vpopcntdq") &&
+           __builtin_cpu_supports("avx512vbmi");
 }
 
 const struct vec_kernels *vec_kernels_at(enum vec_level level) {
@@ -38,8 +40,9 @@ const struct vec_kernels *vec_kernels_at(enum vec_level level) {
 }
 #endif
 
-/* No state: the processor's features are bits that the runtime library read at start, so asking again costs a few
- * instructions, and callers keep the pointer. */
+/* No state: the processor's features are bits that the runtime library read at
+ * start, so asking again costs a few instructions, and callers keep the
+ * pointer. */
 const struct vec_kernels *vec_kernels(void) {
     for (int level = VEC_LEVEL_COUNT - 1; level > VEC_LEVEL_PORTABLE; level--) {
         const struct vec_kernels *table = vec_kernels_at((enum vec_level)level);

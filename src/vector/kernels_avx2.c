@@ -1,4 +1,5 @@
-/* AVX2 with FMA and F16C for x86-64: what every server of the last ten years has.  Row ends are scalar loops. */
+/* AVX2 with FMA and F16C for x86-64: what every server of the last ten years
+ * has.  Row ends are scalar loops. */
 #if defined(__x86_64__)
 
 #include "vector/kernels_internal.h"
@@ -116,7 +117,8 @@ DEFINE_FLOAT(dot_bf16_pair, uint16_t, uint16_t, bf16, bf16, 0)
 DEFINE_FLOAT_X4(dot_f32_x4, 0)
 DEFINE_FLOAT_X4(l2_f32_x4, 1)
 
-/* ---- bytes: widened to words, whose products of pairs always fit 32 bits ---- */
+/* ---- bytes: widened to words, whose products of pairs always fit 32 bits ----
+ */
 
 AVX2 static inline __m256i words_i8(const int8_t *p) {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
@@ -184,7 +186,8 @@ AVX2 static void dot_u8i8_4x4(const uint8_t *const rows[4], const int8_t *const 
         dot_u8i8_x4(rows, qs[j], d, ret + 4 * j);
 }
 
-/* Nibbles times signed bytes: pairs reach 2 * 15 * 128, so 16 bits hold them. */
+/* Nibbles times signed bytes: pairs reach 2 * 15 * 128, so 16 bits hold them.
+ */
 AVX2 static inline __m256i multiply_nibbles(__m256i s, __m256i nibbles, const int8_t *q) {
     __m256i pairs = _mm256_maddubs_epi16(nibbles, load256(q));
     return _mm256_add_epi32(s, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
@@ -268,7 +271,8 @@ AVX2 static uint32_t hamming(const uint8_t *a, const uint8_t *b, size_t bytes) {
     return (uint32_t)s;
 }
 
-/* Two groups a step, one in each 128-bit lane; kernels_avx512.c explains the sums. */
+/* Two groups a step, one in each 128-bit lane; kernels_avx512.c explains the
+ * sums. */
 AVX2 static inline void finish_sums(__m256i both, __m256i odd, uint16_t ret[16]) {
     __m256i even = _mm256_sub_epi16(both, _mm256_slli_epi16(odd, 8));
     __m128i e = _mm_add_epi16(_mm256_castsi256_si128(even), _mm256_extracti128_si256(even, 1));
@@ -321,7 +325,8 @@ AVX2 static void fht(float *x, size_t n) {
     const __m256 neg1 = _mm256_castsi256_ps(_mm256_set1_epi64x((long long)0x8000000000000000u));
     const __m256 neg2 = _mm256_castsi256_ps(_mm256_set_epi32(INT32_MIN, INT32_MIN, 0, 0, INT32_MIN, INT32_MIN, 0, 0));
     const __m256 neg4 = _mm256_castsi256_ps(_mm256_set_epi32(INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN, 0, 0, 0, 0));
-    for (size_t i = 0; i < n; i += 8) { /* each lane meets its partner; the upper of the two is negated first */
+    for (size_t i = 0; i < n; i += 8) { /* each lane meets its partner; the upper
+                                         of the two is negated first */
         __m256 v = _mm256_loadu_ps(x + i);
         v = _mm256_add_ps(_mm256_permute_ps(v, 0xB1), _mm256_xor_ps(v, neg1));
         v = _mm256_add_ps(_mm256_permute_ps(v, 0x4E), _mm256_xor_ps(v, neg2));
@@ -354,6 +359,27 @@ AVX2 static void multiply(float *x, const float *by, size_t d) {
     for (; i + 8 <= d; i += 8)
         _mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(by + i)));
     vec_kernels_portable.multiply(x + i, by + i, d - i);
+}
+
+/* The smallest value first, then where it stands: neither pass has a chain of
+ * comparisons. */
+AVX2 static size_t argmin(const float *x, size_t n) {
+    if (n < 8)
+        return vec_kernels_portable.argmin(x, n);
+    __m256 least = _mm256_loadu_ps(x);
+    for (size_t i = 8; i + 8 <= n; i += 8)
+        least = _mm256_min_ps(least, _mm256_loadu_ps(x + i));
+    least = _mm256_min_ps(least, _mm256_loadu_ps(x + n - 8));
+    __m128 four = _mm_min_ps(_mm256_castps256_ps128(least), _mm256_extractf128_ps(least, 1));
+    four = _mm_min_ps(four, _mm_movehl_ps(four, four));
+    const __m256 wanted = _mm256_set1_ps(_mm_cvtss_f32(_mm_min_ss(four, _mm_movehdup_ps(four))));
+    for (size_t i = 0; i + 8 <= n; i += 8) {
+        int found = _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(x + i), wanted, _CMP_EQ_OQ));
+        if (found)
+            return i + (size_t)__builtin_ctz((unsigned)found);
+    }
+    int found = _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(x + n - 8), wanted, _CMP_EQ_OQ));
+    return n - 8 + (size_t)__builtin_ctz((unsigned)found);
 }
 
 AVX2 static void dot_columns(const float *x, size_t d, const float *columns, float ret[VEC_COLUMNS]) {
@@ -471,6 +497,8 @@ const struct vec_kernels vec_kernels_avx2 = {
     .dot_b1f32 = dot_b1f32,
     .multiply = multiply,
     .dot_columns = dot_columns,
+    .argmin = argmin,
+    .pq_sums = vec_portable_pq_sums,
     .max_abs = max_abs,
     .add = add,
     .walk = walk,

@@ -1,29 +1,12 @@
-/* AVX-512 for x86-64, in three tables: what Skylake-X has, what VNNI and VPOPCNTDQ make faster, and BF16's dot product.
- * The end of a row is a masked load, so that no byte beyond it is touched and no scalar loop follows. */
+/* AVX-512 for x86-64, in three tables: what Skylake-X has, what VNNI, VPOPCNTDQ
+ * and VBMI make faster, and BF16's dot product. The end of a row is a masked
+ * load, so that no byte beyond it is touched and no scalar loop follows. */
 #if defined(__x86_64__)
 
-#include "vector/kernels_internal.h"
+#include "vector/kernels_avx512_internal.h"
 
-#include <immintrin.h>
-
-#define BASE __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,f16c,avx2")))
-#define VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopcntdq,fma,f16c,avx2")))
-#define BF16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,avx2")))
-
-/* The first `left` of 16 or 64 lanes; all of them from there on. */
-static inline __mmask16 head16(size_t left) {
-    return (__mmask16)(left >= 16 ? 0xFFFFu : (1u << left) - 1);
-}
-
-static inline __mmask32 head32(size_t left) {
-    return left >= 32 ? (__mmask32)0xFFFFFFFFu : (__mmask32)((1u << left) - 1);
-}
-
-static inline __mmask64 head64(size_t left) {
-    return left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
-}
-
-/* Four sums at once: the four registers are interleaved and added until each 128-bit lane holds a part of each sum. */
+/* Four sums at once: the four registers are interleaved and added until each
+ * 128-bit lane holds a part of each sum. */
 BASE static inline __m512i sum_four(__m512i a, __m512i b, __m512i c, __m512i e) {
     __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
     __m512i ce = _mm512_add_epi32(_mm512_unpacklo_epi32(c, e), _mm512_unpackhi_epi32(c, e));
@@ -35,175 +18,10 @@ BASE static inline __m128i sum_lanes(__m512i v) {
     return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-/* ---- f32 ---- */
-
-BASE static float dot_f32(const float *a, const float *b, size_t d) {
-    __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
-    size_t i = 0;
-    for (; i + 64 <= d; i += 64) {
-        s0 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), s0);
-        s1 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16), s1);
-        s2 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 32), _mm512_loadu_ps(b + i + 32), s2);
-        s3 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 48), _mm512_loadu_ps(b + i + 48), s3);
-    }
-    for (; i < d; i += 16) {
-        __mmask16 m = head16(d - i);
-        s0 = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, a + i), _mm512_maskz_loadu_ps(m, b + i), s0);
-    }
-    return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));
-}
-
-BASE static float l2_f32(const float *a, const float *b, size_t d) {
-    __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
-    size_t i = 0;
-    for (; i + 64 <= d; i += 64) {
-        __m512 d0 = _mm512_sub_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i));
-        __m512 d1 = _mm512_sub_ps(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16));
-        __m512 d2 = _mm512_sub_ps(_mm512_loadu_ps(a + i + 32), _mm512_loadu_ps(b + i + 32));
-        __m512 d3 = _mm512_sub_ps(_mm512_loadu_ps(a + i + 48), _mm512_loadu_ps(b + i + 48));
-        s0 = _mm512_fmadd_ps(d0, d0, s0);
-        s1 = _mm512_fmadd_ps(d1, d1, s1);
-        s2 = _mm512_fmadd_ps(d2, d2, s2);
-        s3 = _mm512_fmadd_ps(d3, d3, s3);
-    }
-    for (; i < d; i += 16) {
-        __mmask16 m = head16(d - i);
-        __m512 diff = _mm512_sub_ps(_mm512_maskz_loadu_ps(m, a + i), _mm512_maskz_loadu_ps(m, b + i));
-        s0 = _mm512_fmadd_ps(diff, diff, s0);
-    }
-    return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));
-}
-
-BASE static void dot_f32_x4(const float *q, const float *const rows[4], size_t d, float ret[4]) {
-    __m512 s[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
-    __m512 t[4] = {s[0], s[0], s[0], s[0]};
-    size_t i = 0;
-    for (; i + 32 <= d; i += 32) {
-        __m512 x = _mm512_loadu_ps(q + i);
-        __m512 y = _mm512_loadu_ps(q + i + 16);
-        VEC_UNROLL
-        for (int r = 0; r < 4; r++) {
-            s[r] = _mm512_fmadd_ps(x, _mm512_loadu_ps(rows[r] + i), s[r]);
-            t[r] = _mm512_fmadd_ps(y, _mm512_loadu_ps(rows[r] + i + 16), t[r]);
-        }
-    }
-    for (; i < d; i += 16) {
-        __mmask16 m = head16(d - i);
-        __m512 x = _mm512_maskz_loadu_ps(m, q + i);
-        VEC_UNROLL
-        for (int r = 0; r < 4; r++)
-            s[r] = _mm512_fmadd_ps(x, _mm512_maskz_loadu_ps(m, rows[r] + i), s[r]);
-    }
-    VEC_UNROLL
-    for (int r = 0; r < 4; r++)
-        ret[r] = _mm512_reduce_add_ps(_mm512_add_ps(s[r], t[r]));
-}
-
-BASE static void l2_f32_x4(const float *q, const float *const rows[4], size_t d, float ret[4]) {
-    __m512 s[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
-    __m512 t[4] = {s[0], s[0], s[0], s[0]};
-    size_t i = 0;
-    for (; i + 32 <= d; i += 32) {
-        __m512 x = _mm512_loadu_ps(q + i);
-        __m512 y = _mm512_loadu_ps(q + i + 16);
-        VEC_UNROLL
-        for (int r = 0; r < 4; r++) {
-            __m512 e = _mm512_sub_ps(x, _mm512_loadu_ps(rows[r] + i));
-            __m512 f = _mm512_sub_ps(y, _mm512_loadu_ps(rows[r] + i + 16));
-            s[r] = _mm512_fmadd_ps(e, e, s[r]);
-            t[r] = _mm512_fmadd_ps(f, f, t[r]);
-        }
-    }
-    for (; i < d; i += 16) {
-        __mmask16 m = head16(d - i);
-        __m512 x = _mm512_maskz_loadu_ps(m, q + i);
-        VEC_UNROLL
-        for (int r = 0; r < 4; r++) {
-            __m512 e = _mm512_sub_ps(x, _mm512_maskz_loadu_ps(m, rows[r] + i));
-            s[r] = _mm512_fmadd_ps(e, e, s[r]);
-        }
-    }
-    VEC_UNROLL
-    for (int r = 0; r < 4; r++)
-        ret[r] = _mm512_reduce_add_ps(_mm512_add_ps(s[r], t[r]));
-}
-
-/* ---- f16 and bf16 rows, widened ---- */
-
-BASE static inline __m512 widen_f16(__m256i halves) {
-    return _mm512_cvtph_ps(halves);
-}
-
-BASE static inline __m512 widen_bf16(__m256i halves) {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
-}
-
-#define DEFINE_HALF(name, WIDEN, IS_L2)                                             \
-    BASE static float name(const float *q, const uint16_t *row, size_t d) {         \
-        __m512 s0 = _mm512_setzero_ps(), s1 = s0;                                   \
-        size_t i = 0;                                                               \
-        for (; i + 32 <= d; i += 32) {                                              \
-            __m512 x0 = _mm512_loadu_ps(q + i), x1 = _mm512_loadu_ps(q + i + 16);   \
-            __m512 y0 = WIDEN(_mm256_loadu_si256((const __m256i *)(row + i)));      \
-            __m512 y1 = WIDEN(_mm256_loadu_si256((const __m256i *)(row + i + 16))); \
-            if (IS_L2) {                                                            \
-                x0 = y0 = _mm512_sub_ps(x0, y0);                                    \
-                x1 = y1 = _mm512_sub_ps(x1, y1);                                    \
-            }                                                                       \
-            s0 = _mm512_fmadd_ps(x0, y0, s0);                                       \
-            s1 = _mm512_fmadd_ps(x1, y1, s1);                                       \
-        }                                                                           \
-        for (; i < d; i += 16) {                                                    \
-            __mmask16 m = head16(d - i);                                            \
-            __m512 x = _mm512_maskz_loadu_ps(m, q + i);                             \
-            __m512 y = WIDEN(_mm256_maskz_loadu_epi16(m, row + i));                 \
-            if (IS_L2)                                                              \
-                x = y = _mm512_sub_ps(x, y);                                        \
-            s0 = _mm512_fmadd_ps(x, y, s0);                                         \
-        }                                                                           \
-        return _mm512_reduce_add_ps(_mm512_add_ps(s0, s1));                         \
-    }
-
-DEFINE_HALF(dot_f16, widen_f16, 0)
-DEFINE_HALF(l2_f16, widen_f16, 1)
-DEFINE_HALF(dot_bf16, widen_bf16, 0)
-DEFINE_HALF(l2_bf16, widen_bf16, 1)
-
-BASE static float dot_bf16_pair(const uint16_t *a, const uint16_t *b, size_t d) {
-    __m512 s = _mm512_setzero_ps();
-    for (size_t i = 0; i < d; i += 16) {
-        __mmask16 m = head16(d - i);
-        s = _mm512_fmadd_ps(widen_bf16(_mm256_maskz_loadu_epi16(m, a + i)),
-                            widen_bf16(_mm256_maskz_loadu_epi16(m, b + i)), s);
-    }
-    return _mm512_reduce_add_ps(s);
-}
-
-BF16 static float dot_bf16_pair_native(const uint16_t *a, const uint16_t *b, size_t d) {
-    __m512 s0 = _mm512_setzero_ps(), s1 = s0;
-    for (size_t i = 0; i < d; i += 64) {
-        __mmask32 m0 = head32(d - i);
-        __mmask32 m1 = d - i > 32 ? head32(d - i - 32) : 0;
-        size_t j = m1 ? i + 32 : i;
-        s0 = _mm512_dpbf16_ps(s0, (__m512bh)_mm512_maskz_loadu_epi16(m0, a + i),
-                              (__m512bh)_mm512_maskz_loadu_epi16(m0, b + i));
-        s1 = _mm512_dpbf16_ps(s1, (__m512bh)_mm512_maskz_loadu_epi16(m1, a + j),
-                              (__m512bh)_mm512_maskz_loadu_epi16(m1, b + j));
-    }
-    return _mm512_reduce_add_ps(_mm512_add_ps(s0, s1));
-}
-
-BASE static void f16_from_f32(const float *x, size_t d, uint16_t *ret) {
-    for (size_t i = 0; i < d; i += 16) {
-        __mmask16 m = head16(d - i);
-        __m256i half = _mm512_cvtps_ph(_mm512_maskz_loadu_ps(m, x + i), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-        _mm256_mask_storeu_epi16(ret + i, m, half);
-    }
-}
-
 /* ---- bytes ---- */
 
-/* Without VNNI: bytes become words, whose products of pairs always fit 32 bits. */
+/* Without VNNI: bytes become words, whose products of pairs always fit 32 bits.
+ */
 BASE static inline __m512i widen_i8(const int8_t *p, __mmask32 m) {
     return _mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(m, p));
 }
@@ -228,7 +46,8 @@ BASE static uint32_t l2_i8(const int8_t *a, const int8_t *b, size_t d) {
         __m512i diff = _mm512_sub_epi16(widen_i8(a + i, m), widen_i8(b + i, m));
         s = _mm512_add_epi32(s, _mm512_madd_epi16(diff, diff));
     }
-    __m128i sums = sum_lanes(s); /* the compiler's own reduction adds as int, which this sum may pass */
+    __m128i sums = sum_lanes(s); /* the compiler's own reduction adds as int,
+                                  which this sum may pass */
     sums = _mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0x4E));
     return (uint32_t)_mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0xB1)));
 }
@@ -260,7 +79,8 @@ BASE static void dot_u8i8_4x4(const uint8_t *const rows[4], const int8_t *const 
         dot_u8i8_x4(rows, qs[j], d, ret + 4 * j);
 }
 
-/* u8 x s8 with one instruction.  A signed row becomes unsigned by +128, which adds 128 * sum(q): taken off again. */
+/* u8 x s8 with one instruction.  A signed row becomes unsigned by +128, which
+ * adds 128 * sum(q): taken off again. */
 VNNI static int32_t dot_u8i8_vnni(const uint8_t *row, const int8_t *q, size_t d) {
     __m512i s0 = _mm512_setzero_si512(), s1 = s0;
     size_t i = 0;
@@ -341,7 +161,8 @@ VNNI static int32_t dot_i8_vnni(const int8_t *a, const int8_t *b, size_t d) {
 
 /* ---- 4 bits ---- */
 
-/* A whole run's low nibbles, dimensions i..i+63, and high ones, i+64..i+127; a last run has half of each. */
+/* A whole run's low nibbles, dimensions i..i+63, and high ones, i+64..i+127; a
+ * last run has half of each. */
 BASE static inline __m512i nibbles_of_tail(const uint8_t *p) {
     __m256i v = _mm256_loadu_si256((const __m256i *)p);
     const __m256i low = _mm256_set1_epi8(15);
@@ -349,7 +170,8 @@ BASE static inline __m512i nibbles_of_tail(const uint8_t *p) {
                               _mm256_and_si256(_mm256_srli_epi16(v, 4), low), 1);
 }
 
-/* Nibbles times signed bytes: pairs reach 2 * 15 * 128, so 16 bits hold them. */
+/* Nibbles times signed bytes: pairs reach 2 * 15 * 128, so 16 bits hold them.
+ */
 BASE static inline __m512i multiply_nibbles(__m512i s, __m512i nibbles, __m512i q) {
     return _mm512_add_epi32(s, _mm512_madd_epi16(_mm512_maddubs_epi16(nibbles, q), _mm512_set1_epi16(1)));
 }
@@ -464,9 +286,10 @@ VNNI static uint32_t hamming_vnni(const uint8_t *a, const uint8_t *b, size_t byt
     return (uint32_t)_mm512_reduce_add_epi64(s);
 }
 
-/* Four groups a step, one in each 128-bit lane.  Sums grow as 16-bit words: the even bytes' sums with the odd bytes'
- * times 256 on top, and the odd bytes' alone, which are taken off at the end.  Wrapping is harmless, for the true sums
- * fit. */
+/* Four groups a step, one in each 128-bit lane.  Sums grow as 16-bit words: the
+ * even bytes' sums with the odd bytes' times 256 on top, and the odd bytes'
+ * alone, which are taken off at the end.  Wrapping is harmless, for the true
+ * sums fit. */
 BASE static inline __m256i finish_sums(__m512i both, __m512i odd) {
     __m512i even = _mm512_sub_epi16(both, _mm512_slli_epi16(odd, 8));
     __m256i e = _mm256_add_epi16(_mm512_castsi512_si256(even), _mm512_extracti64x4_epi64(even, 1));
@@ -508,155 +331,50 @@ BASE static uint32_t fastscan_b1(const struct vec_block_query *q, const uint8_t 
     return mask;
 }
 
-/* ---- transforms ---- */
+/* ---- product quantization ---- */
 
-/* Butterflies within a register: each lane meets the one `h` away, and the upper of the two is subtracted. */
-BASE static inline __m512 butterfly(__m512 x, __m512 swapped, __mmask16 upper) {
-    return _mm512_add_ps(swapped, _mm512_mask_sub_ps(x, upper, _mm512_setzero_ps(), x));
-}
-
-BASE static inline __m512 hadamard16(__m512 x) {
-    x = butterfly(x, _mm512_permute_ps(x, 0xB1), 0xAAAA);
-    x = butterfly(x, _mm512_permute_ps(x, 0x4E), 0xCCCC);
-    x = butterfly(x, _mm512_shuffle_f32x4(x, x, 0xB1), 0xF0F0);
-    return butterfly(x, _mm512_shuffle_f32x4(x, x, 0x4E), 0xFF00);
-}
-
-BASE static void fht(float *x, size_t n) {
-    if (n < 16) {
-        vec_kernels_portable.fht(x, n);
-        return;
+/* 64 codes look up a table of 256 bytes: two permutations of 128 entries each,
+ * the codes' top bit choosing between them. Sums grow as 16-bit words, one
+ * block's in each register. */
+VNNI static void pq_sums_vbmi(const uint8_t *table, size_t m, const uint8_t *const blocks[2],
+                              uint16_t ret[2 * VEC_BLOCK_ROWS]) {
+    __m512i low = _mm512_setzero_si512(), high = low;
+    for (size_t part = 0; part < m; part++) {
+        const uint8_t *t = table + 256 * part;
+        __m512i codes = _mm512_inserti64x4(
+            _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(blocks[0] + VEC_BLOCK_ROWS * part))),
+            _mm256_loadu_si256((const __m256i *)(blocks[1] + VEC_BLOCK_ROWS * part)), 1);
+        __m512i lower = _mm512_permutex2var_epi8(_mm512_loadu_si512(t), codes, _mm512_loadu_si512(t + 64));
+        __m512i upper = _mm512_permutex2var_epi8(_mm512_loadu_si512(t + 128), codes, _mm512_loadu_si512(t + 192));
+        __m512i found = _mm512_mask_mov_epi8(lower, _mm512_movepi8_mask(codes), upper);
+        low = _mm512_add_epi16(low, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(found)));
+        high = _mm512_add_epi16(high, _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(found, 1)));
     }
-    for (size_t i = 0; i < n; i += 16)
-        _mm512_storeu_ps(x + i, hadamard16(_mm512_loadu_ps(x + i)));
-    size_t h = 16;
-    for (; 4 * h <= n; h *= 4) /* two levels at a time: half the passes over memory */
-        for (size_t i = 0; i < n; i += 4 * h)
-            for (size_t j = i; j < i + h; j += 16) {
-                __m512 a = _mm512_loadu_ps(x + j), b = _mm512_loadu_ps(x + j + h);
-                __m512 c = _mm512_loadu_ps(x + j + 2 * h), e = _mm512_loadu_ps(x + j + 3 * h);
-                __m512 ab = _mm512_add_ps(a, b), amb = _mm512_sub_ps(a, b);
-                __m512 ce = _mm512_add_ps(c, e), cme = _mm512_sub_ps(c, e);
-                _mm512_storeu_ps(x + j, _mm512_add_ps(ab, ce));
-                _mm512_storeu_ps(x + j + h, _mm512_add_ps(amb, cme));
-                _mm512_storeu_ps(x + j + 2 * h, _mm512_sub_ps(ab, ce));
-                _mm512_storeu_ps(x + j + 3 * h, _mm512_sub_ps(amb, cme));
-            }
-    if (h < n)
-        for (size_t j = 0; j < h; j += 16) {
-            __m512 a = _mm512_loadu_ps(x + j), b = _mm512_loadu_ps(x + j + h);
-            _mm512_storeu_ps(x + j, _mm512_add_ps(a, b));
-            _mm512_storeu_ps(x + j + h, _mm512_sub_ps(a, b));
-        }
+    _mm512_storeu_si512(ret, low);
+    _mm512_storeu_si512(ret + VEC_BLOCK_ROWS, high);
 }
 
-BASE static float dot_b1f32(const uint8_t *row, const float *y, size_t d) {
-    const __m512 sign = _mm512_set1_ps(-0.0f);
-    __m512 s = _mm512_setzero_ps(), t = s;
-    for (size_t i = 0; i < d; i += 32) {
-        uint16_t set[2];
-        __builtin_memcpy(set, row + i / 8, sizeof set);
-        __m512 a = _mm512_loadu_ps(y + i), b = _mm512_loadu_ps(y + i + 16);
-        s = _mm512_add_ps(s, _mm512_mask_xor_ps(a, (__mmask16)~set[0], a, sign));
-        t = _mm512_add_ps(t, _mm512_mask_xor_ps(b, (__mmask16)~set[1], b, sign));
-    }
-    return _mm512_reduce_add_ps(_mm512_add_ps(s, t)) / 2;
-}
-
-BASE static void multiply(float *x, const float *by, size_t d) {
-    for (size_t i = 0; i < d; i += 16) {
-        __mmask16 m = head16(d - i);
-        __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(m, x + i), _mm512_maskz_loadu_ps(m, by + i));
-        _mm512_mask_storeu_ps(x + i, m, v);
-    }
-}
-
-BASE static void dot_columns(const float *x, size_t d, const float *columns, float ret[VEC_COLUMNS]) {
-    for (size_t half = 0; half < VEC_COLUMNS; half += 128) {
-        __m512 s[8];
-        VEC_UNROLL
-        for (int r = 0; r < 8; r++)
-            s[r] = _mm512_setzero_ps();
-        for (size_t i = 0; i < d; i++) {
-            __m512 v = _mm512_set1_ps(x[i]);
-            VEC_UNROLL
-            for (int r = 0; r < 8; r++)
-                s[r] = _mm512_fmadd_ps(v, _mm512_loadu_ps(columns + i * VEC_COLUMNS + half + 16 * r), s[r]);
-        }
-        VEC_UNROLL
-        for (int r = 0; r < 8; r++)
-            _mm512_storeu_ps(ret + half + 16 * r, s[r]);
-    }
-}
-
-BASE static float max_abs(const float *x, size_t d) {
-    __m512 largest = _mm512_setzero_ps();
-    for (size_t i = 0; i < d; i += 16)
-        largest = _mm512_max_ps(largest, _mm512_abs_ps(_mm512_maskz_loadu_ps(head16(d - i), x + i)));
-    return _mm512_reduce_max_ps(largest);
-}
-
-BASE static void add(float *x, const float *more, size_t d) {
-    for (size_t i = 0; i < d; i += 16) {
-        __mmask16 m = head16(d - i);
-        __m512 v = _mm512_add_ps(_mm512_maskz_loadu_ps(m, x + i), _mm512_maskz_loadu_ps(m, more + i));
-        _mm512_mask_storeu_ps(x + i, m, v);
-    }
-}
-
-BASE static void walk(float *x, size_t half) {
-    for (size_t i = 0; i < half; i += 16) {
-        __mmask16 m = head16(half - i);
-        __m512 a = _mm512_maskz_loadu_ps(m, x + i), b = _mm512_maskz_loadu_ps(m, x + half + i);
-        _mm512_mask_storeu_ps(x + i, m, _mm512_add_ps(a, b));
-        _mm512_mask_storeu_ps(x + half + i, m, _mm512_sub_ps(a, b));
-    }
-}
-
-BASE static void f32_from_u8(const uint8_t *x, size_t d, float offset, float *ret) {
-    const __m512 o = _mm512_set1_ps(offset);
-    for (size_t i = 0; i < d; i += 16) {
-        __mmask16 m = head16(d - i);
-        __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(m, x + i)));
-        _mm512_mask_storeu_ps(ret + i, m, _mm512_add_ps(v, o));
-    }
-}
-
-BASE static void quantize_u8(const float *x, size_t d, float scale, float offset, uint8_t max, uint8_t *ret) {
-    const __m512 s = _mm512_set1_ps(scale), o = _mm512_set1_ps(offset), top = _mm512_set1_ps(max);
-    for (size_t i = 0; i < d; i += 16) {
-        __mmask16 m = head16(d - i);
-        __m512 v = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, x + i), s, o);
-        v = _mm512_min_ps(_mm512_max_ps(v, _mm512_setzero_ps()), top);
-        _mm_mask_storeu_epi8(ret + i, m, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
-    }
-}
-
-BASE static void signs(const float *x, size_t d, uint8_t *ret) {
-    for (size_t i = 0; i < d; i += 16) {
-        __mmask16 m = _mm512_cmp_ps_mask(_mm512_loadu_ps(x + i), _mm512_setzero_ps(), _CMP_GE_OQ);
-        uint16_t bits = (uint16_t)m;
-        __builtin_memcpy(ret + i / 8, &bits, sizeof bits);
-    }
-}
-
-/* What all three tables hold, what VNNI replaces, and what is the table's own. */
+/* What all three tables hold, what VNNI replaces, and what is the table's own.
+ */
 #define COMMON                                                                                                  \
-    .dot_f32 = dot_f32, .l2_f32 = l2_f32, .dot_f32_x4 = dot_f32_x4, .l2_f32_x4 = l2_f32_x4, .dot_f16 = dot_f16, \
-    .l2_f16 = l2_f16, .dot_bf16 = dot_bf16, .l2_bf16 = l2_bf16, .l2_i8 = l2_i8, .fastscan_b1 = fastscan_b1,     \
-    .fht = fht, .dot_b1f32 = dot_b1f32, .multiply = multiply, .dot_columns = dot_columns, .max_abs = max_abs,   \
-    .add = add, .walk = walk, .f32_from_u8 = f32_from_u8, .quantize_u8 = quantize_u8, .signs = signs,           \
-    .f16_from_f32 = f16_from_f32, .bf16_from_f32 = vec_portable_bf16_from_f32
-#define WITH_VNNI                                                                                  \
-    .dot_i8 = dot_i8_vnni, .dot_u8i8 = dot_u8i8_vnni, .dot_u8i8_x4 = dot_u8i8_x4_vnni,             \
-    .dot_u8i8_4x4 = dot_u8i8_4x4_vnni, .dot_u4i8 = dot_u4i8_vnni, .dot_u4i8_x4 = dot_u4i8_x4_vnni, \
+    .dot_f32 = vec_avx512_dot_f32, .l2_f32 = vec_avx512_l2_f32, .dot_f32_x4 = vec_avx512_dot_f32_x4,            \
+    .l2_f32_x4 = vec_avx512_l2_f32_x4, .dot_f16 = vec_avx512_dot_f16, .l2_f16 = vec_avx512_l2_f16,              \
+    .dot_bf16 = vec_avx512_dot_bf16, .l2_bf16 = vec_avx512_l2_bf16, .fht = vec_avx512_fht,                      \
+    .dot_b1f32 = vec_avx512_dot_b1f32, .multiply = vec_avx512_multiply, .dot_columns = vec_avx512_dot_columns,  \
+    .argmin = vec_avx512_argmin, .max_abs = vec_avx512_max_abs, .add = vec_avx512_add, .walk = vec_avx512_walk, \
+    .f32_from_u8 = vec_avx512_f32_from_u8, .quantize_u8 = vec_avx512_quantize_u8, .signs = vec_avx512_signs,    \
+    .f16_from_f32 = vec_avx512_f16_from_f32, .l2_i8 = l2_i8, .fastscan_b1 = fastscan_b1,                        \
+    .bf16_from_f32 = vec_portable_bf16_from_f32
+#define WITH_VNNI                                                                                               \
+    .pq_sums = pq_sums_vbmi, .dot_i8 = dot_i8_vnni, .dot_u8i8 = dot_u8i8_vnni, .dot_u8i8_x4 = dot_u8i8_x4_vnni, \
+    .dot_u8i8_4x4 = dot_u8i8_4x4_vnni, .dot_u4i8 = dot_u4i8_vnni, .dot_u4i8_x4 = dot_u4i8_x4_vnni,              \
     .dot_b1i8 = dot_b1i8_vnni, .dot_b1i8_x4 = dot_b1i8_x4_vnni, .dot_b1u4 = dot_b1u4_vnni, .hamming = hamming_vnni
 
 const struct vec_kernels vec_kernels_avx512 = {
     .level = VEC_LEVEL_AVX512,
     .name = "avx512",
     COMMON,
-    .dot_bf16_pair = dot_bf16_pair,
+    .dot_bf16_pair = vec_avx512_dot_bf16_pair,
     .dot_i8 = dot_i8,
     .dot_u8i8 = dot_u8i8,
     .dot_u8i8_x4 = dot_u8i8_x4,
@@ -665,6 +383,7 @@ const struct vec_kernels vec_kernels_avx512 = {
     .dot_u4i8_x4 = dot_u4i8_x4,
     .dot_b1i8 = dot_b1i8,
     .dot_b1i8_x4 = dot_b1i8_x4,
+    .pq_sums = vec_portable_pq_sums,
     .dot_b1u4 = vec_portable_dot_b1u4,
     .hamming = vec_portable_hamming,
 };
@@ -674,7 +393,7 @@ const struct vec_kernels vec_kernels_avx512_vnni = {
     .name = "avx512_vnni",
     COMMON,
     WITH_VNNI,
-    .dot_bf16_pair = dot_bf16_pair,
+    .dot_bf16_pair = vec_avx512_dot_bf16_pair,
 };
 
 const struct vec_kernels vec_kernels_avx512_bf16 = {
@@ -682,7 +401,7 @@ const struct vec_kernels vec_kernels_avx512_bf16 = {
     .name = "avx512_bf16",
     COMMON,
     WITH_VNNI,
-    .dot_bf16_pair = dot_bf16_pair_native,
+    .dot_bf16_pair = vec_avx512_dot_bf16_pair_native,
 };
 
 #endif

@@ -1,4 +1,5 @@
-/* NEON for 64-bit Arm: only what every such processor has (no dot-product or half-float extension is asked for). */
+/* NEON for 64-bit Arm: only what every such processor has (no dot-product or
+ * half-float extension is asked for). */
 #if defined(__aarch64__)
 
 #include "vector/kernels_internal.h"
@@ -215,7 +216,8 @@ static uint32_t hamming(const uint8_t *a, const uint8_t *b, size_t bytes) {
     return vaddvq_u32(s) + vec_portable_hamming(a + i, b + i, bytes - i);
 }
 
-/* 16 rows of one group a table look-up, their sums widened as they are added. */
+/* 16 rows of one group a table look-up, their sums widened as they are added.
+ */
 static uint32_t fastscan_b1(const struct vec_block_query *q, const uint8_t *codes, const float *factors,
                             float threshold, float ret_est[VEC_BLOCK_ROWS], float ret_low[VEC_BLOCK_ROWS]) {
     uint16x8_t sums[4] = {vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0)};
@@ -284,6 +286,22 @@ static void multiply(float *x, const float *by, size_t d) {
     for (; i + 4 <= d; i += 4)
         vst1q_f32(x + i, vmulq_f32(vld1q_f32(x + i), vld1q_f32(by + i)));
     vec_kernels_portable.multiply(x + i, by + i, d - i);
+}
+
+/* The smallest value first, then where it stands. */
+static size_t argmin(const float *x, size_t n) {
+    if (n < 4)
+        return vec_kernels_portable.argmin(x, n);
+    float32x4_t least = vld1q_f32(x);
+    for (size_t i = 4; i + 4 <= n; i += 4)
+        least = vminq_f32(least, vld1q_f32(x + i));
+    const float wanted = vminvq_f32(vminq_f32(least, vld1q_f32(x + n - 4)));
+    size_t i = 0;
+    while (i + 4 <= n && vmaxvq_u32(vceqq_f32(vld1q_f32(x + i), vdupq_n_f32(wanted))) == 0)
+        i += 4;
+    while (x[i] != wanted)
+        i++;
+    return i;
 }
 
 static void dot_columns(const float *x, size_t d, const float *columns, float ret[VEC_COLUMNS]) {
@@ -396,6 +414,8 @@ const struct vec_kernels vec_kernels_neon = {
     .dot_b1f32 = dot_b1f32,
     .multiply = multiply,
     .dot_columns = dot_columns,
+    .argmin = argmin,
+    .pq_sums = vec_portable_pq_sums,
     .max_abs = max_abs,
     .add = add,
     .walk = walk,

@@ -1,5 +1,6 @@
-/* Plain C: the reference that every other level is tested against, and what runs where there is no other.  Floats are
- * summed in eight lanes, which compilers turn into whatever vectors the target has. */
+/* Plain C: the reference that every other level is tested against, and what
+ * runs where there is no other.  Floats are summed in eight lanes, which
+ * compilers turn into whatever vectors the target has. */
 #include "vector/kernels_internal.h"
 
 #include <math.h>
@@ -12,7 +13,8 @@ static float sum_lanes(const float lanes[LANES]) {
     return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
 }
 
-/* One float reduction: WIDEN(a[i]) and WIDEN2(b[i]) are combined by TERM(x, y). */
+/* One float reduction: WIDEN(a[i]) and WIDEN2(b[i]) are combined by TERM(x, y).
+ */
 #define DEFINE_REDUCTION(name, type_a, type_b, WIDEN_A, WIDEN_B, TERM)  \
     static float name(const type_a *a, const type_b *b, size_t d) {     \
         float lanes[LANES] = {0};                                       \
@@ -198,6 +200,25 @@ static void multiply(float *x, const float *by, size_t d) {
         x[i] *= by[i];
 }
 
+static size_t argmin(const float *x, size_t n) {
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (x[i] < x[best])
+            best = i;
+    return best;
+}
+
+void vec_portable_pq_sums(const uint8_t *table, size_t m, const uint8_t *const blocks[2],
+                          uint16_t ret[2 * VEC_BLOCK_ROWS]) {
+    for (size_t b = 0; b < 2; b++) {
+        uint16_t *sums = ret + b * VEC_BLOCK_ROWS;
+        memset(sums, 0, VEC_BLOCK_ROWS * sizeof *sums);
+        for (size_t part = 0; part < m; part++)
+            for (size_t r = 0; r < VEC_BLOCK_ROWS; r++)
+                sums[r] = (uint16_t)(sums[r] + table[256 * part + blocks[b][VEC_BLOCK_ROWS * part + r]]);
+    }
+}
+
 static void dot_columns(const float *x, size_t d, const float *columns, float ret[VEC_COLUMNS]) {
     memset(ret, 0, VEC_COLUMNS * sizeof *ret);
     for (size_t i = 0; i < d; i++)
@@ -257,7 +278,8 @@ static uint16_t f16_from_f32_one(float x) {
     uint32_t magnitude = bits & 0x7FFFFFFFu;
     if (magnitude >= 0x7F800000u) /* infinity, NaN (kept quiet) */
         return (uint16_t)(sign | 0x7C00u | (magnitude > 0x7F800000u ? 0x200u | ((magnitude >> 13) & 0x3FFu) : 0));
-    if (magnitude < 0x38800000u) /* below 2^-14: a multiple of 2^-24, which nearbyintf rounds to even */
+    if (magnitude < 0x38800000u) /* below 2^-14: a multiple of 2^-24, which
+                                  nearbyintf rounds to even */
         return (uint16_t)(sign | (uint32_t)nearbyintf(fabsf(x) * 0x1.0p24f));
     uint32_t rounded = magnitude + 0xFFFu + ((magnitude >> 13) & 1) - 0x38000000u;
     return (uint16_t)(sign | (rounded >= 0x0F800000u ? 0x7C00u : rounded >> 13));
@@ -305,6 +327,8 @@ const struct vec_kernels vec_kernels_portable = {
     .dot_b1f32 = dot_b1f32,
     .multiply = multiply,
     .dot_columns = dot_columns,
+    .argmin = argmin,
+    .pq_sums = vec_portable_pq_sums,
     .max_abs = max_abs,
     .add = add,
     .walk = walk,

@@ -108,11 +108,7 @@ void vec_centres_score(const struct vec_centres *centres, const float *row, int8
 
 uint32_t vec_centres_nearest(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret_scores) {
     vec_centres_score(centres, row, scratch, ret_scores);
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < centres->k; i++)
-        if (ret_scores[i] < ret_scores[best])
-            best = i;
-    return best;
+    return (uint32_t)centres->kernels->argmin(ret_scores, centres->k);
 }
 
 /* ---- assignment ---- */

@@ -5,6 +5,7 @@
 #include "vector/kmeans.h"
 #include "vector/parallel.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
@@ -107,7 +108,7 @@ enum lh_code vec_pq_train(const struct vec_rows *rows, const struct vec_pq_confi
     *pq = (struct vec_pq){.kernels = vec_kernels(), .d = config->d, .m = config->m, .part = config->d / config->m};
     pq->words = lh_malloc_aligned(64, (size_t)pq->d * VEC_PQ_WORDS * sizeof *pq->words);
     pq->centres = lh_calloc(pq->m, sizeof(struct vec_centres *));
-    size_t wanted = config->sample ? config->sample : 16384;
+    size_t wanted = config->sample ? config->sample : 8192;
     struct train_job job = {.pq = pq, .rows = rows, .config = config, .n = wanted < rows->n ? wanted : rows->n};
     vec_parallel_for(config->threads, pq->m, 1, train_parts, &job);
     if (atomic_load(&job.failed)) {
@@ -129,10 +130,30 @@ void vec_pq_decode(const struct vec_pq *pq, const uint8_t *code, float *ret_x) {
         memcpy(ret_x + (size_t)j * pq->part, words_of(pq, j) + (size_t)code[j] * pq->part, pq->part * sizeof *ret_x);
 }
 
-void vec_pq_table(const struct vec_pq *pq, const float *query, float *ret_table) {
+void vec_pq_block_put(const struct vec_pq *pq, uint8_t *block, unsigned slot, const uint8_t *code) {
+    for (size_t j = 0; j < pq->m; j++)
+        block[VEC_BLOCK_ROWS * j + slot] = code[j];
+}
+
+void vec_pq_table_init(struct vec_pq_table *table, const struct vec_pq *pq) {
+    size_t words = (size_t)pq->m * VEC_PQ_WORDS;
+    *table = (struct vec_pq_table){
+        .products = lh_malloc_aligned(64, words * sizeof(float)),
+        .bytes = lh_malloc_aligned(64, words),
+    };
+}
+
+void vec_pq_table_deinit(struct vec_pq_table *table) {
+    lh_free(table->products);
+    lh_free(table->bytes);
+    *table = (struct vec_pq_table){0};
+}
+
+void vec_pq_table_set(struct vec_pq_table *table, const struct vec_pq *pq, const float *query) {
+    size_t words = (size_t)pq->m * VEC_PQ_WORDS;
     for (uint32_t j = 0; j < pq->m; j++) {
         const float *part = query + (size_t)j * pq->part;
-        float *row = ret_table + (size_t)j * VEC_PQ_WORDS;
+        float *row = table->products + (size_t)j * VEC_PQ_WORDS;
         if (pq->part < VEC_CENTRES_EXACT) {
             vec_centres_products(pq->centres[j], part, row);
             continue;
@@ -140,25 +161,21 @@ void vec_pq_table(const struct vec_pq *pq, const float *query, float *ret_table)
         for (size_t w = 0; w < VEC_PQ_WORDS; w++)
             row[w] = pq->kernels->dot_f32(part, words_of(pq, j) + w * pq->part, pq->part);
     }
+    uint32_t most = UINT16_MAX / pq->m; /* no sum of a row passes 65535 */
+    float top = most < UINT8_MAX ? (float)most : (float)UINT8_MAX;
+    float reach = pq->kernels->max_abs(table->products, words);
+    float scale = reach > 0 ? top / (2 * reach) : 0;
+    if (!isfinite(scale)) /* products among the denormals: all rows are the same */
+        scale = 0;
+    table->step = scale > 0 ? 1 / scale : 0;
+    table->bias = -table->step * (float)pq->m * top / 2;
+    pq->kernels->quantize_u8(table->products, words, scale, top / 2, (uint8_t)top, table->bytes);
 }
 
-/* Four rows at a time: sixteen loads in flight instead of four. */
-void vec_pq_products(const struct vec_pq *pq, const float *table, const uint8_t *codes, size_t n, float *ret) {
-    size_t m = pq->m;
-    size_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        const uint8_t *c = codes + i * m;
-        float s[4] = {0};
-        for (size_t j = 0; j < m; j++) {
-            const float *part = table + j * VEC_PQ_WORDS;
-            for (size_t r = 0; r < 4; r++)
-                s[r] += part[c[r * m + j]];
-        }
-        memcpy(ret + i, s, sizeof s);
-    }
-    for (; i < n; i++) {
-        ret[i] = 0;
-        for (size_t j = 0; j < m; j++)
-            ret[i] += table[j * VEC_PQ_WORDS + codes[i * m + j]];
-    }
+void vec_pq_products(const struct vec_pq *pq, const struct vec_pq_table *table, const uint8_t *const blocks[2],
+                     float ret[2 * VEC_BLOCK_ROWS]) {
+    uint16_t sums[2 * VEC_BLOCK_ROWS];
+    pq->kernels->pq_sums(table->bytes, pq->m, blocks, sums);
+    for (size_t r = 0; r < 2 * VEC_BLOCK_ROWS; r++)
+        ret[r] = table->bias + table->step * (float)sums[r];
 }

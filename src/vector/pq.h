@@ -6,11 +6,16 @@
  * <q, row~>.  With the row's own |row~|^2 kept beside its code this serves L2 as well, and in an IVF one table serves every
  * list, whose centroids only add numbers that do not depend on the code (vector/rabitq.h does the same).
  *
- * Layout.  Codewords: [m][256][d / m] floats.  Table: [m][256] floats.  Code: m bytes. */
+ * The table is kept in bytes, all of one step: 256 m of them stay in the first-level cache (24 KB for 96 parts, where floats
+ * would not), and a permutation instruction looks 64 of them up at once (kernels.h, pq_sums).  Rounding adds sqrt(m / 12) steps
+ * to a product, a few hundredths of what the code itself is off.
+ *
+ * Layout.  Codewords: [m][256][d / m] floats.  Code: m bytes; 32 of them make a block, part by part: [m][32]. */
 #ifndef LH_VECTOR_PQ_H
 #define LH_VECTOR_PQ_H
 
 #include "base/error.h"
+#include "vector/kernels.h"
 #include "vector/metric.h"
 
 #include <stddef.h>
@@ -23,7 +28,7 @@ struct vec_pq;
 struct vec_pq_config {
     uint32_t d, m;   /* m divides d */
     uint32_t rounds; /* of k-means for each part; 0: 8 */
-    size_t sample;   /* rows to train on; 0: 16,384 */
+    size_t sample;   /* rows to train on; 0: 8,192 */
     unsigned threads;
     uint64_t seed;
 };
@@ -43,9 +48,23 @@ uint32_t vec_pq_bytes(const struct vec_pq *pq); /* m */
 void vec_pq_encode(const struct vec_pq *pq, const float *x, int8_t *scratch, uint8_t *ret_code);
 void vec_pq_decode(const struct vec_pq *pq, const uint8_t *code, float *ret_x);
 
-/* ret_table[m * 256] */
-void vec_pq_table(const struct vec_pq *pq, const float *query, float *ret_table);
-/* <query, row~> of n rows, m bytes each, one after the other. */
-void vec_pq_products(const struct vec_pq *pq, const float *table, const uint8_t *codes, size_t n, float *ret);
+static inline size_t vec_pq_block_bytes(uint32_t m) {
+    return (size_t)VEC_BLOCK_ROWS * m;
+}
+/* A code into a slot (0..31) of a block. */
+void vec_pq_block_put(const struct vec_pq *pq, uint8_t *block, unsigned slot, const uint8_t *code);
+
+/* A query's products with all codewords, in bytes: product = bias + step * sum of bytes.  One thread's, reused. */
+struct vec_pq_table {
+    float *products;
+    uint8_t *bytes;
+    float step, bias;
+};
+void vec_pq_table_init(struct vec_pq_table *table, const struct vec_pq *pq);
+void vec_pq_table_deinit(struct vec_pq_table *table);
+void vec_pq_table_set(struct vec_pq_table *table, const struct vec_pq *pq, const float *query);
+/* <query, row~> of the rows of two blocks (which may be the same one). */
+void vec_pq_products(const struct vec_pq *pq, const struct vec_pq_table *table, const uint8_t *const blocks[2],
+                     float ret[2 * VEC_BLOCK_ROWS]);
 
 #endif

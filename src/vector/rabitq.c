@@ -218,6 +218,14 @@ void vec_rabitq_block_clear(const struct vec_rabitq *rq, uint8_t *block, unsigne
     factors[2 * VEC_BLOCK_ROWS + slot] = 0;
 }
 
+enum vec_slot_state vec_rabitq_block_slot(const struct vec_rabitq *rq, const uint8_t *block, unsigned slot) {
+    const float *factors = (const float *)(const void *)(block + (size_t)VEC_BLOCK_ROWS * rq->padded / 8);
+    float add = factors[slot], rescale = factors[VEC_BLOCK_ROWS + slot], error = factors[2 * VEC_BLOCK_ROWS + slot];
+    if (!isfinite(rescale) || !isfinite(error) || error < 0)
+        return VEC_SLOT_BROKEN;
+    return isfinite(add) ? VEC_SLOT_USED : add == INFINITY ? VEC_SLOT_CLEAR : VEC_SLOT_BROKEN;
+}
+
 void vec_rabitq_block_put(const struct vec_rabitq *rq, uint8_t *block, unsigned slot, const uint8_t *code,
                           const struct vec_rabitq_factors *factors) {
     unsigned shift = slot < 16 ? 0 : 4;

@@ -83,6 +83,9 @@ LH_CHECKED enum lh_code vec_rabitq_encode_rows(const struct vec_rabitq *rq, cons
 /* Blocks (1 bit only).  Put one code in slot `slot` (0..31) of a block; a block starts as zeroes with every slot
  * cleared.  A cleared slot's lower bound is +infinity: no scan returns it. */
 void vec_rabitq_block_clear(const struct vec_rabitq *rq, uint8_t *block, unsigned slot);
+/* What a slot's factors say; BROKEN: what no encoding gives. */
+enum vec_slot_state { VEC_SLOT_CLEAR, VEC_SLOT_USED, VEC_SLOT_BROKEN };
+enum vec_slot_state vec_rabitq_block_slot(const struct vec_rabitq *rq, const uint8_t *block, unsigned slot);
 void vec_rabitq_block_put(const struct vec_rabitq *rq, uint8_t *block, unsigned slot, const uint8_t *code,
                           const struct vec_rabitq_factors *factors);
 

@@ -27,6 +27,18 @@ void vec_inverse_lengths(const struct vec_rows *rows, size_t begin, size_t end, 
     vec_parallel_for(threads, end - begin, 4096, lengths_of_piece, &job);
 }
 
+/* Kernels of other levels add up in another order. */
+#define LENGTH_TOLERANCE 1e-4f
+
+enum lh_code vec_check_lengths(const struct vec_rows *rows, const float *inverse_lengths, struct lh_err *err) {
+    for (size_t i = 0; i < rows->n; i++) {
+        float expected = vec_inverse_length(vec_row(rows, i), rows->d);
+        if (!(fabsf(inverse_lengths[i] - expected) <= LENGTH_TOLERANCE * expected))
+            return lh_fail(err, LH_CORRUPT, "row %zu has another length than the index says", i);
+    }
+    return LH_OK;
+}
+
 void vec_scorer_init(struct vec_scorer *scorer, const struct vec_rows *rows, enum vec_metric metric,
                      const float *inverse_lengths, const float *query) {
     *scorer = (struct vec_scorer){

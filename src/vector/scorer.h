@@ -22,6 +22,10 @@ float vec_inverse_length(const float *x, size_t d);
 /* The same for rows [begin, end) into ret[begin..end), on `threads` threads. */
 void vec_inverse_lengths(const struct vec_rows *rows, size_t begin, size_t end, unsigned threads, float *ret);
 
+/* LH_CORRUPT naming the first row whose length is another than was kept. */
+LH_CHECKED enum lh_code vec_check_lengths(const struct vec_rows *rows, const float *inverse_lengths,
+                                          struct lh_err *err);
+
 /* `inverse_lengths` is asked for with VEC_COSINE alone. */
 void vec_scorer_init(struct vec_scorer *scorer, const struct vec_rows *rows, enum vec_metric metric,
                      const float *inverse_lengths, const float *query);

@@ -3,15 +3,16 @@
 #define LH_VECTOR_SEARCHER_INTERNAL_H
 
 #include "vector/candidates.h"
+#include "vector/pq.h"
 #include "vector/rabitq.h"
 
 struct vec_searcher {
     struct vec_rabitq_query *query;
     struct vec_candidates candidates;
-    struct vec_hit *lists; /* IVF: the nearest lists */
-    float *scores;         /* IVF: of every list's centroid */
-    int8_t *bytes;         /* IVF: the rotated query, for them */
-    float *table;          /* IVF-PQ: products of the query with every codeword */
+    struct vec_hit *lists;     /* IVF: the nearest lists */
+    float *scores;             /* IVF: of every list's centroid */
+    int8_t *bytes;             /* IVF: the rotated query, for them */
+    struct vec_pq_table table; /* IVF-PQ */
 };
 
 struct vec_searcher *vec_searcher_new(const struct vec_rabitq *rq);

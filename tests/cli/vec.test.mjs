@@ -94,7 +94,8 @@ test('vec builds and searches flats and inverted lists, and finds the settings f
     assert.equal(built.code, 0, built.stderr);
     const head = await runLakehouse(['vec', 'inspect', index, '--verify', '--json']);
     assert.equal(head.code, 0, head.stderr);
-    assert.equal(JSON.parse(head.stdout).kind, kind);
+    const [about, structure] = head.stdout.trim().split('\n').map((line) => JSON.parse(line));
+    assert.deepEqual([about.kind, structure.live, structure.deleted], [kind, rows, 0]);
     for (const how of [['--epsilon', '8', '--nprobe', '1000'], ['--recall', '1']]) {
       const found = await runLakehouse(['vec', 'search', index, file('queries.npy'), '-k', '5', '--json', ...how]);
       assert.equal(found.code, 0, found.stderr);

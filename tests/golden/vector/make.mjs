@@ -1,5 +1,5 @@
-// Writes graph.vec: a graph of four rows in the bytes that docs/formats/vector-file.md describes, sharing no code with
-// the program.  Its codes are empty and their error bounds wide, so every answer comes from the rows and is exact.
+// Writes graph.vec, flat.vec, lists.vec and pq.vec: four rows in the bytes that docs/formats/vector-file.md describes, sharing
+// no code with the program.  Codes are empty and their error bounds wide, so every answer comes from the rows and is exact.
 import { writeFileSync } from 'node:fs';
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -35,39 +35,72 @@ const links = Buffer.alloc(rows.length * 2 * m * 4);
 const nodes = Buffer.alloc(rows.length * stride);
 rows.forEach(([x, y], id) => {
   const tail = id * stride + padded / 2;
-  const norm2 = x * x + y * y;
-  nodes.writeFloatLE(norm2, tail); // add
+  const square = x * x + y * y;
+  nodes.writeFloatLE(square, tail); // add
   nodes.writeFloatLE(0, tail + 4); // rescale
   nodes.writeFloatLE(1000, tail + 8); // error
-  nodes.writeFloatLE(norm2, tail + 12); // pair
-  nodes.writeFloatLE(norm2 ? 1 / Math.sqrt(norm2) : 0, tail + 16);
+  nodes.writeFloatLE(square, tail + 12); // pair
+  nodes.writeFloatLE(square ? 1 / Math.sqrt(square) : 0, tail + 16);
   nodes.writeUInt32LE(0, tail + 20); // its first list above level 0
   nodes.writeUInt32LE(id === 2 ? 1 : 0, tail + 24); // level
 });
 const full = Buffer.alloc(rows.length * 2 * 4);
 rows.flat().forEach((v, i) => full.writeFloatLE(v, 4 * i));
 
-const sections = { META: meta, CENT: centroid, LIVE: live, UPPR: upper, LINK: links, NODE: nodes, ROWS: full };
-const table = Buffer.alloc(64 * 32);
-const parts = [];
-let end = 4096;
-Object.entries(sections).forEach(([tag, bytes], i) => {
-  const offset = Math.ceil(end / 4096) * 4096;
-  parts.push(Buffer.alloc(offset - end), bytes);
-  table.write(tag, 32 * i, 'latin1');
-  table.writeUInt32LE(crc32c(bytes), 32 * i + 4);
-  table.writeBigUInt64LE(BigInt(offset), 32 * i + 8);
-  table.writeBigUInt64LE(BigInt(bytes.length), 32 * i + 16);
-  end = offset + bytes.length;
+const write = (name, kind, sections) => {
+  const table = Buffer.alloc(64 * 32);
+  const parts = [];
+  let end = 4096;
+  Object.entries(sections).forEach(([tag, bytes], i) => {
+    const offset = Math.ceil(end / 4096) * 4096;
+    parts.push(Buffer.alloc(offset - end), bytes);
+    table.write(tag, 32 * i, 'latin1');
+    table.writeUInt32LE(crc32c(bytes), 32 * i + 4);
+    table.writeBigUInt64LE(BigInt(offset), 32 * i + 8);
+    table.writeBigUInt64LE(BigInt(bytes.length), 32 * i + 16);
+    end = offset + bytes.length;
+  });
+  const header = Buffer.alloc(64);
+  header.write('LHVECIDX', 0, 'latin1');
+  [1, kind, 0, 2].forEach((v, i) => header.writeUInt32LE(v, 8 + 4 * i)); // version, kind, metric, d
+  header.writeBigUInt64LE(BigInt(rows.length), 24);
+  header.writeBigUInt64LE(7n, 32); // seed
+  header.writeBigUInt64LE(BigInt(end), 40);
+  header.writeUInt32LE(Object.keys(sections).length, 48);
+  header.writeUInt32LE(crc32c(table), 52);
+  header.writeUInt32LE(crc32c(header.subarray(0, 60)), 60);
+  writeFileSync(new URL(name, import.meta.url),
+    Buffer.concat([header, table, Buffer.alloc(4096 - 64 - table.length), ...parts]));
+};
+
+const u32 = (values) => Buffer.from(Uint32Array.from(values).buffer);
+const f32 = (values) => Buffer.from(Float32Array.from(values).buffer);
+const norm2 = ([x, y]) => x * x + y * y;
+const lengths = f32(rows.map((row) => (norm2(row) ? 1 / Math.sqrt(norm2(row)) : 0)));
+
+// 32 slots: 16 bytes for each four dimensions, then add, rescale and error of each slot; an empty one is infinitely far.
+const block = (ids) => {
+  const add = Array.from({ length: 32 }, (_, slot) => (ids[slot] === undefined ? Infinity : norm2(rows[ids[slot]])));
+  return Buffer.concat([Buffer.alloc(4 * padded), f32(add), f32(Array(32).fill(0)), f32(Array(32).fill(1000))]);
+};
+const slots = (lists) => lists.flatMap((ids) => Array.from({ length: 32 }, (_, slot) => ids[slot] ?? none));
+const lists = [[2, 0, 3], [1]];
+const common = {
+  CENT: f32([...Array(padded).fill(0), ...Array(padded).fill(0.125)]),
+  LENS: u32(lists.map((ids) => ids.length)),
+  'IDS ': u32(slots(lists)),
+};
+
+write('graph.vec', 2, { META: meta, CENT: centroid, LIVE: live, UPPR: upper, LINK: links, NODE: nodes, ROWS: full });
+write('flat.vec', 1, { DELE: u32([0b0100, 0]), ILEN: lengths, BLKS: block([0, 1, undefined, 3]), ROWS: full });
+write('lists.vec', 3,
+  { META: u32([2, 0, 0, padded]), ...common, CODE: Buffer.concat(lists.map(block)), ILEN: lengths, ROWS: full });
+write('pq.vec', 3, {
+  META: u32([2, 1, 8, padded]),
+  ...common,
+  CODE: Buffer.alloc(8 * 64),
+  ADDS: f32(Array(64).fill(0)),
+  WORD: Buffer.alloc(1024 * padded),
+  ILEN: lengths,
+  ROWS: full,
 });
-const header = Buffer.alloc(64);
-header.write('LHVECIDX', 0, 'latin1');
-[1, 2, 0, 2].forEach((v, i) => header.writeUInt32LE(v, 8 + 4 * i)); // version, kind, metric, d
-header.writeBigUInt64LE(BigInt(rows.length), 24);
-header.writeBigUInt64LE(7n, 32); // seed
-header.writeBigUInt64LE(BigInt(end), 40);
-header.writeUInt32LE(Object.keys(sections).length, 48);
-header.writeUInt32LE(crc32c(table), 52);
-header.writeUInt32LE(crc32c(header.subarray(0, 60)), 60);
-writeFileSync(new URL('graph.vec', import.meta.url),
-  Buffer.concat([header, table, Buffer.alloc(4096 - 64 - table.length), ...parts]));

@@ -157,6 +157,25 @@ static void the_golden_file_is_read(void **state) {
     vec_hnsw_free(graph);
 }
 
+static void the_golden_flat_is_read(void **state) {
+    (void)state;
+    struct vec_flat *flat = NULL;
+    struct vec_scan_report report;
+    struct vec_hit hits[4];
+    struct lh_err err;
+    const float query[2] = {1, 1};
+    const struct vec_hit wanted[3] = {{1, 1}, {2, 0}, {8, 3}}; /* row 2 is deleted */
+    ok(vec_flat_open(os_real(), LH_TEST_SOURCE_DIR "/tests/golden/vector/flat.vec", NULL, &flat, &err), &err);
+    ok(vec_flat_check(flat, &report, &err), &err);
+    assert_int_equal(report.live, 3);
+    assert_int_equal(report.deleted, 1);
+    struct vec_searcher *searcher = vec_flat_searcher_new(flat);
+    assert_int_equal(vec_flat_search(flat, searcher, query, &(struct vec_search){.k = 4}, hits, NULL), 3);
+    assert_memory_equal(hits, wanted, sizeof wanted);
+    vec_searcher_free(searcher);
+    vec_flat_free(flat);
+}
+
 static void put32(unsigned char *at, uint32_t value) {
     memcpy(at, &value, sizeof value);
 }
@@ -357,13 +376,10 @@ static void a_writer_that_is_dropped_leaves_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_graph_comes_back_as_it_was),
-        cmocka_unit_test(without_rows_answers_are_estimates),
-        cmocka_unit_test(a_flat_comes_back_as_it_was),
-        cmocka_unit_test(the_golden_file_is_read),
-        cmocka_unit_test(damage_is_refused),
-        cmocka_unit_test(damaged_sections_do_not_hurt),
-        cmocka_unit_test(a_writer_that_is_dropped_leaves_nothing),
+        cmocka_unit_test(a_graph_comes_back_as_it_was), cmocka_unit_test(without_rows_answers_are_estimates),
+        cmocka_unit_test(a_flat_comes_back_as_it_was),  cmocka_unit_test(the_golden_file_is_read),
+        cmocka_unit_test(the_golden_flat_is_read),      cmocka_unit_test(damage_is_refused),
+        cmocka_unit_test(damaged_sections_do_not_hurt), cmocka_unit_test(a_writer_that_is_dropped_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,9 +172,80 @@ static void damage_is_refused_or_does_not_hurt(void **state) {
     temp_dir_free(folder);
 }
 
+/* The four rows of tests/golden/vector/make.mjs. */
+static void the_golden_files_are_read(void **state) {
+    (void)state;
+    static const char *const names[] = {"lists", "pq"};
+    for (size_t i = 0; i < 2; i++) {
+        LH_AUTO(mem) char *path = lh_asprintf("%s/tests/golden/vector/%s.vec", LH_TEST_SOURCE_DIR, names[i]);
+        struct vec_ivf *ivf = NULL;
+        struct vec_scan_report report;
+        struct vec_hit hits[5];
+        struct lh_err err;
+        const float query[2] = {1, 1};
+        const struct vec_hit wanted[4] = {{1, 1}, {2, 0}, {2, 2}, {8, 3}};
+        ok(vec_ivf_open(os_real(), path, NULL, &ivf, &err), &err);
+        ok(vec_ivf_check(ivf, &report, &err), &err);
+        assert_int_equal(report.live, 4);
+        assert_int_equal(report.lists, 2);
+        assert_int_equal(report.longest, 3);
+        struct vec_searcher *searcher = vec_ivf_searcher_new(ivf);
+        assert_int_equal(vec_ivf_search(ivf, searcher, query, &(struct vec_search){.k = 5, .nprobe = 2}, hits, NULL),
+                         4);
+        assert_memory_equal(hits, wanted, sizeof wanted);
+        vec_searcher_free(searcher);
+        vec_ivf_free(ivf);
+    }
+}
+
+/* A float of a section that opening does not read, changed and sealed by a save, as a program at fault would. */
+static void the_validator_names_what_opening_passes_over(void **state) {
+    (void)state;
+    static const struct {
+        enum vec_ivf_codes codes;
+        const char *tag;
+        size_t offset;
+        float value;
+    } faults[] = {
+        {VEC_IVF_RABITQ, "CODE", 256, NAN}, {VEC_IVF_RABITQ, "CODE", 256, INFINITY}, {VEC_IVF_RABITQ, "CODE", 512, -1},
+        {VEC_IVF_RABITQ, "ILEN", 0, 123},   {VEC_IVF_PQ, "ADDS", 0, -INFINITY},      {VEC_IVF_PQ, "ILEN", 4, NAN},
+    };
+    char *folder = temp_dir_new();
+    LH_AUTO(mem) char *path = lh_asprintf("%s/lists.vec", folder);
+    LH_AUTO(mem) float *data = make_rows(60, D, GAUSSIAN, 5);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct vec_ivf *ivf = build(data, 50, faults[i].codes);
+        struct vec_scan_report report;
+        struct buf whole = BUF_INIT;
+        struct vec_file *file = NULL;
+        struct lh_err err;
+        assert_true(vec_ivf_delete(ivf, 11));
+        ok(vec_ivf_check(ivf, &report, &err), &err);
+        assert_int_equal(report.live, 49);
+        assert_int_equal(report.deleted, 1);
+        ok(vec_ivf_save(ivf, os_real(), path, true, &err), &err);
+        vec_ivf_free(ivf);
+        ok(os_read_file(os_real(), AT_FDCWD, path, 1 << 20, &whole, &err), &err);
+        unsigned char *bytes = lh_malloc_aligned(64, whole.len);
+        memcpy(bytes, whole.data, whole.len);
+        ok(vec_file_open_memory(bytes, whole.len, &file, &err), &err);
+        uint64_t length = 0;
+        unsigned char *section = (unsigned char *)(uintptr_t)vec_file_find(file, faults[i].tag, &length);
+        memcpy(section + faults[i].offset, &faults[i].value, sizeof(float));
+        ok(vec_ivf_open_file(file, NULL, &ivf, &err), &err);
+        assert_int_equal(vec_ivf_check(ivf, &report, &err), LH_CORRUPT);
+        vec_ivf_free(ivf);
+        lh_free(bytes);
+        buf_release(&whole);
+    }
+    temp_dir_free(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_come_back_as_they_were),
+        cmocka_unit_test(the_golden_files_are_read),
+        cmocka_unit_test(the_validator_names_what_opening_passes_over),
         cmocka_unit_test(damage_is_refused_or_does_not_hurt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,7 @@ static void check_floats(const struct vec_kernels *k, const struct data *x, size
         assert_near("dot_columns", k->name, few, want, want_columns[c], magnitude);
         assert_near("dot_columns", k->name, few, want, got_columns[c], magnitude);
     }
+    assert_true(d == 0 || p->argmin(a, d) == k->argmin(a, d));
     double limit = 0;
     exact(a, rows[0], d, 0, &limit);
     limit += p->l2_f32(a, rows[0], d);
@@ -147,6 +148,11 @@ static void check_integers(const struct vec_kernels *k, const struct data *x, si
         assert_int_equal(p->dot_b1i8(rows[r], q, whole), got[r]);
     }
     assert_int_equal(p->dot_b1u4(rows[0], rows[1], whole), k->dot_b1u4(rows[0], rows[1], whole));
+    uint16_t want_sums[2 * VEC_BLOCK_ROWS], got_sums[2 * VEC_BLOCK_ROWS];
+    const uint8_t *const blocks[2] = {rows[1], rows[2]};
+    p->pq_sums(rows[0], d / 256, blocks, want_sums);
+    k->pq_sums(rows[0], d / 256, blocks, got_sums);
+    assert_memory_equal(want_sums, got_sums, sizeof want_sums);
 }
 
 static void check_transforms(const struct vec_kernels *k, const struct data *x, size_t d, size_t shift) {

@@ -113,14 +113,26 @@ static void product_codes_name_the_nearest_words(void **state) {
     }
     assert_true(after < 0.45 * before); /* a Gaussian of 8 dimensions in 8 bits keeps about two thirds of its energy */
 
-    float table[M * VEC_PQ_WORDS], products[N];
-    vec_pq_table(pq, x, table);
-    vec_pq_products(pq, table, codes, N - 1, products);
-    for (size_t i = 0; i < N - 1; i++) {
+    struct vec_pq_table table;
+    float products[2 * VEC_BLOCK_ROWS];
+    uint8_t blocks[2][VEC_BLOCK_ROWS * M];
+    vec_pq_table_init(&table, pq);
+    vec_pq_table_set(&table, pq, x);
+    for (unsigned i = 0; i < 2 * VEC_BLOCK_ROWS; i++)
+        vec_pq_block_put(pq, blocks[i / VEC_BLOCK_ROWS], i % VEC_BLOCK_ROWS, codes + i * M);
+    vec_pq_products(pq, &table, (const uint8_t *const[2]){blocks[0], blocks[1]}, products);
+    for (size_t i = 0; i < 2 * VEC_BLOCK_ROWS; i++) {
         float decoded[D];
         vec_pq_decode(pq, codes + i * M, decoded);
-        assert_true(fabsf(products[i] + vec_distance(VEC_DOT, x, decoded, D)) < 1e-3f);
+        assert_true(fabsf(products[i] + vec_distance(VEC_DOT, x, decoded, D)) <= table.step * M / 2 * 1.001f);
     }
+    assert_true(table.step < 0.5f); /* so that the bound says something: products reach some 50 */
+    const float nothing[D] = {0};
+    vec_pq_table_set(&table, pq, nothing);
+    vec_pq_products(pq, &table, (const uint8_t *const[2]){blocks[0], blocks[0]}, products);
+    for (size_t i = 0; i < 2 * VEC_BLOCK_ROWS; i++)
+        assert_true(products[i] == 0);
+    vec_pq_table_deinit(&table);
     vec_pq_free(same);
     vec_pq_free(pq);
     config.m = 7;

@@ -56,7 +56,7 @@ static void the_target_holds_on_other_queries(void **state) {
             else
                 assert_int_equal(vec_ivf_tune(ivf[i - 1], t ? &queries : NULL, K, targets[t], 2, &tuning, &err), LH_OK);
             double recall = recall_of(i ? NULL : flat, i ? ivf[i - 1] : NULL, &queries, truth, &tuning.search);
-            if (!tuning.reached || tuning.recall < targets[t] || recall < targets[t] - 0.03)
+            if (!tuning.reached || tuning.recall < targets[t] || recall < targets[t] - 0.04)
                 fail_msg("index %d: target %g, %g measured, %g on others", i, targets[t], tuning.recall, recall);
             assert_true(tuning.queries >= 100 && tuning.bytes > bytes);
             bytes = tuning.bytes;
