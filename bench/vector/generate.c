@@ -1,5 +1,5 @@
-/* bench_vector_generate WORKLOAD FOLDER: writes WORKLOAD.base.f32 (100,000 rows) and WORKLOAD.query.f32 (1,000 held-out
- * ones of the same stream), 768 dimensions, raw little-endian floats.
+/* bench_vector_generate WORKLOAD FOLDER [ROWS]: writes WORKLOAD.base.f32 (100,000 rows, or ROWS) and WORKLOAD.query.f32
+ * (1,000 held-out ones of the same stream), 768 dimensions, raw little-endian floats.
  *
  * Vectors that look like embeddings: a low-dimensional mixture of clusters, laid into 768 dimensions and blurred.
  *     z = centre of a cluster + noise of that cluster's width        in `latent` dimensions, the i-th scaled by (1+i)^-alpha
@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { D = 768, ROWS = 100000, QUERIES = 1000 };
@@ -107,12 +108,13 @@ static int write_rows(struct model *model, const char *folder, const char *part,
 }
 
 int main(int argc, char **argv) {
-    for (size_t i = 0; argc == 3 && i < sizeof workloads / sizeof *workloads; i++) {
+    unsigned rows = argc == 4 ? (unsigned)strtoul(argv[3], NULL, 10) : ROWS;
+    for (size_t i = 0; (argc == 3 || argc == 4) && rows && i < sizeof workloads / sizeof *workloads; i++) {
         struct model model;
         if (strcmp(argv[1], workloads[i].name) != 0)
             continue;
         model_init(&model, &workloads[i]);
-        int status = write_rows(&model, argv[2], "base", ROWS) || write_rows(&model, argv[2], "query", QUERIES);
+        int status = write_rows(&model, argv[2], "base", rows) || write_rows(&model, argv[2], "query", QUERIES);
         lh_free(model.matrix);
         lh_free(model.scale);
         lh_free(model.centres);
@@ -120,6 +122,6 @@ int main(int argc, char **argv) {
         lh_free(model.cumulative);
         return status;
     }
-    fprintf(stderr, "usage: bench_vector_generate A|B FOLDER\n");
+    fprintf(stderr, "usage: bench_vector_generate A|B FOLDER [ROWS]\n");
     return 2;
 }

@@ -113,13 +113,23 @@ struct ivf {
     struct vec_search search;
 };
 
-static void *ivf_build(const float *data, size_t n, unsigned d, unsigned threads) {
-    const struct vec_ivf_config config = {.metric = VEC_COSINE, .codes = VEC_IVF_RABITQ, .seed = 1, .threads = threads};
+static void *lists_build(const float *data, size_t n, unsigned d, unsigned threads, enum vec_ivf_codes codes) {
+    const struct vec_ivf_config config = {.metric = VEC_COSINE, .codes = codes, .seed = 1, .threads = threads};
     const struct vec_rows rows = {.data = data, .n = n, .d = d};
     struct ivf *index = lh_calloc(1, sizeof *index);
     struct lh_err err;
     must(vec_ivf_new(&rows, &config, &index->ivf, &err), &err);
     index->searcher = vec_ivf_searcher_new(index->ivf);
+    return index;
+}
+
+static void *ivf_build(const float *data, size_t n, unsigned d, unsigned threads) {
+    return lists_build(data, n, d, threads, VEC_IVF_RABITQ);
+}
+
+static void *pq_build(const float *data, size_t n, unsigned d, unsigned threads) {
+    struct ivf *index = lists_build(data, n, d, threads, VEC_IVF_PQ);
+    index->search.refine = 30;
     return index;
 }
 
@@ -166,4 +176,7 @@ static const struct contender flat = {"lakehouse flat, 1-bit scan",
 static const struct contender ivf = {
     "lakehouse IVF, 1-bit codes", "nprobe", 1, 512, ivf_build, ivf_bytes, ivf_set_nprobe, ivf_search, ivf_free};
 
-const struct contender *const contenders_ours[] = {&graph, &patient, &flat, &ivf, NULL};
+static const struct contender pq = {"lakehouse IVF, PQ x 96", "nprobe",   1,       512, pq_build, ivf_bytes,
+                                    ivf_set_nprobe,           ivf_search, ivf_free};
+
+const struct contender *const contenders_ours[] = {&graph, &patient, &flat, &ivf, &pq, NULL};
