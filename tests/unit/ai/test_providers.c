@@ -7,8 +7,8 @@
 #include "net/http_client.h"
 #include "os/clock.h"
 #include "os/os.h"
+#include "twin/ai_provider_scripted.h"
 #include "twin/scripted_server.h"
-#include "twin/temp_dir.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -571,6 +571,29 @@ static void keys_come_from_a_file(void **state) {
     }
 }
 
+/* The twin of the seam, which other modules' tests rely on. */
+static void the_twin_fails_as_it_is_told(void **state) {
+    (void)state;
+    struct ai_provider_scripted s;
+    struct lh_err err = LH_ERR_INIT;
+    ai_provider_scripted_init(&s, 16);
+    s.failures = 2;
+    s.fail_at = 4;
+    static const enum lh_code wanted[] = {LH_UPSTREAM, LH_UPSTREAM, LH_OK, LH_UPSTREAM, LH_OK};
+    for (size_t i = 0; i < LH_ARRAY_LEN(wanted); i++) {
+        LH_AUTO(ai_vectors) struct ai_vectors v = {0};
+        assert_int_equal(embed(&s.provider, 3, &v, &err), wanted[i]);
+        assert_int_equal(v.count, wanted[i] == LH_OK ? 3 : 0);
+    }
+    assert_int_equal(s.texts, 15);
+    struct listener l = {0};
+    LH_AUTO(ai_answer) struct ai_answer answer = {0};
+    assert_int_equal(chat(&s.provider, &l, &answer, &err), LH_OK);
+    assert_string_equal(answer.text.data, "hello");
+    assert_string_equal(l.heard.data, "|hello");
+    buf_release(&l.heard);
+}
+
 int main(void) {
     struct lh_err err = LH_ERR_INIT;
     if (http_client_global_init(&err) != LH_OK)
@@ -589,6 +612,7 @@ int main(void) {
         cmocka_unit_test(models_are_listed_loaded_and_unloaded),
         cmocka_unit_test(names_of_models_are_resolved),
         cmocka_unit_test(keys_come_from_a_file),
+        cmocka_unit_test(the_twin_fails_as_it_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
