@@ -52,7 +52,7 @@ endif()
 # In builds for gcov: have the engine's workers write their counts too.  For a program that links lh_engine_worker.
 if(LH_COVERAGE)
     add_library(lh_coverage_workers OBJECT ${CMAKE_SOURCE_DIR}/cmake/coverage_workers.c)
-    target_link_libraries(lh_coverage_workers PRIVATE lh_flags)
+    target_link_libraries(lh_coverage_workers PRIVATE lh_flags duckdb_header)
     target_compile_definitions(lh_coverage_workers PRIVATE LH_COVERAGE_DIR="${CMAKE_BINARY_DIR}/CMakeFiles")
 endif()
 function(lh_cover_workers target)
