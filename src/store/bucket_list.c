@@ -4,8 +4,15 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "store/object_store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define FORMAT 1
+#define PREFIX "_catalog/buckets/"
 
 static enum lh_code parse_spec(const json_t *entry, struct arena *arena, struct bucket_spec *ret_spec,
                                struct lh_err *err) {
@@ -51,4 +58,26 @@ void bucket_list_write(const struct bucket_spec *specs, size_t count, struct buf
         json_array_append_new(array, entry);
     }
     lh_json_write(doc, LH_JSON_PRETTY, out);
+}
+
+void bucket_list_key(uint64_t version, char ret_key[BUCKET_LIST_KEY_SIZE]) {
+    snprintf(ret_key, BUCKET_LIST_KEY_SIZE, PREFIX "%020" PRIu64 ".json", version);
+}
+
+enum lh_code bucket_list_newest(struct object_store *store, uint64_t known, uint64_t *ret_version, struct lh_err *err) {
+    LH_AUTO(arena) struct arena *arena = arena_new();
+    char after[BUCKET_LIST_KEY_SIZE];
+    struct object_info *items;
+    size_t count;
+    uint64_t newest = 0;
+    bucket_list_key(known, after);
+    for (bool more = true; more;) {
+        LH_TRY(object_list(store, PREFIX, after, 1000, arena, &items, &count, &more, err));
+        if (count == 0)
+            break;
+        newest = strtoull(items[count - 1].key + strlen(PREFIX), NULL, 10);
+        bucket_list_key(newest, after);
+    }
+    *ret_version = newest;
+    return LH_OK;
 }

@@ -1,5 +1,5 @@
 /* Threads: `lock` guards the list of buckets and is never held over a call to a backend; `change` serialises add, remove
- * and reload, from reading `_catalog/buckets.json` to writing it.  Order: change, then lock.  A bucket's own lock guards
+ * and reload, from reading the registry's newest object to writing the next.  Order: change, then lock.  A bucket's own lock guards
  * the late opening of its store. */
 #include "store/buckets.h"
 
@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "os/clock.h"
 #include "os/fault.h"
 #include "os/os.h"
 #include "store/bucket_list.h"
@@ -19,7 +20,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define REGISTRY_KEY "_catalog/buckets.json"
+#define REGISTRY_OLD_KEY "_catalog/buckets.json"
+#define SAVE_TRIES 50
 #define REGISTRY_MAX_BYTES ((size_t)4 << 20)
 
 struct bucket {
@@ -41,7 +43,7 @@ struct buckets {
     struct bucket *primary;
 
     pthread_mutex_t change;
-    char loaded_etag[OBJECT_ETAG_MAX]; /* of REGISTRY_KEY; under `change` */
+    uint64_t version; /* of the registry that is loaded; under `change` */
 
     pthread_mutex_t lock;
     struct bucket **all; /* primary first, then by name */
@@ -193,6 +195,22 @@ static void insert(struct buckets *b, struct bucket *bucket) {
     pthread_mutex_unlock(&b->lock);
 }
 
+/* Out of the list; its reference becomes the caller's.  NULL where it is not there. */
+static struct bucket *take_out(struct buckets *b, const char *name) {
+    pthread_mutex_lock(&b->lock);
+    struct bucket *bucket = NULL;
+    for (size_t i = 0; i < b->count; i++) {
+        if (bucket)
+            b->all[i - 1] = b->all[i];
+        else if (strcmp(b->all[i]->name, name) == 0)
+            bucket = b->all[i];
+    }
+    b->count -= bucket != NULL;
+    b->changes += bucket != NULL;
+    pthread_mutex_unlock(&b->lock);
+    return bucket;
+}
+
 /* All buckets, each with a reference; release with put_back. */
 static struct bucket **take_all(struct buckets *b, size_t *ret_count) {
     pthread_mutex_lock(&b->lock);
@@ -255,13 +273,23 @@ static enum lh_code enter(struct buckets *b, const struct bucket_spec *spec, boo
     return LH_OK;
 }
 
-/* ---- the registry object ---- */
+/* ---- the registry's objects ---- */
 
+/* A bucket that another server removed goes here too; one whose root clashes with ours is an error. */
 static enum lh_code enter_registry(struct buckets *b, const struct buf *text, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     struct bucket_spec *specs;
-    size_t count;
+    size_t count, there;
     LH_TRY(bucket_list_parse(buf_cstr(text), text->len, arena, &specs, &count, err));
+    struct bucket **all = take_all(b, &there);
+    for (size_t i = 0; i < there; i++) {
+        size_t k = 0;
+        while (k < count && strcmp(specs[k].name, all[i]->name) != 0)
+            k++;
+        if (k == count && !all[i]->configured)
+            bucket_unref(take_out(b, all[i]->name));
+    }
+    put_back(all, there);
     for (size_t i = 0; i < count; i++) {
         enum lh_code code = enter(b, &specs[i], false, false, err);
         if (code != LH_OK && code != LH_EXISTS) /* the configuration, or an earlier load, has it */
@@ -270,31 +298,42 @@ static enum lh_code enter_registry(struct buckets *b, const struct buf *text, st
     return LH_OK;
 }
 
+static enum lh_code load_object(struct buckets *b, const char *key, struct lh_err *err) {
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    LH_TRY(object_get(bucket_store(b->primary), key, REGISTRY_MAX_BYTES, &text, NULL, err));
+    enum lh_code code = enter_registry(b, &text, err);
+    if (code == LH_OK)
+        return LH_OK;
+    if (code == LH_INVALID)
+        err->code = LH_CORRUPT;
+    return lh_err_context(err, "object \"%s\" of bucket \"%s\" cannot be used", key, b->primary->name);
+}
+
 /* Bring in the buckets that were added at run time, here earlier or by another server.  Under `change`. */
 static enum lh_code load_registry(struct buckets *b, struct lh_err *err) {
-    struct object_info info;
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    enum lh_code code = object_head(bucket_store(b->primary), REGISTRY_KEY, &info, err);
-    if (code == LH_NOT_FOUND || (code == LH_OK && strcmp(info.etag, b->loaded_etag) == 0))
-        return LH_OK;
-    if (code == LH_OK)
-        code = object_get(bucket_store(b->primary), REGISTRY_KEY, REGISTRY_MAX_BYTES, &text, &info, err);
-    if (code != LH_OK)
-        return code;
-    code = enter_registry(b, &text, err);
-    if (code != LH_OK) {
-        if (code == LH_INVALID)
-            err->code = LH_CORRUPT;
-        return lh_err_context(err, "object \"%s\" of bucket \"%s\" cannot be used", REGISTRY_KEY, b->primary->name);
+    uint64_t version;
+    LH_TRY(bucket_list_newest(bucket_store(b->primary), b->version, &version, err));
+    if (version > 0) {
+        char key[BUCKET_LIST_KEY_SIZE];
+        bucket_list_key(version, key);
+        LH_TRY(load_object(b, key, err));
+        b->version = version;
+    } else if (b->version == 0) { /* as releases before this one wrote it */
+        struct lh_err from = LH_ERR_INIT;
+        enum lh_code code = load_object(b, REGISTRY_OLD_KEY, &from);
+        if (code != LH_OK && code != LH_NOT_FOUND) {
+            *err = from;
+            return code;
+        }
     }
-    memcpy(b->loaded_etag, info.etag, sizeof info.etag);
     return LH_OK;
 }
 
-/* Under `change`. */
+/* The next version, if nobody else was faster (LH_EXISTS).  Under `change`. */
 static enum lh_code save_registry(struct buckets *b, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(buf) struct buf text = BUF_INIT;
+    char key[BUCKET_LIST_KEY_SIZE];
     pthread_mutex_lock(&b->lock);
     struct bucket_spec *specs = arena_alloc(arena, (b->count + 1) * sizeof *specs);
     size_t count = 0;
@@ -303,10 +342,10 @@ static enum lh_code save_registry(struct buckets *b, struct lh_err *err) {
             specs[count++] = (struct bucket_spec){b->all[i]->name, b->all[i]->backend, b->all[i]->root};
     bucket_list_write(specs, count, &text); /* under the lock: the texts are the buckets' own */
     pthread_mutex_unlock(&b->lock);
-    struct object_info info;
+    bucket_list_key(b->version + 1, key);
     LH_TRY(LH_FAULT("buckets.before_save", err));
-    LH_TRY(object_put(bucket_store(b->primary), REGISTRY_KEY, text.data, text.len, OBJECT_PUT_REPLACE, &info, err));
-    memcpy(b->loaded_etag, info.etag, sizeof info.etag);
+    LH_TRY(object_put(bucket_store(b->primary), key, text.data, text.len, OBJECT_PUT_IF_ABSENT, NULL, err));
+    b->version++;
     return LH_OK;
 }
 
@@ -427,29 +466,33 @@ enum lh_code buckets_resolve(struct buckets *b, const char *name, struct bucket 
     return code;
 }
 
-/* Out of the list; its reference becomes the caller's.  NULL where it is not there. */
-static struct bucket *take_out(struct buckets *b, const char *name) {
-    pthread_mutex_lock(&b->lock);
-    struct bucket *bucket = NULL;
-    for (size_t i = 0; i < b->count; i++) {
-        if (bucket)
-            b->all[i - 1] = b->all[i];
-        else if (strcmp(b->all[i]->name, name) == 0)
-            bucket = b->all[i];
-    }
-    b->count -= bucket != NULL;
-    b->changes += bucket != NULL;
-    pthread_mutex_unlock(&b->lock);
-    return bucket;
+static enum lh_code fail_contended(struct lh_err *err) {
+    lh_fail(err, LH_BUSY, "other servers change the buckets all the time");
+    return lh_err_hint(err, "try again in a moment");
 }
 
+/* The more often another was faster, the longer the pause, and each a different one. */
+static void back_off(struct buckets *b, unsigned tries) {
+    uint16_t random;
+    os_random(b->os, &random, sizeof random);
+    os_sleep_ms(b->os, random % (2 + 4 * tries));
+}
+
+/* What another server did in the meantime is loaded and the change judged anew: each saved version then holds all before it. */
 static enum lh_code add(struct buckets *b, const struct bucket_spec *spec, struct lh_err *err) {
-    LH_TRY(load_registry(b, err)); /* so that saving does not drop what another server added */
-    LH_TRY(enter(b, spec, false, true, err));
-    enum lh_code code = save_registry(b, err);
-    if (code != LH_OK)
+    for (unsigned tries = 0;; tries++) {
+        LH_TRY(load_registry(b, err));
+        LH_TRY(enter(b, spec, false, true, err));
+        enum lh_code code = save_registry(b, err);
+        if (code == LH_OK)
+            return LH_OK;
         bucket_unref(take_out(b, spec->name));
-    return code;
+        if (code != LH_EXISTS)
+            return code;
+        if (tries == SAVE_TRIES)
+            return fail_contended(err);
+        back_off(b, tries);
+    }
 }
 
 enum lh_code buckets_add(struct buckets *b, const struct bucket_spec *spec, struct lh_err *err) {
@@ -461,7 +504,7 @@ enum lh_code buckets_add(struct buckets *b, const struct bucket_spec *spec, stru
     return code;
 }
 
-static enum lh_code remove_bucket(struct buckets *b, const char *name, struct lh_err *err) {
+static enum lh_code remove_once(struct buckets *b, const char *name, struct lh_err *err) {
     LH_TRY(load_registry(b, err));
     if (strcmp(name, b->primary->name) == 0 || strcmp(name, b->rescue) == 0)
         return lh_fail(err, LH_FORBIDDEN, "bucket \"%s\" is the %s bucket and cannot be removed", name,
@@ -475,6 +518,16 @@ static enum lh_code remove_bucket(struct buckets *b, const char *name, struct lh
     else
         insert(b, bucket);
     return code;
+}
+
+static enum lh_code remove_bucket(struct buckets *b, const char *name, struct lh_err *err) {
+    for (unsigned tries = 0; tries < SAVE_TRIES; tries++) {
+        enum lh_code code = remove_once(b, name, err);
+        if (code != LH_EXISTS)
+            return code;
+        back_off(b, tries);
+    }
+    return fail_contended(err);
 }
 
 enum lh_code buckets_remove(struct buckets *b, const char *name, struct lh_err *err) {

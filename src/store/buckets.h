@@ -1,8 +1,10 @@
 /* The bucket registry: which buckets there are, by name.
  *
  * Buckets come from the configuration ([[storage.buckets]]; an empty list makes one, `primary`) and are added at run
- * time.  Those added at run time are kept in `_catalog/buckets.json` of the primary bucket and come back at the next
- * start; another server on the same storage learns of them when it is first asked for an unknown name, or for the list.
+ * time.  Those added at run time are kept in the primary bucket, as `_catalog/buckets/{version}.json`, and come back at the next
+ * start; each change is a new version, put if absent, so that of two servers that change them in one instant neither takes the
+ * other's back.  Another server on the same storage learns of a change when it is first asked for an unknown name, or for the
+ * list.
  * The primary bucket is the one named "primary", else the first of the list; it must be usable when the registry is
  * opened.  Any other may be unreachable then: it is tried again each time it is resolved.
  * Thread-safe.  A handle stays usable after its bucket was removed, until its last reference goes. */

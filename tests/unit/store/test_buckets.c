@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "os/file.h"
 #include "os/os.h"
+#include "os/thread.h"
 #include "store/buckets.h"
 #include "store/object_store.h"
 #include "twin/temp_dir.h"
@@ -226,6 +227,80 @@ static void test_damaged_registry_is_named(void **state) {
     assert_int_equal(add(f, "x", "x", &err), LH_CORRUPT); /* not overwritten */
 }
 
+#define ADDERS 4
+#define ADDED_BY_EACH 12
+
+struct adder {
+    const char *primary, *scratch;
+    unsigned number;
+    struct os_thread thread;
+};
+
+/* A server of its own on the same storage that adds buckets, and takes every third one away again. */
+static void add_many(void *arg) {
+    struct adder *a = arg;
+    struct lh_err err = LH_ERR_INIT;
+    struct buckets *b = NULL;
+    const struct buckets_options options = {.os = os_real(), .primary_root = a->primary};
+    ok(buckets_open(&options, &b, &err), &err);
+    for (unsigned i = 0; i < ADDED_BY_EACH; i++) {
+        LH_AUTO(mem) char *name = lh_asprintf("b-%u-%02u", a->number, i);
+        LH_AUTO(mem) char *root = lh_asprintf("%s/%s", a->scratch, name);
+        const struct bucket_spec spec = {name, NULL, root};
+        ok(buckets_add(b, &spec, &err), &err);
+        if (i % 3 == 2)
+            ok(buckets_remove(b, name, &err), &err);
+    }
+    buckets_close(b);
+}
+
+static void test_no_server_takes_back_what_another_did(void **state) {
+    struct fixture *f = *state;
+    struct lh_err err = LH_ERR_INIT;
+    char *scratch = temp_dir_new();
+    struct adder adders[ADDERS];
+    for (unsigned i = 0; i < ADDERS; i++) {
+        adders[i] = (struct adder){.primary = f->primary, .scratch = scratch, .number = i};
+        ok(os_thread_start(&adders[i].thread, "adder", 0, add_many, &adders[i], &err), &err);
+    }
+    for (unsigned i = 0; i < ADDERS; i++)
+        os_thread_join(&adders[i].thread);
+    struct arena *arena = arena_new();
+    struct bucket_info *infos;
+    size_t count, found = 0;
+    buckets_list(f->buckets, arena, &infos, &count); /* this server, open all the time, sees the outcome too */
+    for (size_t i = 0; i < count; i++)
+        found += strncmp(infos[i].name, "b-", 2) == 0;
+    assert_int_equal(found, ADDERS * ADDED_BY_EACH * 2 / 3);
+    ok(buckets_remove(f->buckets, "b-0-00", &err), &err);
+    arena_free(arena);
+    temp_dir_free(scratch);
+}
+
+/* What a release before this one kept in one object is taken over, and the first change writes it anew. */
+static void test_registry_of_an_older_release(void **state) {
+    struct fixture *f = *state;
+    struct lh_err err = LH_ERR_INIT;
+    char *scratch = temp_dir_new();
+    LH_AUTO(mem) char *text = lh_asprintf(
+        "{\"format\":1,\"buckets\":[{\"name\":\"older\",\"backend\":\"local\",\"root\":\"%s/older\"}]}", scratch);
+    LH_AUTO(mem) char *root = lh_asprintf("%s/newer", scratch);
+    ok(object_put(buckets_primary(f->buckets), "_catalog/buckets.json", text, strlen(text), OBJECT_PUT_REPLACE, NULL,
+                  &err),
+       &err);
+    ok(buckets_add(f->buckets, &(struct bucket_spec){"newer", NULL, root}, &err), &err);
+    ok(buckets_remove(f->buckets, "older", &err), &err);
+    struct buckets *b = NULL;
+    const struct buckets_options options = {.os = os_real(), .primary_root = f->primary};
+    ok(buckets_open(&options, &b, &err), &err);
+    struct bucket *bucket = NULL;
+    ok(buckets_resolve(b, "newer", &bucket, &err), &err);
+    bucket_unref(bucket);
+    assert_int_equal(buckets_resolve(b, "older", &bucket, &err), LH_NOT_FOUND);
+    buckets_close(b);
+    temp_dir_free(scratch);
+}
+
 int main(void) {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -236,6 +311,8 @@ int main(void) {
         CASE(test_remove),
         CASE(test_configuration),
         CASE(test_damaged_registry_is_named),
+        CASE(test_no_server_takes_back_what_another_did),
+        CASE(test_registry_of_an_older_release),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
