@@ -3,7 +3,7 @@
 _lakehouse() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} choices=""
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest demo check history tombstone jobs key vec config version help --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest delta demo check history tombstone jobs key vec config version help --help --version" -- "$word")
         return
     fi
     case $previous in
@@ -35,14 +35,15 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -W "http://127.0.0.1:3100" -- "$word")
             return
             ;;
-        --http | --command | --limit | --as-of | --timeout | --name | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --erased | --dataset | --reason | --kind | --state | --output | --dimensions | --column | --metric | --lists | --m | --ef-construction | --threads | --k | --ef | --nprobe | --epsilon | --recall)
+        --http | --command | --limit | --as-of | --timeout | --name | --primary-key | --bucket | --delimiter | --quote | --encoding | --misfits | --scale | --seed | --erased | --dataset | --reason | --kind | --state | --output | --dimensions | --column | --metric | --lists | --m | --ef-construction | --threads | --k | --ef | --nprobe | --epsilon | --recall)
             return
             ;;
     esac
     case $command in
         serve) choices="--data --config --http --insecure --help" ;;
         sql) choices="--server --data --config --command --limit --as-of --timeout --json --ndjson --csv --parquet --help" ;;
-        ingest) choices="--server --data --config --name --mode --bucket --format --delimiter --quote --header --encoding --json --help" ;;
+        ingest) choices="--server --data --config --name --mode --primary-key --bucket --format --delimiter --quote --header --encoding --json --help" ;;
+        delta) choices="--server --data --config --misfits --json --help" ;;
         demo) choices="--data --config --scale --seed --json --help" ;;
         check) choices="--data --config --deep --erased --dataset --json --help" ;;
         history) choices="--server --data --config --as-of --limit --json --help" ;;
@@ -52,7 +53,7 @@ _lakehouse() {
         vec) choices="build search bench inspect --output --dimensions --column --metric --kind --lists --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --nprobe --epsilon --recall --verify --json --help" ;;
         config) choices="check show --config --json --help" ;;
         version) choices="--json --help" ;;
-        help) choices="serve sql ingest demo check history tombstone jobs key vec config version --help" ;;
+        help) choices="serve sql ingest delta demo check history tombstone jobs key vec config version --help" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
     case $command in

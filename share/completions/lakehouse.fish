@@ -1,10 +1,11 @@
 # fish completion for lakehouse(1)
 # Made by tools/generate/command_line.mjs from the program's own help.
-set -l commands serve sql ingest demo check history tombstone jobs key vec config version help
+set -l commands serve sql ingest delta demo check history tombstone jobs key vec config version help
 complete -c lakehouse -f
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a data folder over HTTP'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d 'run SQL, or start an interactive shell'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a ingest -d 'turn files into datasets'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a delta -d 'write a few rows on top of a dataset'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a demo -d 'make the staffing demo: 7 tables, 2,469,278 rows, 100,000 resumes'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a check -d 'verify a whole lake, and say how to repair it'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a history -d 'what changed in a dataset, a row of it or another entity, when, by whom'
@@ -36,7 +37,8 @@ complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s s -l server -d 
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s n -l name -d 'dataset name (default: from the file name); one file only' -x
-complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s m -l mode -d 'create, append or replace (default: create)' -xa "create append replace"
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s m -l mode -d 'create, append, upsert or replace (default: create)' -xa "create append replace"
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s k -l primary-key -d 'primary key of a new dataset: a column, or several with commas' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s b -l bucket -d 'where the files go (default: primary)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s f -l format -d 'csv, tsv, json, ndjson, parquet or text (default: found by looking)' -xa "csv tsv json ndjson parquet text"
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l delimiter -d 'field separator of a CSV file; '\''tab'\'' for a tab (default: found by looking)' -x
@@ -44,6 +46,11 @@ complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l quote -d 'quote
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l header -d 'true or false: does the first line name the columns?' -xa "true false"
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l encoding -d 'utf-8, utf-16le, utf-16be or windows-1252' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l json -d 'one JSON report a line'
+complete -c lakehouse -n "__fish_seen_subcommand_from delta" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from delta" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from delta" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from delta" -l misfits -d 'where a value does not fit its column'\''s type: refuse (default), or text, which makes the column VARCHAR' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from delta" -l json -d 'the report as JSON'
 complete -c lakehouse -n "__fish_seen_subcommand_from demo" -s d -l data -d 'the data folder (default: $LAKEHOUSE_DATA or ./lakehouse-data)' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l config -d 'configuration (default: ./lakehouse.toml)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l scale -d 'multiply the row counts (default: 1, which is 2,469,278 rows)' -x
@@ -108,4 +115,4 @@ complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -l json -d 'check: the findings as one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from version" -l json -d 'as JSON'
-complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest demo check history tombstone jobs key vec config version"
+complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest delta demo check history tombstone jobs key vec config version"

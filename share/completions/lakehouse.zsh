@@ -11,6 +11,7 @@ _lakehouse() {
                 'serve:serve a data folder over HTTP'
                 'sql:run SQL, or start an interactive shell'
                 'ingest:turn files into datasets'
+                'delta:write a few rows on top of a dataset'
                 'demo:make the staffing demo\: 7 tables, 2,469,278 rows, 100,000 resumes'
                 'check:verify a whole lake, and say how to repair it'
                 'history:what changed in a dataset, a row of it or another entity, when, by whom'
@@ -65,8 +66,10 @@ _lakehouse() {
                     '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
                     '(-n --name)-n[dataset name (default\: from the file name); one file only]:name:' \
                     '(-n --name)--name[dataset name (default\: from the file name); one file only]:name:' \
-                    '(-m --mode)-m[create, append or replace (default\: create)]:mode:(create append replace)' \
-                    '(-m --mode)--mode[create, append or replace (default\: create)]:mode:(create append replace)' \
+                    '(-m --mode)-m[create, append, upsert or replace (default\: create)]:mode:(create append replace)' \
+                    '(-m --mode)--mode[create, append, upsert or replace (default\: create)]:mode:(create append replace)' \
+                    '(-k --primary-key)-k[primary key of a new dataset\: a column, or several with commas]:columns:' \
+                    '(-k --primary-key)--primary-key[primary key of a new dataset\: a column, or several with commas]:columns:' \
                     '(-b --bucket)-b[where the files go (default\: primary)]:bucket:' \
                     '(-b --bucket)--bucket[where the files go (default\: primary)]:bucket:' \
                     '(-f --format)-f[csv, tsv, json, ndjson, parquet or text (default\: found by looking)]:format:(csv tsv json ndjson parquet text)' \
@@ -77,6 +80,17 @@ _lakehouse() {
                     '(--encoding)--encoding[utf-8, utf-16le, utf-16be or windows-1252]:name:' \
                     '(--json)--json[one JSON report a line]' \
                     '*:file:_files'
+                    ;;
+                delta)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(--misfits)--misfits[where a value does not fit its column'\''s type\: refuse (default), or text, which makes the column VARCHAR]:how:' \
+                    '(--json)--json[the report as JSON]' \
+                    '--help[tell more]'
                     ;;
                 demo)
                     _arguments \
@@ -197,7 +211,7 @@ _lakehouse() {
                     ;;
                 help)
                     _arguments \
-                    '1: :(serve sql ingest demo check history tombstone jobs key vec config version)' '--help[tell more]'
+                    '1: :(serve sql ingest delta demo check history tombstone jobs key vec config version)' '--help[tell more]'
                     ;;
             esac
             ;;

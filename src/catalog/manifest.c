@@ -206,6 +206,24 @@ struct manifest_column *manifest_find_column(const struct manifest *m, const cha
     return NULL;
 }
 
+void manifest_set_key(struct manifest *m, const char *const *columns, size_t count) {
+    const char **copy = arena_alloc(m->arena, (count + 1) * sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = arena_strdup(m->arena, columns[i]);
+    m->primary_key = copy;
+    m->primary_key_count = count;
+}
+
+bool manifest_same_key(const struct manifest *a, const struct manifest *b) {
+    if (a->primary_key_count != b->primary_key_count)
+        return false;
+    for (size_t i = 0; i < a->primary_key_count; i++) {
+        if (manifest_name_compare(a->primary_key[i], b->primary_key[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
 bool manifest_same_schema(const struct manifest *a, const struct manifest *b) {
     if (a->column_count != b->column_count)
         return false;

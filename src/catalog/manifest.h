@@ -132,6 +132,9 @@ void manifest_drop_changes(struct manifest *m, uint64_t version);
 void manifest_sum_files(struct manifest *m);
 /* The column of that name, as SQL compares identifiers; NULL where there is none. */
 struct manifest_column *manifest_find_column(const struct manifest *m, const char *name);
+void manifest_set_key(struct manifest *m, const char *const *columns, size_t count); /* copied */
+/* The same columns in the same order. */
+bool manifest_same_key(const struct manifest *a, const struct manifest *b);
 /* Same names and types in the same order: no new schema version. */
 bool manifest_same_schema(const struct manifest *a, const struct manifest *b);
 

@@ -39,8 +39,8 @@ struct cli_command {
     int (*run)(struct cli *cli, const struct cli_args *args);
 };
 
-extern const struct cli_command cli_serve, cli_sql, cli_ingest, cli_demo, cli_check, cli_history, cli_jobs, cli_key,
-    cli_tombstone, cli_vec, cli_config, cli_version;
+extern const struct cli_command cli_serve, cli_sql, cli_ingest, cli_delta, cli_demo, cli_check, cli_history, cli_jobs,
+    cli_key, cli_tombstone, cli_vec, cli_config, cli_version;
 
 /* NULL-terminated, in the order of the help. */
 extern const struct cli_command *const cli_commands[];

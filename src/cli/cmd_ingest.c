@@ -14,7 +14,8 @@
 static const struct cli_option options[] = {
     CLIENT_OPTIONS,
     {"name", 'n', "NAME", "dataset name (default: from the file name); one file only", false},
-    {"mode", 'm', "MODE", "create, append or replace (default: create)", false},
+    {"mode", 'm', "MODE", "create, append, upsert or replace (default: create)", false},
+    {"primary-key", 'k', "COLUMNS", "primary key of a new dataset: a column, or several with commas", false},
     {"bucket", 'b', "BUCKET", "where the files go (default: primary)", false},
     {"format", 'f', "FORMAT", "csv, tsv, json, ndjson, parquet or text (default: found by looking)", false},
     {"delimiter", 0, "CHAR", "field separator of a CSV file; 'tab' for a tab (default: found by looking)", false},
@@ -61,6 +62,10 @@ static void append_route(const struct cli_args *args, const char *path, struct b
             continue;
         buf_printf(url, "&%s=", passed[i]);
         client_append_escaped(url, value);
+    }
+    if (cli_arg(args, "primary-key")) {
+        buf_append_str(url, "&primary_key=");
+        client_append_escaped(url, cli_arg(args, "primary-key"));
     }
 }
 
@@ -113,6 +118,11 @@ static void print_report(const struct cli *cli, const char *path, const json_t *
         buf_append_str(&line, "already there, nothing to do; ");
     lh_count_format((uint64_t)field(report, "row_count"), &line);
     buf_append_str(&line, " rows");
+    if (field(report, "superseded_count") > 0) {
+        buf_append_str(&line, ", ");
+        lh_count_format((uint64_t)field(report, "superseded_count"), &line);
+        buf_append_str(&line, " replaced by a later row of their key");
+    }
     if (field(report, "reject_count") > 0) {
         buf_append_str(&line, ", ");
         lh_count_format((uint64_t)field(report, "reject_count"), &line);
@@ -162,7 +172,8 @@ static int run(struct cli *cli, const struct cli_args *args) {
 
 const struct cli_command cli_ingest = {
     .name = "ingest",
-    .usage = "PATH... [--name N] [--mode create|append|replace] [--bucket B] [--server URL | --data DIR] [--json]",
+    .usage =
+        "PATH... [--name N] [--mode create|append|upsert|replace] [--bucket B] [--server URL | --data DIR] [--json]",
     .summary = "turn files into datasets",
     .help =
         "Reads CSV, TSV, JSON, NDJSON, Parquet and text files, however messy, and makes each a dataset that SQL can ask at\n"
@@ -170,7 +181,9 @@ const struct cli_command cli_ingest = {
         "lines that cannot be used are counted and kept with their number and the reason.  The same bytes twice are\n"
         "recognised and written once.  Personal data is flagged with the reason.\n\n"
         "  lakehouse ingest demo/inbox/*.csv\n"
-        "  lakehouse ingest export.txt --delimiter ';' --name candidates --mode append\n\n"
+        "  lakehouse ingest export.txt --delimiter ';' --name candidates --mode append\n"
+        "  lakehouse ingest orders.csv --primary-key id --mode upsert\n\n"
+        "With a primary key a dataset has one row a key, and the newest one counts.\n"
         "Exit code 3: some files failed, or some lines were rejected.",
     .options = options,
     .min_positional = 1,

@@ -28,10 +28,12 @@ enum field {
     FIELD_QUOTE,
     FIELD_HEADER,
     FIELD_ENCODING,
+    FIELD_PRIMARY_KEY,
     FIELD_COUNT
 };
-static const char *const field_names[FIELD_COUNT] = {"name",   "mode",      "bucket", "file_name", "source_system",
-                                                     "format", "delimiter", "quote",  "header",    "encoding"};
+static const char *const field_names[FIELD_COUNT] = {"name",          "mode",     "bucket",     "file_name",
+                                                     "source_system", "format",   "delimiter",  "quote",
+                                                     "header",        "encoding", "primary_key"};
 
 struct upload {
     struct request *rq;
@@ -71,7 +73,7 @@ static enum lh_code part_begin(void *ctx, const struct multipart_part *part, str
         }
     lh_fail(err, LH_INVALID, "there is no field \"%.100s\"", part->name);
     return lh_err_hint(err, "fields: file, name, mode, bucket, file_name, source_system, format, delimiter, quote, "
-                            "header, encoding");
+                            "header, encoding, primary_key");
 }
 
 static enum lh_code part_data(void *ctx, const void *data, size_t len, struct lh_err *err) {
@@ -179,6 +181,7 @@ static enum lh_code run(struct upload *u, struct ingest_report *ret_report, stru
         .quote = u->fields[FIELD_QUOTE],
         .header = u->fields[FIELD_HEADER],
         .encoding = u->fields[FIELD_ENCODING],
+        .primary_key = u->fields[FIELD_PRIMARY_KEY],
         .cancel_fd = request_cancel_fd(rq),
     };
     char sha256[LH_SHA256_HEX];
@@ -210,6 +213,52 @@ enum lh_code handle_ingest_file(struct request *rq, struct lh_err *err) {
     LH_TRY(run(&u, &report, err));
     LH_AUTO(json) json_t *answer = ingest_report_to_json(&report);
     return response_json(rq, report.deduplicated ? 200 : 201, answer, err);
+}
+
+/* ---- rows in the body ---- */
+
+static bool is_type(const char *given, const char *type) {
+    size_t len = strcspn(given, "; \t");
+    return strlen(type) == len && strncasecmp(given, type, len) == 0;
+}
+
+/* application/json (which curl calls a form unless it is told), or an object a line. */
+static enum lh_code choose_rows_format(struct request *rq, bool *ret_lines, struct lh_err *err) {
+    const char *type = request_header(rq, "Content-Type");
+    *ret_lines = type && (is_type(type, "application/x-ndjson") || is_type(type, "application/jsonl"));
+    if (!type || *ret_lines || is_type(type, "application/json") || is_type(type, "application/x-www-form-urlencoded"))
+        return LH_OK;
+    lh_fail(err, LH_UNSUPPORTED, "rows are application/json or application/x-ndjson, not %.100s", type);
+    return lh_err_hint(err, "other formats go to POST /ingest/file");
+}
+
+static enum lh_code choose_misfits(struct request *rq, bool *ret_text, struct lh_err *err) {
+    const char *misfits = request_query_param(rq, "misfits");
+    *ret_text = misfits && strcmp(misfits, "text") == 0;
+    if (!misfits || *ret_text || strcmp(misfits, "refuse") == 0)
+        return LH_OK;
+    return lh_fail(err, LH_INVALID, "misfits must be refuse or text, not \"%.40s\"", misfits);
+}
+
+enum lh_code handle_query_delta(struct request *rq, struct lh_err *err) {
+    struct ingest_delta delta = {.dataset = request_path_param(rq, "name"),
+                                 .actor = request_principal(rq)->name,
+                                 .idempotency_key = request_header(rq, "Idempotency-Key"),
+                                 .cancel_fd = request_cancel_fd(rq)};
+    LH_TRY(choose_rows_format(rq, &delta.lines, err));
+    LH_TRY(choose_misfits(rq, &delta.text_for_misfits, err));
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    LH_TRY(request_body_text(rq, &text, err));
+    if (text.len == 0) {
+        lh_fail(err, LH_INVALID, "the body is empty");
+        return lh_err_hint(err, "send rows: [{\"id\": 1, ...}, ...], or an object a line as application/x-ndjson");
+    }
+    delta.text = text.data;
+    delta.text_len = text.len;
+    struct ingest_delta_report report;
+    LH_TRY(ingest_delta(request_lakehouse(rq)->ingest, &delta, request_arena(rq), &report, err));
+    LH_AUTO(json) json_t *answer = ingest_delta_report_to_json(&report);
+    return response_json(rq, 200, answer, err);
 }
 
 enum lh_code handle_ingest_rejects(struct request *rq, struct lh_err *err) {

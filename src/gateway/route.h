@@ -39,7 +39,7 @@ struct route_param {
     const char *description;
     bool in_header; /* otherwise in the query string */
 };
-#define ROUTE_PARAMS_MAX 12
+#define ROUTE_PARAMS_MAX 16
 
 /* Begin and fill the response and return LH_OK, or fail before it was begun. */
 typedef enum lh_code route_handler(struct request *rq, struct lh_err *err);

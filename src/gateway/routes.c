@@ -133,11 +133,19 @@ const struct route gateway_routes[] = {
     {HTTP_POST, "/query/explain", handle_query_explain, ACCESS_ADMIN, BODY_JSON, ROUTE_QUERY, QUERY,
      "Show the plan of a statement without running it", "QueryRequest", "ExplainAnswer", {BUCKET}},
 
+    {HTTP_POST, "/query/delta/{name}", handle_query_delta, ACCESS_ADMIN, BODY_JSON, ROUTE_QUERY, INGEST,
+     "Write rows on top of a dataset: JSON (an array of objects, or one) or an object a line; with a primary key the newest "
+     "row of a key wins; durable when answered", "application/json", "DeltaReport",
+     {{"Content-Type", "string", "application/json, or application/x-ndjson for an object a line", true},
+      {"misfits", "string", "where a value does not fit its column's type: refuse (default), or text, which makes the "
+       "column VARCHAR", false},
+      IDEMPOTENCY}},
     {HTTP_POST, "/ingest/file", handle_ingest_file, ACCESS_ADMIN, BODY_UPLOAD, ROUTE_LONG, INGEST,
      "Turn a file into a dataset: multipart with a part named file, or the bytes themselves with the fields in the "
      "query; the same bytes again write nothing", "multipart/form-data", "IngestReport",
      {{"name", "string", "the dataset; else made from the file's name", false},
-      {"mode", "string", "create (default), append or replace", false},
+      {"mode", "string", "create (default), append, upsert or replace", false},
+      {"primary_key", "string", "columns of a new dataset's primary key: a, or a,b, or a JSON array of names", false},
       {"file_name", "string", "the file's name, where the body is the bytes themselves", false},
       {"source_system", "string", "what the lineage says: upload (default), cli, inbox or demo", false},
       {"format", "string", "csv, tsv, json, ndjson, parquet or text; else found by looking, as are the next four", false},

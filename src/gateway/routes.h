@@ -34,7 +34,7 @@ route_handler handle_job_list, handle_job_get, handle_job_cancel;
 route_handler handle_journal_event, handle_journal_update, handle_journal_flush;
 route_handler handle_journal_history, handle_journal_recent, handle_journal_stats;
 /* handle_query.c */
-route_handler handle_query_sql, handle_query_explain;
+route_handler handle_query_sql, handle_query_explain, handle_query_delta;
 /* handle_ingest.c */
 route_handler handle_ingest_file, handle_ingest_rejects;
 

@@ -187,10 +187,15 @@ const struct schema gateway_schemas[] = {
      "catalog_version integer, oldest time?, newest time?"},
     {"IngestColumn", "A column, and why it got its type; flags say which personal data it seems to hold",
      "name string, type string, why string?, renamed_from string?, nullable boolean?, flags any[]"},
+    {"DeltaReport",
+     "What became of the rows; mode is upsert where the dataset has a primary key, else append; superseded: rows that a later one "
+     "of their key in the request replaced",
+     "dataset string, dataset_id string, version integer, mode string, replayed boolean, row_count integer, "
+     "superseded_count integer, added_columns string[]"},
     {"IngestReport", "What became of the file",
      "dataset string, dataset_id string, job_id string, bucket string, format string, encoding string?, sha256 string, "
-     "source_bytes integer, version integer, row_count integer, reject_count integer, deduplicated boolean, "
-     "created boolean, replayed boolean, columns IngestColumn[], warnings string[]"},
+     "source_bytes integer, version integer, row_count integer, superseded_count integer, reject_count integer, "
+     "deduplicated boolean, created boolean, replayed boolean, columns IngestColumn[], warnings string[]"},
     {"Reject", "A line that could not be used", "job_id string, line integer, reason string, raw string?"},
     {"RejectList", "One page of them, oldest ingest first", "items Reject[], next_page_token string?"},
 };

@@ -10,12 +10,7 @@ const struct manifest_lineage *ingest_known_source(const struct manifest *m, con
                                                    enum ingest_mode mode) {
     if (!m || (mode == INGEST_REPLACE && m->lineage_count != 1))
         return NULL;
-    for (size_t i = 0; i < m->lineage_count; i++) {
-        const char *known = m->lineage[i].source_sha256;
-        if (known && strcmp(known, sha256) == 0)
-            return &m->lineage[i];
-    }
-    return NULL;
+    return lake_find_source(m, sha256);
 }
 
 enum lh_code ingest_check_mode(const struct manifest *existing, const char *dataset, enum ingest_mode mode,
@@ -23,10 +18,11 @@ enum lh_code ingest_check_mode(const struct manifest *existing, const char *data
     if (!existing || mode != INGEST_CREATE)
         return LH_OK;
     (void)lh_fail(err, LH_EXISTS, "there is a dataset \"%s\" already, of other bytes", dataset);
-    return lh_err_hint(err, "use mode=append to add rows, mode=replace to replace them, or another name");
+    return lh_err_hint(err,
+                       "use mode=append or mode=upsert to add rows, mode=replace to replace them, or another name");
 }
 
-static void draft_columns(struct manifest *m, const struct ingest_report *report) {
+void ingest_draft_columns(struct manifest *m, const struct ingest_report *report) {
     for (size_t i = 0; i < report->column_count; i++) {
         const struct ingest_column *seen = &report->columns[i];
         struct manifest_column *column = manifest_add_column(m);
@@ -70,11 +66,14 @@ static void draft_lineage(struct manifest *m, const struct ingest_commit *c) {
 }
 
 enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err) {
-    static const enum lake_mode modes[] = {
-        [INGEST_CREATE] = LAKE_CREATE, [INGEST_APPEND] = LAKE_APPEND, [INGEST_REPLACE] = LAKE_REPLACE};
+    static const enum lake_mode modes[] = {[INGEST_CREATE] = LAKE_CREATE,
+                                           [INGEST_APPEND] = LAKE_APPEND,
+                                           [INGEST_REPLACE] = LAKE_REPLACE,
+                                           [INGEST_UPSERT] = LAKE_UPSERT};
     LH_AUTO(manifest) struct manifest *draft = manifest_new(c->dataset);
     draft->bucket = arena_strdup(draft->arena, c->bucket);
-    draft_columns(draft, c->report);
+    ingest_draft_columns(draft, c->report);
+    manifest_set_key(draft, c->key, c->key_count);
     draft_file(draft, c, &c->data, FILE_BASE, c->report->row_count);
     draft_file(draft, c, &c->rejects, FILE_REJECTS, c->report->reject_count);
     draft_lineage(draft, c);

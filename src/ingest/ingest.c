@@ -69,18 +69,14 @@ void ingest_free(struct ingest *in) {
 }
 
 enum lh_code ingest_mode_parse(const char *text, enum ingest_mode *ret_mode, struct lh_err *err) {
-    static const char *const names[] = {"create", "append", "replace"};
+    static const char *const names[] = {"create", "append", "replace", "upsert"};
     for (size_t i = 0; i < LH_ARRAY_LEN(names); i++) {
         if (strcmp(text, names[i]) == 0) {
             *ret_mode = (enum ingest_mode)i;
             return LH_OK;
         }
     }
-    if (strcmp(text, "upsert") == 0) {
-        (void)lh_fail(err, LH_UNSUPPORTED, "mode upsert is not offered for files");
-        return lh_err_hint(err, "use mode=append for new rows, or mode=replace for the whole dataset");
-    }
-    return lh_fail(err, LH_INVALID, "mode \"%.40s\" is not known; there are create, append and replace", text);
+    return lh_fail(err, LH_INVALID, "mode \"%.40s\" is not known; there are create, append, upsert and replace", text);
 }
 
 /* One call of ingest_file. */
@@ -93,6 +89,8 @@ struct run {
     const struct manifest *existing;
     const char *asked_dataset; /* the name that the request or its file name gives */
     const char *asked;         /* describe_request */
+    const char *const *key;    /* the primary key that the rows are written for */
+    size_t key_count;
     struct bucket *bucket;
     char *folder; /* the worker's output; NULL until it exists */
     char job_id[LH_ULID_SIZE];
@@ -206,6 +204,7 @@ static const char *describe_request(const struct run *r) {
     set_text(o, "quote", q->quote);
     set_text(o, "header", q->header);
     set_text(o, "encoding", q->encoding);
+    set_text(o, "primary_key", q->primary_key);
     json_object_set_new(o, "mode", json_integer(q->mode));
     lh_json_write(o, LH_JSON_COMPACT, &text);
     return arena_strdup(r->arena, buf_cstr(&text));
@@ -217,7 +216,11 @@ static enum lh_code report_replayed(struct run *r, uint64_t version, struct lh_e
     const struct manifest *m;
     LH_TRY(catalog_snapshot_at_version(r->in->services.catalog, version, &s, err));
     LH_TRY(catalog_snapshot_require(s, r->asked_dataset, &m, err));
-    const struct manifest_lineage *edge = ingest_known_source(m, r->sha256, INGEST_APPEND);
+    const struct manifest_lineage *edge = NULL;
+    for (size_t i = m->lineage_count; i-- > 0 && !edge;) {
+        const char *known = m->lineage[i].source_sha256;
+        edge = known && strcmp(known, r->sha256) == 0 ? &m->lineage[i] : NULL;
+    }
     if (!edge)
         return lh_fail(err, LH_CORRUPT, "version %llu of \"%s\" lacks the source that its idempotency key stands for",
                        (unsigned long long)version, m->name);
@@ -229,30 +232,41 @@ static enum lh_code report_replayed(struct run *r, uint64_t version, struct lh_e
     return LH_OK;
 }
 
-static json_t *task_request(const struct run *r) {
-    const struct lh_config_ingest *limits = &r->in->services.config->ingest;
-    const struct ingest_request *q = r->request;
+json_t *ingest_task_request(const struct ingest *in, const struct manifest *existing, const char *const *key,
+                            size_t key_count) {
+    const struct lh_config_ingest *limits = &in->services.config->ingest;
     json_t *o = json_object();
-    set_text(o, "name", q->original_name);
-    set_text(o, "format", q->format);
-    set_text(o, "delimiter", q->delimiter);
-    set_text(o, "quote", q->quote);
-    set_text(o, "header", q->header);
-    set_text(o, "encoding", q->encoding);
     json_object_set_new(o, "max_bytes", json_integer((json_int_t)limits->max_upload_bytes));
     json_object_set_new(o, "max_columns", json_integer(limits->max_columns));
     json_object_set_new(o, "max_line_bytes", json_integer((json_int_t)limits->max_line_bytes));
     json_object_set_new(o, "json_max_depth", json_integer(limits->json_max_depth));
     json_object_set_new(o, "max_rejects", json_integer(limits->max_rejects));
     json_object_set_new(o, "sample_rows", json_integer(limits->sample_rows));
-    json_object_set_new(o, "patterns", pii_patterns(r->in->pii));
-    /* An append keeps the types of the dataset where the new values allow. */
-    if (r->existing && q->mode == INGEST_APPEND) {
+    json_object_set_new(o, "patterns", pii_patterns(in->pii));
+    if (existing) {
         json_t *types = json_object();
-        for (size_t i = 0; i < r->existing->column_count; i++)
-            json_object_set_new(types, r->existing->columns[i].name, json_string(r->existing->columns[i].type));
+        for (size_t i = 0; i < existing->column_count; i++)
+            json_object_set_new(types, existing->columns[i].name, json_string(existing->columns[i].type));
         json_object_set_new(o, "types", types);
     }
+    json_t *columns = json_array();
+    for (size_t i = 0; i < key_count; i++)
+        json_array_append_new(columns, json_string(key[i]));
+    json_object_set_new(o, "key", columns);
+    return o;
+}
+
+static json_t *task_request(const struct run *r) {
+    const struct ingest_request *q = r->request;
+    /* Rows on top of others keep the types of the dataset where the new values allow. */
+    bool on_top = q->mode == INGEST_APPEND || q->mode == INGEST_UPSERT;
+    json_t *o = ingest_task_request(r->in, on_top ? r->existing : NULL, r->key, r->key_count);
+    set_text(o, "name", q->original_name);
+    set_text(o, "format", q->format);
+    set_text(o, "delimiter", q->delimiter);
+    set_text(o, "quote", q->quote);
+    set_text(o, "header", q->header);
+    set_text(o, "encoding", q->encoding);
     return o;
 }
 
@@ -315,7 +329,8 @@ static void drop_object(struct run *r, const struct ingest_object *object) {
 }
 
 static enum lh_code store_and_commit(struct run *r, struct ingest_commit *c, struct lh_err *err) {
-    LH_TRY(store_file(r, "data.parquet", "base", ".parquet", true, &c->data, err));
+    bool on_top = r->existing && r->key_count > 0 && r->request->mode != INGEST_REPLACE;
+    LH_TRY(store_file(r, "data.parquet", on_top ? "delta" : "base", ".parquet", true, &c->data, err));
     LH_TRY(LH_FAULT("ingest.before_rejects", err));
     LH_TRY(store_file(r, "rejects.ndjson", "rejects", ".ndjson", false, &c->rejects, err));
     LH_TRY(LH_FAULT("ingest.after_write", err));
@@ -333,6 +348,8 @@ static enum lh_code publish(struct run *r, struct lh_err *err) {
         .sha256 = r->sha256,
         .source_bytes = r->report->source_bytes,
         .job_id = r->job_id,
+        .key = r->key,
+        .key_count = r->key_count,
         .report = r->report,
     };
     enum lh_code code = store_and_commit(r, &c, err);
@@ -377,6 +394,8 @@ enum lh_code ingest_file(struct ingest *in, const struct ingest_request *request
         report_known(&r, r.existing, edge);
     } else {
         LH_TRY(ingest_check_mode(r.existing, report.dataset, request->mode, err));
+        LH_TRY(ingest_choose_key(r.existing, report.dataset, request->mode, request->primary_key, arena, &r.key,
+                                 &r.key_count, err));
         LH_TRY(buckets_resolve(in->services.buckets, wanted_bucket(&r), &r.bucket, err));
         LH_TRY(read_file(&r, err));
         LH_TRY(publish(&r, err));

@@ -7,7 +7,7 @@
  * data (ingest/pii.h), and one commit makes all of it visible with its lineage: source system -> job -> dataset.
  *
  * Promises:
- *   I1  No row is dropped silently: rows + rejects = records in the file.  Rejected lines are kept with their number,
+ *   I1  No row is dropped silently: rows + superseded + rejects = records in the file.  Rejected lines are kept with their number,
  *       reason and text.
  *   I2  What the file said is what the dataset says: a column becomes a number, a date or a truth value only where every value
  *       prints back as it was written; whatever is ambiguous stays text (docs/adr/0004-string-when-ambiguous.md).
@@ -67,8 +67,9 @@ enum ingest_mode {
     INGEST_CREATE,  /* LH_EXISTS where the dataset is there already (with other bytes) */
     INGEST_APPEND,  /* rows on top of an existing dataset of the same columns; creates it where there is none */
     INGEST_REPLACE, /* the dataset consists of this file alone from now on; creates it where there is none */
+    INGEST_UPSERT,  /* as append, for a dataset with a primary key: the newest row of a key wins */
 };
-/* "create", "append", "replace"; LH_INVALID names what is allowed. */
+/* "create", "append", "replace", "upsert"; LH_INVALID names what is allowed. */
 LH_CHECKED enum lh_code ingest_mode_parse(const char *text, enum ingest_mode *ret_mode, struct lh_err *err);
 
 struct ingest_request {
@@ -77,6 +78,9 @@ struct ingest_request {
     const char *sha256;        /* hex of its bytes where known (a spool knows), or NULL */
     const char *dataset;       /* NULL or "": derived from original_name */
     enum ingest_mode mode;
+    /* Columns, "id" or "region,id" or a JSON array of names; NULL or "": the dataset's, or none.  With a primary key every row must have a
+     * value in each of them (LH_INVALID names row and column), and of the rows of one key in the file the last counts. */
+    const char *primary_key;
     const char *bucket;          /* NULL: the dataset's, or the default one */
     const char *actor;           /* the principal's name */
     const char *idempotency_key; /* or NULL; with another file, target or option than before: LH_CONFLICT */
@@ -105,6 +109,7 @@ struct ingest_column {
     const char *why;          /* "every one of 1,200 values is a whole number" */
     const char *renamed_from; /* the header's own text where it had to change, or NULL */
     bool nullable;
+    uint64_t misfit_row; /* the first row whose value the dataset's type does not have; 0: none */
     struct ingest_flag *flags;
     size_t flag_count;
 };
@@ -120,6 +125,7 @@ struct ingest_report {
     uint64_t source_bytes;
     uint64_t version; /* catalog version that shows the rows */
     uint64_t row_count;
+    uint64_t superseded_count; /* rows that a later one of the same key in the file replaced; in neither count */
     uint64_t reject_count;
     bool deduplicated; /* the same bytes were there already: nothing was written */
     bool created;      /* the dataset is new */
@@ -142,6 +148,39 @@ LH_CHECKED enum lh_code ingest_file(struct ingest *in, const struct ingest_reque
 
 /* The report as the HTTP answer and `lakehouse ingest --json` show it; a new reference. */
 json_t *ingest_report_to_json(const struct ingest_report *report);
+
+/* ---- rows in a request ---- */
+
+struct ingest_delta {
+    const char *dataset; /* an existing one */
+    const char *text;    /* JSON: an array of objects, one object, or one a line */
+    size_t text_len;
+    bool lines;            /* one a line: a bad line is named by its number */
+    bool text_for_misfits; /* a column whose new values do not fit its type becomes VARCHAR; otherwise LH_CONFLICT */
+    const char *actor;
+    const char *idempotency_key; /* or NULL */
+    int cancel_fd;
+};
+
+struct ingest_delta_report {
+    const char *dataset, *dataset_id;
+    uint64_t version;
+    bool replayed;             /* the idempotency key was known; the counts are what its commit left */
+    bool upsert;               /* the dataset has a primary key: rows of keys that it had already were updated */
+    uint64_t row_count;        /* rows that the commit holds */
+    uint64_t superseded_count; /* rows that a later one of the same key in the request replaced */
+    const char **added_columns;
+    size_t added_column_count;
+};
+
+/* Rows into a dataset, on top of what it has, by one commit; for few rows at once and little time.  They are typed as the dataset's columns;
+ * a column that it lacks is added, one that the rows lack is NULL in them, and a type is widened where it can be.  With a primary
+ * key the newest row of a key wins, also within the request.  Text becomes rows in a warm, fenced worker (docs/adr/0008).
+ * LH_NOT_FOUND, LH_DATA (no JSON; nothing is written), LH_INVALID (no row, a key without a value), LH_CONFLICT (names the column and the
+ * first row that do not fit), LH_TOO_LARGE, LH_BUSY, LH_TIMEOUT, LH_UNKNOWN_OUTCOME. */
+LH_CHECKED enum lh_code ingest_delta(struct ingest *in, const struct ingest_delta *delta, struct arena *arena,
+                                     struct ingest_delta_report *ret_report, struct lh_err *err);
+json_t *ingest_delta_report_to_json(const struct ingest_delta_report *report); /* a new reference */
 
 /* ---- what was rejected ---- */
 

@@ -38,6 +38,8 @@ struct ingest_commit {
     const char *sha256;
     uint64_t source_bytes;
     const char *job_id;
+    const char *const *key; /* the primary key that the rows were written for */
+    size_t key_count;
     const struct ingest_report *report; /* columns, row_count, reject_count */
     struct ingest_object data, rejects;
 
@@ -49,9 +51,18 @@ struct ingest_commit {
 
 /* Does the dataset already consist of these bytes, in the sense of ingest_file? */
 const struct manifest_lineage *ingest_known_source(const struct manifest *m, const char *sha256, enum ingest_mode mode);
+/* The primary key for rows of this request: the dataset's own, or the one that the request gives a new one.  LH_INVALID, LH_CONFLICT. */
+LH_CHECKED enum lh_code ingest_choose_key(const struct manifest *existing, const char *dataset, enum ingest_mode mode,
+                                          const char *asked, struct arena *arena, const char *const **ret_key,
+                                          size_t *ret_count, struct lh_err *err);
+/* What every worker that reads rows is told: limits, patterns, the key, and the types of the columns that are there. */
+json_t *ingest_task_request(const struct ingest *in, const struct manifest *existing, const char *const *key,
+                            size_t key_count);
 /* Would the mode be refused as the catalog stands?  Asked before any work, and again by the commit. */
 LH_CHECKED enum lh_code ingest_check_mode(const struct manifest *existing, const char *dataset, enum ingest_mode mode,
                                           struct lh_err *err);
+/* The report's columns, with their flags. */
+void ingest_draft_columns(struct manifest *m, const struct ingest_report *report);
 LH_CHECKED enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err);
 
 /* Fill the report's columns, counts and warnings from a worker's answer, and judge its columns.  LH_CORRUPT: no such answer. */

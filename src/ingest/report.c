@@ -7,13 +7,14 @@
 static enum lh_code read_column(struct ingest *in, const json_t *item, struct arena *arena,
                                 struct ingest_column *column, struct lh_err *err) {
     const char *name, *type, *why, *renamed;
-    int64_t sampled;
+    int64_t sampled, misfit_row;
     json_t *matches;
     LH_TRY(lh_json_get_string(item, "columns", "name", &name, err));
     LH_TRY(lh_json_get_string(item, "columns", "type", &type, err));
     LH_TRY(lh_json_get_string_or(item, "columns", "why", "", &why, err));
     LH_TRY(lh_json_get_string_or(item, "columns", "renamed_from", NULL, &renamed, err));
     LH_TRY(lh_json_get_int_or(item, "columns", "sampled", 0, &sampled, err));
+    LH_TRY(lh_json_get_int_or(item, "columns", "misfit_row", 0, &misfit_row, err));
     LH_TRY(lh_json_get_array_or_null(item, "columns", "matches", &matches, err));
     size_t patterns = pii_pattern_count(in->pii);
     uint64_t *counts = NULL;
@@ -30,6 +31,7 @@ static enum lh_code read_column(struct ingest *in, const json_t *item, struct ar
         .why = arena_strdup(arena, why),
         .renamed_from = arena_strdup(arena, renamed),
         .nullable = true,
+        .misfit_row = misfit_row > 0 ? (uint64_t)misfit_row : 0,
     };
     const struct pii_column seen = {column->name, column->type, sampled > 0 ? (uint64_t)sampled : 0, counts};
     pii_judge(in->pii, &seen, arena, &column->flags, &column->flag_count);
@@ -39,20 +41,22 @@ static enum lh_code read_column(struct ingest *in, const json_t *item, struct ar
 static enum lh_code read_answer(struct ingest *in, const json_t *answer, struct arena *arena,
                                 struct ingest_report *report, struct lh_err *err) {
     const char *format, *encoding;
-    int64_t rows, rejects;
+    int64_t rows, rejects, superseded;
     json_t *columns, *warnings;
     LH_TRY(lh_json_get_string(answer, "", "format", &format, err));
     LH_TRY(lh_json_get_string_or(answer, "", "encoding", NULL, &encoding, err));
     LH_TRY(lh_json_get_int(answer, "", "rows", &rows, err));
     LH_TRY(lh_json_get_int(answer, "", "rejects", &rejects, err));
+    LH_TRY(lh_json_get_int_or(answer, "", "superseded", 0, &superseded, err));
     LH_TRY(lh_json_get_array(answer, "", "columns", &columns, err));
     LH_TRY(lh_json_get_array(answer, "", "warnings", &warnings, err));
-    if (rows < 0 || rejects < 0 || json_array_size(columns) == 0)
+    if (rows < 0 || rejects < 0 || superseded < 0 || json_array_size(columns) == 0)
         return lh_fail(err, LH_CORRUPT, "impossible counts");
     report->format = arena_strdup(arena, format);
     report->encoding = arena_strdup(arena, encoding);
     report->row_count = (uint64_t)rows;
     report->reject_count = (uint64_t)rejects;
+    report->superseded_count = (uint64_t)superseded;
     report->column_count = json_array_size(columns);
     report->columns = arena_alloc(arena, report->column_count * sizeof *report->columns);
     for (size_t i = 0; i < report->column_count; i++)
@@ -99,6 +103,7 @@ json_t *ingest_report_to_json(const struct ingest_report *r) {
     json_object_set_new(o, "deduplicated", json_boolean(r->deduplicated));
     json_object_set_new(o, "replayed", json_boolean(r->replayed));
     json_object_set_new(o, "row_count", json_integer((json_int_t)r->row_count));
+    json_object_set_new(o, "superseded_count", json_integer((json_int_t)r->superseded_count));
     json_object_set_new(o, "reject_count", json_integer((json_int_t)r->reject_count));
     json_object_set_new(o, "format", r->format ? json_string(r->format) : json_null());
     json_object_set_new(o, "encoding", r->encoding ? json_string(r->encoding) : json_null());

@@ -33,7 +33,13 @@ enum lake_mode {
     LAKE_CREATE,  /* LH_EXISTS where there is a dataset of that name */
     LAKE_APPEND,  /* more rows for an existing dataset; creates it where there is none */
     LAKE_REPLACE, /* the dataset consists of these files alone from now on; creates it where there is none */
+    LAKE_UPSERT,  /* as append, but only for a dataset with a primary key; creates it where the draft names one */
 };
+
+/* A dataset with a primary key takes rows on top of what it has as a delta (docs/formats/merge-on-read.md), whatever the mode and the
+ * draft call them: appending is upserting there.  Who writes the files makes sure that in each every key stands once and none is
+ * NULL, and says so by naming the key in the draft: rows that were written for another key (it was changed meanwhile) are
+ * refused with LH_CONFLICT. */
 
 /* Objects that stand in their buckets, about to become (part of) a dataset. */
 struct lake_commit {
@@ -42,9 +48,11 @@ struct lake_commit {
     const char *actor;
     const char *idempotency_key; /* or NULL */
     const char *request;         /* what the key stands for (catalog/catalog.h); NULL where there is no key */
-    /* Where the dataset's lineage already holds the SHA-256 of the draft's (last) source, write nothing (create and append).  Judged
+    /* Where the dataset already has the draft's (last) source (lake_find_source), write nothing (all modes but replace).  Judged
      * inside the commit, so that of two equal uploads at one time one is kept. */
     bool deduplicate;
+    bool
+        text_for_misfits; /* a column whose types do not fit becomes VARCHAR, where both print as text, instead of LH_CONFLICT */
     /* Name, bucket, columns, files and lineage of what is new.  Description, owner, tags and the like count only where the
      * dataset is created.  Lineage without a time gets the commit's.  It is only read. */
     const struct manifest *draft;
@@ -64,16 +72,26 @@ struct lake_committed {
 LH_CHECKED enum lh_code lake_commit_files(struct catalog *c, const struct lake_commit *commit,
                                           struct lake_committed *ret_committed, struct lh_err *err);
 
+/* The source_system of rows that came in the body of a request. */
+#define LAKE_SOURCE_DELTA "delta"
+
+/* The edge of the source with these bytes, where writing them again would change nothing: any edge; with a primary key only the
+ * newest one (rows of other sources may have overridden an older one's), and none while there are tombstones.  Or NULL. */
+const struct manifest_lineage *lake_find_source(const struct manifest *m, const char *sha256);
+
 /* ---- types ---- */
 
 /* Is this one type's name as DuckDB writes it, and nothing more?  What stands in a manifest goes into SQL text. */
 bool lake_type_valid(const char *type);
+/* Do its values have a text that VARCHAR can hold in their place? */
+bool lake_type_prints(const char *type);
 /* The type that holds every value of both, losslessly: the wider of two integers, VARCHAR for VARCHAR and any plain type, ...
  * `old` or `added` themselves or a constant; NULL where there is none. */
 const char *lake_type_merge(const char *old, const char *added);
 
 /* Fit the columns of `added` to those of `m` (an edit of ours): a column of both gets the merged type, one that only one side has reads
- * NULL in the rows of the other.  LH_CONFLICT names the column. */
-LH_CHECKED enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added, struct lh_err *err);
+ * NULL in the rows of the other.  Types that do not fit become VARCHAR where `text_for_misfits`; else LH_CONFLICT names the column. */
+LH_CHECKED enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added, bool text_for_misfits,
+                                           struct lh_err *err);
 
 #endif

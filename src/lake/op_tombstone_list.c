@@ -48,7 +48,8 @@ static enum lh_code write_statement(const struct catalog_ops *ops, const struct 
         buf_append_sql_path(sql, path);
     }
     buf_printf(sql,
-               "], hive_partitioning = false, union_by_name = true) ORDER BY \"at\", key LIMIT %" PRIu64 " OFFSET %" PRIu64,
+               "], hive_partitioning = false, union_by_name = true) ORDER BY \"at\", key LIMIT %" PRIu64
+               " OFFSET %" PRIu64,
                limit, offset);
     *ret_files = files;
     return LH_OK;

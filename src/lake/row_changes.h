@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct buckets;
@@ -32,6 +33,7 @@ struct row_upsert {
     const struct manifest *draft; /* the columns of what comes */
     const char *delta_path;       /* its rows as a local Parquet file, keys unique; in a bucket or in objects->out */
     uint64_t row_count;           /* of it */
+    bool text_for_misfits;        /* as in lake_commit */
     uint64_t max_rows;            /* journal.row_history_max_rows; 0: no history */
     int cancel_fd;
 };

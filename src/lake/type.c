@@ -60,26 +60,11 @@ static const char *const WIDENINGS[][6] = {
 };
 
 /* Types whose every value VARCHAR can hold as the text that it prints. */
-static bool prints_plainly(const char *type) {
-    static const char *const TYPES[] = {"BOOLEAN",
-                                        "TINYINT",
-                                        "SMALLINT",
-                                        "INTEGER",
-                                        "BIGINT",
-                                        "HUGEINT",
-                                        "UTINYINT",
-                                        "USMALLINT",
-                                        "UINTEGER",
-                                        "UBIGINT",
-                                        "UHUGEINT",
-                                        "FLOAT",
-                                        "DOUBLE",
-                                        "DATE",
-                                        "TIME",
-                                        "UUID",
-                                        "TIMESTAMP",
-                                        "JSON",
-                                        "TIMESTAMP WITH TIME ZONE"};
+bool lake_type_prints(const char *type) {
+    static const char *const TYPES[] = {"VARCHAR", "BOOLEAN",  "TINYINT",   "SMALLINT",  "INTEGER",
+                                        "BIGINT",  "HUGEINT",  "UTINYINT",  "USMALLINT", "UINTEGER",
+                                        "UBIGINT", "UHUGEINT", "FLOAT",     "DOUBLE",    "DATE",
+                                        "TIME",    "UUID",     "TIMESTAMP", "JSON",      "TIMESTAMP WITH TIME ZONE"};
     for (size_t i = 0; i < LH_ARRAY_LEN(TYPES); i++) {
         if (strcasecmp(type, TYPES[i]) == 0)
             return true;
@@ -105,7 +90,7 @@ const char *lake_type_merge(const char *old, const char *added) {
             return a > b ? old : added;
     }
     /* A text column takes anything that prints; the other way round, numbers would turn into text under who reads them. */
-    if (strcasecmp(old, "VARCHAR") == 0 && prints_plainly(added))
+    if (strcasecmp(old, "VARCHAR") == 0 && lake_type_prints(added))
         return old;
     return NULL;
 }

@@ -36,7 +36,8 @@ static void add_column(struct manifest *m, const struct manifest_column *from, b
     copy_flags(m, to, from);
 }
 
-enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added, struct lh_err *err) {
+enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added, bool text_for_misfits,
+                                struct lh_err *err) {
     for (size_t i = 0; i < m->column_count; i++) {
         if (!manifest_find_column(added, m->columns[i].name))
             m->columns[i].nullable = true;
@@ -49,10 +50,12 @@ enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added
             continue;
         }
         const char *type = lake_type_merge(to->type, from->type);
+        if (!type && text_for_misfits && lake_type_prints(to->type) && lake_type_prints(from->type))
+            type = "VARCHAR";
         if (!type) {
             lh_ignore(lh_fail(err, LH_CONFLICT, "column \"%s\" of \"%s\" is %s, but the new rows have %s there",
                               to->name, m->name, to->type, from->type));
-            return lh_err_hint(err, "mend the file, ingest it under another name, or use mode=replace");
+            return lh_err_hint(err, "mend the rows, ingest them under another name, or use mode=replace");
         }
         to->type = arena_strdup(m->arena, type);
         to->nullable = to->nullable || from->nullable;
@@ -71,16 +74,34 @@ static void stamp_lineage(struct manifest *m, int64_t time_us) {
     }
 }
 
-static void add_files(struct manifest *m, const struct manifest *draft) {
+/* One small write after another by one caller is one edge that grows: a lineage as long as all requests together would make every
+ * commit record longer than the one before. */
+static bool extend_lineage(struct manifest *m, const struct manifest_lineage *added) {
+    struct manifest_lineage *last = m->lineage_count > 0 ? &m->lineage[m->lineage_count - 1] : NULL;
+    if (!last || added->source_sha256 || last->source_sha256 || !last->source_system || !last->actor ||
+        !added->source_system || !added->actor || strcmp(last->source_system, LAKE_SOURCE_DELTA) != 0 ||
+        strcmp(added->source_system, LAKE_SOURCE_DELTA) != 0 || strcmp(last->actor, added->actor) != 0)
+        return false;
+    last->at_us = added->at_us;
+    last->source_bytes += added->source_bytes;
+    last->row_count += added->row_count;
+    return true;
+}
+
+static void add_files(struct manifest *m, const struct manifest *draft, bool on_top) {
     for (size_t i = 0; i < draft->file_count; i++) {
         struct manifest_file *f = manifest_add_file(m);
         *f = draft->files[i];
+        if (on_top && f->role == FILE_BASE)
+            f->role = FILE_DELTA;
         f->bucket = arena_strdup(m->arena, draft->files[i].bucket);
         f->key = arena_strdup(m->arena, draft->files[i].key);
         f->sha256 = arena_strdup(m->arena, draft->files[i].sha256);
     }
     for (size_t i = 0; i < draft->lineage_count; i++) {
         const struct manifest_lineage *from = &draft->lineage[i];
+        if (extend_lineage(m, from))
+            continue;
         struct manifest_lineage *l = manifest_add_lineage(m);
         *l = *from;
         l->source_system = arena_strdup(m->arena, from->source_system);
@@ -124,12 +145,36 @@ static enum lh_code replace_all(struct manifest *m, const struct manifest *draft
     for (size_t i = 0; i < draft->column_count; i++)
         add_column(m, &draft->columns[i], draft->columns[i].nullable);
     keep_notes(m, old, old_count);
+    if (draft->primary_key_count > 0)
+        manifest_set_key(m, draft->primary_key, draft->primary_key_count);
     for (size_t i = 0; i < m->primary_key_count; i++) {
         if (!manifest_find_column(m, m->primary_key[i]))
             return lh_fail(err, LH_CONFLICT, "the new rows have no column \"%s\", which is the primary key of \"%s\"",
                            m->primary_key[i], m->name);
     }
-    add_files(m, draft);
+    add_files(m, draft, false);
+    return LH_OK;
+}
+
+/* Rows that were not made for this key may hold it twice. */
+static enum lh_code check_key(const struct manifest *old, const struct lake_commit *commit, struct lh_err *err) {
+    if (manifest_same_key(old, commit->draft) || (commit->mode == LAKE_REPLACE && commit->draft->primary_key_count > 0))
+        return LH_OK;
+    if (old->primary_key_count == 0) {
+        lh_ignore(lh_fail(err, LH_CONFLICT, "\"%s\" has no primary key", old->name));
+        return lh_err_hint(err,
+                           "set one first: PATCH /catalog/datasets/by-name/{name}/metadata {\"primary_key\": [...]}");
+    }
+    lh_ignore(
+        lh_fail(err, LH_CONFLICT, "the rows were not written for the primary key that \"%s\" has now", old->name));
+    return lh_err_hint(err, "send the request again");
+}
+
+static enum lh_code change(struct manifest *m, const struct lake_commit *commit, struct lh_err *err) {
+    if (commit->mode == LAKE_REPLACE)
+        return replace_all(m, commit->draft, err);
+    LH_TRY(lake_merge_columns(m, commit->draft, commit->text_for_misfits, err));
+    add_files(m, commit->draft, m->primary_key_count > 0);
     return LH_OK;
 }
 
@@ -139,13 +184,22 @@ struct write {
     bool deduplicated;
 };
 
-static bool holds_source(const struct manifest *m, const struct manifest *draft) {
-    const char *sha256 = draft->lineage_count > 0 ? draft->lineage[draft->lineage_count - 1].source_sha256 : NULL;
-    for (size_t i = 0; sha256 && i < m->lineage_count; i++) {
-        if (m->lineage[i].source_sha256 && strcmp(m->lineage[i].source_sha256, sha256) == 0)
-            return true;
+const struct manifest_lineage *lake_find_source(const struct manifest *m, const char *sha256) {
+    size_t first = 0;
+    for (size_t i = 0; i < m->file_count && m->primary_key_count > 0; i++) {
+        if (m->files[i].role == FILE_TOMBSTONE)
+            return NULL;
+        first = m->lineage_count > 0 ? m->lineage_count - 1 : 0;
     }
-    return false;
+    for (size_t i = first; sha256 && i < m->lineage_count; i++) {
+        if (m->lineage[i].source_sha256 && strcmp(m->lineage[i].source_sha256, sha256) == 0)
+            return &m->lineage[i];
+    }
+    return NULL;
+}
+
+static bool holds_source(const struct manifest *m, const struct manifest *draft) {
+    return draft->lineage_count > 0 && lake_find_source(m, draft->lineage[draft->lineage_count - 1].source_sha256);
 }
 
 static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snapshot *base, void *ctx,
@@ -159,6 +213,11 @@ static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snap
         return LH_OK;
     LH_AUTO(manifest) struct manifest *m = NULL;
     if (!old) {
+        if (w->commit->mode == LAKE_UPSERT && draft->primary_key_count == 0) {
+            lh_ignore(lh_fail(err, LH_INVALID, "there is no dataset \"%s\" yet, so an upsert must name its primary key",
+                              draft->name));
+            return lh_err_hint(err, "add primary_key=COLUMN[,COLUMN...]");
+        }
         m = manifest_edit(draft);
         m->id = NULL;
         m->created_us = 0;
@@ -170,13 +229,10 @@ static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snap
         lh_ignore(lh_fail(err, LH_EXISTS, "a dataset \"%s\" already exists", old->name));
         return lh_err_hint(err, "use mode=append to add rows, mode=replace to replace them, or another name");
     }
+    if (old->primary_key_count > 0 || w->commit->mode == LAKE_UPSERT)
+        LH_TRY(check_key(old, w->commit, err));
     m = manifest_edit(old);
-    if (w->commit->mode == LAKE_APPEND) {
-        LH_TRY(lake_merge_columns(m, draft, err));
-        add_files(m, draft);
-    } else {
-        LH_TRY(replace_all(m, draft, err));
-    }
+    LH_TRY(change(m, w->commit, err));
     stamp_lineage(m, catalog_txn_time(txn));
     catalog_txn_put(txn, LH_STEAL(m));
     return LH_OK;

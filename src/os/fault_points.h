@@ -42,6 +42,7 @@
     X("ingest.before_rejects", "the rows of an upload are an object, its rejected lines are not") \
     X("ingest.before_spool", "an upload begins, no file is made") \
     X("ingest.before_spool_write", "bytes of an upload are about to be spooled") \
+    X("ingest.delta_written", "the rows of a request are an object, no commit names it") \
     X("journal.after_file", "an event file stands, what it was made of is not yet gone") \
     X("journal.before_build", "events of a segment are read, their file is not made") \
     X("journal.before_delete_replaced", "a merged event file stands, one that it replaces is about to go") \

@@ -57,6 +57,8 @@ async function work(server, ledger, folder, tag) {
     await ledger.tell(server, 'thing');
     await ledger.tombstone(server);
     await ledger.erase(server);
+    await ledger.upsert(server);
+    await ledger.upsert(server);
     await ledger.flushEvents(server);
   }
   await ledger.read(server);

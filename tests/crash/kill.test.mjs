@@ -67,6 +67,7 @@ function loadOn(server, ledger, cycle) {
     client(() => ledger.upload(server, 'events')),
     client((i) => ledger.upload(server, `table_${i % 2}`)),
     client((i) => (i % 9 ? ledger.tombstone(server) : ledger.erase(server))),
+    client(() => ledger.upsert(server)),
     client((i) => (i % 20 ? ledger.tell(server, 'thing') : ledger.flushEvents(server))),
     client(() => ask(server, 'POST', '/query/sql', {
       body: JSON.stringify({ sql: 'SELECT count(*), sum(range) FROM range(300000)' }),

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 
 const CSV_ROWS = 40;
+const VALUES = 11;
 const ROWS = 30; // of the dataset whose rows go and come back
 const FIRST_ERASABLE = 1000; // from here on are rows that are erased, each at most once
 const ERASABLE = 300;
@@ -33,6 +34,8 @@ export class Ledger {
   #rows = new Map(); // id of a row of `people` -> [possible 'there' or 'gone']
   #erased = 0; // how many rows were meant to be
   #forgotten = new Set(); // ids of rows whose erasure was acknowledged
+  #values = new Map(); // key of `kv` -> [possible values; null: not there]
+  #keyed = false; // `kv` is certain to exist
   #events = new Map(); // entity -> [possible values of its `n`]
   #counter = 0;
   /** Answers of 2xx since the beginning. */
@@ -175,6 +178,25 @@ export class Ledger {
     }
   }
 
+  /** Rows for a few keys of `kv`, by a file (which makes the dataset) or in the request; of a key that stands twice the last counts. */
+  async upsert(server) {
+    const n = ++this.#counter;
+    const keys = [...new Set([n % VALUES, (n * 3 + 1) % VALUES, (n * 5 + 2) % VALUES])];
+    const rows = [[keys[0], -n], ...keys.map((key) => [key, n])];
+    const answer = this.#keyed && n % 3
+      ? await ask(server, 'POST', '/query/delta/kv', {
+        body: JSON.stringify(rows.map(([k, v]) => ({ k, v }))),
+        headers: { 'content-type': 'application/json' },
+      })
+      : await ask(server, 'POST', '/ingest/file?name=kv&mode=upsert&primary_key=k&file_name=kv.csv', {
+        body: `k,v\n${rows.map((row) => row.join(',')).join('\n')}\n`,
+        headers: { 'content-type': 'text/csv' },
+      });
+    const certain = this.#settle(answer, `upsert ${keys}`);
+    this.#keyed ||= certain;
+    for (const key of keys) this.#values.set(key, certain ? [n] : [...(this.#values.get(key) ?? [null]), n]);
+  }
+
   /** An event of an entity of its own. */
   async tell(server, entity) {
     const n = ++this.#counter;
@@ -230,6 +252,7 @@ export class Ledger {
     await this.#checkUploads(server);
     await this.#checkKeys(server);
     await this.#checkRows(server);
+    await this.#checkValues(server);
     await this.#checkEvents(server);
     await this.#checkForgotten(server);
     const shown = new Set([...this.#failures]);
@@ -305,6 +328,21 @@ export class Ledger {
     }
   }
 
+  /** Every key has the value of its last upsert, once. */
+  async #checkValues(server) {
+    if (this.#values.size === 0) return;
+    const answer = await this.#query(server, 'SELECT k, v FROM kv');
+    if (answer.status !== 200) assert.ok(!this.#keyed, answer.text);
+    const rows = answer.status === 200 ? answer.json.rows : [];
+    const found = new Map(rows);
+    assert.equal(found.size, rows.length, 'a key stands twice');
+    for (const [key, possible] of this.#values) {
+      const now = found.get(key) ?? null;
+      assert.ok(possible.includes(now), `key ${key} has ${now}, not one of ${possible}`);
+      this.#values.set(key, [now]);
+    }
+  }
+
   /** Every acknowledged event once, in order; others once or not at all. */
   async #checkEvents(server) {
     for (const [entity, told] of this.#events) {
@@ -333,6 +371,8 @@ export class Ledger {
     copy.#objects = new Map([...this.#objects].map(([key, possible]) => [key, [...possible]]));
     copy.#uploads = new Map([...this.#uploads].map(([name, upload]) => [name, { ...upload }]));
     copy.#keys = new Map([...this.#keys].map(([id, possible]) => [id, [...possible]]));
+    copy.#values = new Map([...this.#values].map(([key, possible]) => [key, [...possible]]));
+    copy.#keyed = this.#keyed;
     copy.#failures = new Set(this.#failures);
     copy.#rows = new Map([...this.#rows].map(([id, possible]) => [id, [...possible]]));
     copy.#erased = this.#erased;

@@ -33,7 +33,7 @@ struct ingest_job {
 
     /* The answer. */
     enum input_kind kind;
-    uint64_t row_count;
+    uint64_t row_count, superseded;
     json_t *columns, *warnings;
 };
 
@@ -66,8 +66,33 @@ LH_CHECKED enum lh_code ingest_write_parquet(struct ingest_job *job, const struc
                                              struct lh_err *err);
 /* The same for rows that are all in job->rows; refuses files of which every record was rejected. */
 LH_CHECKED enum lh_code ingest_write_rows(struct ingest_job *job, struct lh_err *err);
-/* COPY (select) TO data.parquet; the count of rows written. */
-LH_CHECKED enum lh_code ingest_copy(struct ingest_job *job, const char *select_sql, struct lh_err *err);
+/* COPY (select) TO data.parquet; the count of rows written.  `columns`, an array of {name}, are the select's.  Where the request names a
+ * key, of the rows of one key only the last is written (ingest_key_append_select). */
+LH_CHECKED enum lh_code ingest_copy(struct ingest_job *job, const json_t *columns, const char *select_sql,
+                                    struct lh_err *err);
+
+/* ---- ingest_key.c: files for a dataset with a primary key, and columns of a dataset that exists ---- */
+
+/* The rows of `select_sql` (columns as in `columns`, an array of {name}) with each key once: of several the last in the order of the
+ * file.  Sorted by key.  Without a key in the request, `select_sql` as it is.  LH_DATA: no such column. */
+LH_CHECKED enum lh_code ingest_key_append_select(const struct ingest_job *job, const json_t *columns,
+                                                 const char *select_sql, struct buf *sql, struct lh_err *err);
+/* What the COPY of it failed with, for people: a NULL in the key names row and column. */
+enum lh_code ingest_key_explain(const struct ingest_job *job, struct lh_err *err);
+bool ingest_has_key(const struct ingest_job *job);
+
+/* One column whose values would get another type than its dataset has. */
+struct ingest_misfit {
+    const char *expression; /* its value in its own type */
+    const char *own_type, *wanted;
+    bool fits;    /* every value is one of `wanted` too, and keeps its meaning */
+    uint64_t row; /* the first that does not; 0: not known */
+};
+/* Look at all values of the columns, in one pass over `source_sql`. */
+LH_CHECKED enum lh_code ingest_judge_misfits(struct ingest_job *job, const char *source_sql,
+                                             struct ingest_misfit *misfits, size_t count, struct lh_err *err);
+/* The value cast to the wanted type. */
+void ingest_append_fitted(const struct ingest_misfit *misfit, struct buf *sql);
 
 /* Count, on a sample of each text column, how many values match each pattern of the request; adds "sampled" and "matches"
  * to the columns. */

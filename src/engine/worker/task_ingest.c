@@ -10,9 +10,11 @@
  * own strict reader on the file itself, with types from a sample and a check on every value; whatever it complains about sends
  * the file through the readers above, which look at every value before they decide.  So both paths give the same rows.
  *
- * Request: {name, format?, delimiter?, quote?, header?, encoding?, limits..., patterns: [{kind, pattern}]}
- * Answer: {format, encoding?, rows, rejects, kept_rejects, columns: [{name, type, why, renamed_from?, sampled?, matches?}],
- *          warnings: [text]} */
+ * Request: {name, format?, delimiter?, quote?, header?, encoding?, limits..., patterns: [{kind, pattern}],
+ *           types?: {column: type of the dataset}, key?: [column], sample_new_only?: bool (only columns that types lacks)}
+ * Answer: {format, encoding?, rows, superseded?, rejects, kept_rejects, warnings: [text],
+ *          columns: [{name, type, why, renamed_from?, misfit_row?, sampled?, matches?}]}
+ * With a key, of the rows of one key the last is written and the others are counted as superseded. */
 #include "base/alloc.h"
 #include "engine/worker/ingest_job.h"
 #include "engine/worker/tasks.h"
@@ -147,6 +149,8 @@ static json_t *answer_of(struct ingest_job *job) {
     if (job->kind != INPUT_PARQUET)
         json_object_set_new(answer, "encoding", json_string(text_encoding_name(job->encoding)));
     json_object_set_new(answer, "rows", json_integer((json_int_t)job->row_count));
+    if (ingest_has_key(job))
+        json_object_set_new(answer, "superseded", json_integer((json_int_t)job->superseded));
     json_object_set_new(answer, "rejects", json_integer((json_int_t)job->rows.reject_count));
     json_object_set_new(answer, "kept_rejects", json_integer((json_int_t)job->rows.kept_rejects));
     json_object_set(answer, "columns", job->columns);

@@ -79,7 +79,7 @@ enum lh_code ingest_parquet(struct ingest_job *job, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     enum lh_code code = select_columns(job, &names, &sql, err);
     if (code == LH_OK)
-        code = ingest_copy(job, buf_cstr(&sql), err);
+        code = ingest_copy(job, job->columns, buf_cstr(&sql), err);
     if (code == LH_OK || (code != LH_DATA && code != LH_CORRUPT && code != LH_IO && code != LH_INTERNAL))
         return code;
     err->code = LH_DATA; /* whatever DuckDB calls it: the client's bytes are at fault */

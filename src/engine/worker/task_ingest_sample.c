@@ -54,12 +54,15 @@ enum lh_code ingest_sample_patterns(struct ingest_job *job, struct lh_err *err) 
         const char *text;
         LH_TRY(lh_json_get_string(json_array_get(patterns, p), "patterns", "pattern", &text, err));
     }
+    const json_t *types = json_object_get(job->request, "types");
+    bool only_new = json_is_true(json_object_get(job->request, "sample_new_only"));
     json_t *batch[COLUMNS_AT_ONCE];
     size_t count = 0;
     for (size_t i = 0; i < json_array_size(job->columns); i++) {
         json_t *column = json_array_get(job->columns, i);
         const char *type = json_string_value(json_object_get(column, "type"));
-        if (type && strcmp(type, "VARCHAR") == 0)
+        bool known = only_new && json_object_get(types, json_string_value(json_object_get(column, "name"))) != NULL;
+        if (type && strcmp(type, "VARCHAR") == 0 && !known)
             batch[count++] = column;
         if (count == COLUMNS_AT_ONCE || (count && i + 1 == json_array_size(job->columns))) {
             LH_TRY(count_columns(job, patterns, batch, count, err));

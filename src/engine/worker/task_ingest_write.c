@@ -1,4 +1,5 @@
 /* From rows to data.parquet, and what is said of the columns. */
+#include "base/alloc.h"
 #include "engine/worker/ingest_job.h"
 #include "engine/worker/tasks.h"
 #include "engine/worker/text_source.h"
@@ -56,17 +57,31 @@ static size_t row_group_rows(size_t columns) {
     return rows > vector ? rows : vector;
 }
 
-enum lh_code ingest_copy(struct ingest_job *job, const char *select_sql, struct lh_err *err) {
+static enum lh_code count_superseded(struct ingest_job *job, const char *select_sql, struct lh_err *err) {
+    int64_t all = (int64_t)job->rows.row_count;
+    if (job->rows.path == NULL) { /* DuckDB read the input itself */
+        LH_AUTO(buf) struct buf sql = BUF_INIT;
+        buf_printf(&sql, "SELECT count(*) FROM (%s)", select_sql);
+        LH_TRY(session_query_int64(job->task->session, buf_cstr(&sql), &all, err));
+    }
+    job->superseded = (uint64_t)all > job->row_count ? (uint64_t)all - job->row_count : 0;
+    return LH_OK;
+}
+
+enum lh_code ingest_copy(struct ingest_job *job, const json_t *columns, const char *select_sql, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     LH_AUTO(buf) struct buf path = BUF_INIT;
     buf_printf(&path, "%s/data.parquet", job->task->output_dir);
-    buf_printf(&sql, "COPY (%s) TO ", select_sql);
+    buf_append_str(&sql, "COPY (");
+    LH_TRY(ingest_key_append_select(job, columns, select_sql, &sql, err));
+    buf_append_str(&sql, ") TO ");
     buf_append_sql_string(&sql, buf_cstr(&path));
     buf_printf(&sql, " (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %zu)", row_group_rows(job->rows.names.count));
     int64_t count;
-    LH_TRY(session_query_int64(job->task->session, buf_cstr(&sql), &count, err));
+    if (session_query_int64(job->task->session, buf_cstr(&sql), &count, err) != LH_OK)
+        return ingest_key_explain(job, err);
     job->row_count = (uint64_t)count;
-    return LH_OK;
+    return ingest_has_key(job) ? count_superseded(job, select_sql, err) : LH_OK;
 }
 
 /* The type that the request wants of a column ({"types": {name: type}}), or NULL. */
@@ -100,38 +115,92 @@ enum value_kind ingest_column_kind(const struct ingest_job *job, size_t column, 
     return wanted ? column_fit(facts, kind, wanted) : kind;
 }
 
-static void append_column(const struct ingest_job *job, const struct ingest_source *source, size_t i, json_t *columns,
-                          struct buf *sql) {
-    LH_AUTO(buf) struct buf why = BUF_INIT;
+/* What a column is going to be. */
+struct column_plan {
+    struct buf why;
+    struct buf expression; /* its value in the type that its values have */
+    const char *type;
+    const char *wanted; /* what the dataset has; NULL: nothing */
+    bool only_wanted;   /* no value speaks for or against it */
+    struct ingest_misfit *misfit;
+};
+
+static void plan_column(const struct ingest_job *job, const struct ingest_source *source, size_t i,
+                        struct column_plan *plan) {
+    enum value_kind kind = ingest_column_kind(job, i, &plan->why);
+    plan->wanted = wanted_type(job, job->rows.names.items[i]);
+    plan->only_wanted = plan->wanted && job->rows.facts[i].values == 0;
+    plan->type = plan->only_wanted ? plan->wanted : value_kind_type(kind);
     LH_AUTO(buf) struct buf ident = BUF_INIT;
-    const char *name = job->rows.names.items[i], *wanted = wanted_type(job, name);
-    enum value_kind kind = ingest_column_kind(job, i, &why);
-    bool only_wanted = wanted && job->rows.facts[i].values == 0; /* nothing speaks for or against it */
     buf_printf(&ident, "v%zu", i);
-    buf_append_str(sql, i ? ", " : "");
     if (source->typed && source->typed[i])
-        buf_append_str(sql, buf_cstr(&ident));
-    else if (only_wanted)
-        buf_printf(sql, "CAST(v%zu AS %s)", i, wanted);
+        buf_append_str(&plan->expression, buf_cstr(&ident));
+    else if (plan->only_wanted)
+        buf_printf(&plan->expression, "CAST(v%zu AS %s)", i, plan->wanted);
     else
-        value_kind_append_sql(kind, buf_cstr(&ident), sql);
-    buf_append_str(sql, " AS ");
-    buf_append_sql_ident(sql, name);
-    const char *type = only_wanted ? wanted : value_kind_type(kind);
-    json_array_append_new(columns, describe(job, i, type, buf_cstr(&why), source->sampled));
+        value_kind_append_sql(kind, buf_cstr(&ident), &plan->expression);
 }
 
-enum lh_code ingest_write_parquet(struct ingest_job *job, const struct ingest_source *source, struct lh_err *err) {
+/* Columns whose values have another type than the dataset: keep its type where every value has a place there. */
+static enum lh_code settle_misfits(struct ingest_job *job, const struct ingest_source *source,
+                                   struct column_plan *plans, struct ingest_misfit *misfits, struct lh_err *err) {
+    size_t count = 0;
+    for (size_t i = 0; i < job->rows.names.count; i++) {
+        struct column_plan *p = &plans[i];
+        if (!p->wanted || p->only_wanted || strcasecmp(p->wanted, p->type) == 0)
+            continue;
+        misfits[count] =
+            (struct ingest_misfit){.expression = buf_cstr(&p->expression), .own_type = p->type, .wanted = p->wanted};
+        p->misfit = &misfits[count++];
+    }
+    return ingest_judge_misfits(job, source->sql, misfits, count, err);
+}
+
+static void append_column(const struct ingest_job *job, const struct ingest_source *source, size_t i,
+                          const struct column_plan *p, json_t *columns, struct buf *sql) {
+    bool fitted = p->misfit && p->misfit->fits;
+    buf_append_str(sql, i ? ", " : "");
+    if (fitted)
+        ingest_append_fitted(p->misfit, sql);
+    else
+        buf_append_str(sql, buf_cstr(&p->expression));
+    buf_append_str(sql, " AS ");
+    buf_append_sql_ident(sql, job->rows.names.items[i]);
+    json_t *column = fitted ? describe(job, i, p->wanted, "the dataset's type, which holds every value", false)
+                            : describe(job, i, p->type, buf_cstr(&p->why), source->sampled);
+    if (p->misfit && !fitted)
+        json_object_set_new(column, "misfit_row", json_integer((json_int_t)p->misfit->row));
+    json_array_append_new(columns, column);
+}
+
+static enum lh_code write_columns(struct ingest_job *job, const struct ingest_source *source, struct column_plan *plans,
+                                  struct lh_err *err) {
+    size_t count = job->rows.names.count;
+    LH_AUTO(mem) struct ingest_misfit *misfits = lh_calloc(count + 1, sizeof *misfits);
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     LH_AUTO(json) json_t *columns = json_array();
+    for (size_t i = 0; i < count; i++)
+        plan_column(job, source, i, &plans[i]);
+    LH_TRY(settle_misfits(job, source, plans, misfits, err));
     buf_append_str(&sql, "SELECT ");
-    for (size_t i = 0; i < job->rows.names.count; i++)
-        append_column(job, source, i, columns, &sql);
+    for (size_t i = 0; i < count; i++)
+        append_column(job, source, i, &plans[i], columns, &sql);
     buf_printf(&sql, " FROM %s", source->sql);
-    LH_TRY(ingest_copy(job, buf_cstr(&sql), err));
+    LH_TRY(ingest_copy(job, columns, buf_cstr(&sql), err));
     json_array_clear(job->columns);
     json_array_extend(job->columns, columns);
     return LH_OK;
+}
+
+enum lh_code ingest_write_parquet(struct ingest_job *job, const struct ingest_source *source, struct lh_err *err) {
+    size_t count = job->rows.names.count;
+    LH_AUTO(mem) struct column_plan *plans = lh_calloc(count + 1, sizeof *plans);
+    enum lh_code code = write_columns(job, source, plans, err);
+    for (size_t i = 0; i < count; i++) {
+        buf_release(&plans[i].why);
+        buf_release(&plans[i].expression);
+    }
+    return code;
 }
 
 enum lh_code ingest_write_rows(struct ingest_job *job, struct lh_err *err) {
@@ -158,8 +227,8 @@ enum lh_code ingest_write_rows(struct ingest_job *job, struct lh_err *err) {
         return lh_err_context(err, "writing checked rows");
     }
     LH_TRY(code);
-    if (job->row_count != rows->row_count)
+    if (job->row_count + job->superseded != rows->row_count)
         return lh_fail(err, LH_INTERNAL, "%llu rows went into the Parquet file that should hold %llu",
-                       (unsigned long long)job->row_count, (unsigned long long)rows->row_count);
+                       (unsigned long long)(job->row_count + job->superseded), (unsigned long long)rows->row_count);
     return LH_OK;
 }

@@ -37,6 +37,7 @@ bool task_cancelled(const struct task *t);
     X(changes_write)     \
     X(checkpoint_read)   \
     X(checkpoint_write)  \
+    X(delta)             \
     X(events_merge)      \
     X(events_write)      \
     X(ingest)            \

@@ -1,0 +1,173 @@
+// Rows on top of rows: upserts by file and by request, appends, columns that come and widen, refusals, replays.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { makeTemporaryFolder, removeFolder, runLakehouse, startServer } from './server.mjs';
+
+async function ask(server, method, route, body, headers = {}) {
+  const response = await fetch(`${server.url}${route}`, { method, body, headers });
+  return { status: response.status, body: await response.json() };
+}
+
+const json = { 'content-type': 'application/json' };
+const ndjson = { 'content-type': 'application/x-ndjson' };
+const ingest = (server, text, fields) =>
+  ask(server, 'POST', `/ingest/file?${new URLSearchParams({ file_name: 'rows.csv', ...fields })}`, text, { 'content-type': 'text/csv' });
+const delta = (server, name, rows, { query = '', headers = {} } = {}) =>
+  ask(server, 'POST', `/query/delta/${name}${query}`, typeof rows === 'string' ? rows : JSON.stringify(rows), { ...json, ...headers });
+
+async function sql(server, text) {
+  const { status, body } = await ask(server, 'POST', '/query/sql', JSON.stringify({ sql: text }), json);
+  assert.equal(status, 200, JSON.stringify(body));
+  return body.rows;
+}
+
+async function manifest(server, name) {
+  return (await ask(server, 'GET', `/catalog/datasets/by-name/${name}`)).body;
+}
+
+function ok(answer, status = 200) {
+  assert.equal(answer.status, status, JSON.stringify(answer.body));
+  return answer.body;
+}
+
+function refused(answer, status, pattern) {
+  assert.equal(answer.status, status, JSON.stringify(answer.body));
+  assert.match(answer.body.detail, pattern);
+}
+
+test('a keyed dataset has one row a key, the newest', async (t) => {
+  const server = await startServer({ t });
+  const made = ok(await ingest(server, 'id,name,at\n1,a,2024-01-01\n2,b,2024-01-02\n1,c,2024-01-03\n', { name: 'people', mode: 'upsert', primary_key: 'id' }), 201);
+  assert.equal(made.row_count, 2);
+  assert.equal(made.superseded_count, 1);
+  assert.deepEqual(await sql(server, 'SELECT id, name, CAST("at" AS VARCHAR) FROM people ORDER BY id'), [[1, 'c', '2024-01-03'], [2, 'b', '2024-01-02']]);
+
+  // Append is the same there; a file again after others were written is written again.
+  ok(await ingest(server, 'name,id\nB,2\nd,3\n', { name: 'people', mode: 'append' }), 201);
+  assert.deepEqual(await sql(server, 'SELECT id, name, "at" IS NULL FROM people ORDER BY id'), [[1, 'c', false], [2, 'B', true], [3, 'd', true]]);
+  const again = 'id,name\n2,again\n';
+  ok(await ingest(server, again, { name: 'people', mode: 'upsert' }), 201);
+  assert.equal(ok(await ingest(server, again, { name: 'people', mode: 'upsert' })).deduplicated, true);
+  ok(await delta(server, 'people', [{ id: 2, name: 'other' }]));
+  assert.equal(ok(await ingest(server, again, { name: 'people', mode: 'upsert' }), 201).deduplicated, false);
+  assert.deepEqual(await sql(server, 'SELECT name FROM people WHERE id = 2'), [['again']]);
+
+  const m = await manifest(server, 'people');
+  assert.deepEqual(m.primary_key, ['id']);
+  assert.deepEqual(m.files.map((f) => f.role), ['base', 'delta', 'delta', 'delta', 'delta']);
+  assert.deepEqual(m.files.map((f) => f.sequence), m.files.map((f) => f.added_version));
+
+  // Replacing keeps the key, and holds the new file to it.
+  ok(await ingest(server, 'id,name\n7,x\n7,y\n', { name: 'people', mode: 'replace' }), 201);
+  assert.deepEqual(await sql(server, 'SELECT id, name FROM people'), [[7, 'y']]);
+});
+
+test('keys must be there, and be the dataset’s', async (t) => {
+  const server = await startServer({ t });
+  refused(await ingest(server, 'id,v\n1,2\n', { name: 'k', mode: 'upsert' }), 400, /primary key/);
+  refused(await ingest(server, 'a,b,v\n1,x,2\n2,,3\n', { name: 'k', mode: 'create', primary_key: 'a,b' }), 400, /row 2 .*"b"/);
+  refused(await ingest(server, 'a,v\n1,2\n', { name: 'k', mode: 'create', primary_key: '["a","b"]' }), 400, /no column "b"/);
+  ok(await ingest(server, 'a,b,v\n1,x,2\n1,y,3\n', { name: 'k', mode: 'create', primary_key: 'a,b' }), 201);
+  refused(await ingest(server, 'a,b,v\n1,x,9\n', { name: 'k', mode: 'upsert', primary_key: 'a' }), 409, /another primary key/);
+  refused(await delta(server, 'k', [{ a: 1, b: 'x', v: 5 }, { a: 1, v: 6 }]), 400, /row 2 .*"b"/);
+  refused(await delta(server, 'k', [{ a: 1 }]), 400, /no column "b"/);
+  ok(await delta(server, 'k', [{ a: 1, b: 'y', v: 5 }, { b: 'y', v: 6, a: 1 }]));
+  assert.deepEqual(await sql(server, 'SELECT b, v FROM k ORDER BY b'), [['x', 2], ['y', 6]]);
+
+  ok(await ingest(server, 'a\n1\n1\n', { name: 'plain' }), 201);
+  refused(await ingest(server, 'a\n2\n', { name: 'plain', mode: 'upsert' }), 409, /no primary key/);
+});
+
+test('rows in a request take the types of the dataset', async (t) => {
+  const server = await startServer({ t });
+  ok(await ask(server, 'PUT', '/storage/objects/typed.parquet', Buffer.from(await (await fetch(`${server.url}/query/sql`, {
+    method: 'POST',
+    headers: { ...json, accept: 'application/vnd.apache.parquet' },
+    body: JSON.stringify({ sql: `SELECT 1::INTEGER AS id, 1.50::DECIMAL(9,2) AS price, DATE '2024-02-29' AS day, TIMESTAMP '2024-01-01' AS ts, {'a': 1, 'b': 'x'} AS s, [1, 2]::SMALLINT[] AS l, true AS f` }),
+  })).arrayBuffer())), 201);
+  ok(await ask(server, 'POST', '/catalog/datasets', JSON.stringify({ name: 'typed', keys: ['typed.parquet'], primary_key: ['id'] }), json), 201);
+  ok(await delta(server, 'typed', [
+    { id: 2, price: 2.25, day: '2024-03-01', ts: '2024-01-02T03:04:05', l: [3], s: null, f: false },
+    { id: 3, price: 7, day: null, l: null, extra: 'new' },
+  ]));
+  assert.deepEqual(await sql(server, `SELECT id, CAST(price AS VARCHAR), CAST(day AS VARCHAR), CAST(ts AS VARCHAR), l, f, extra FROM typed ORDER BY id`), [
+    [1, '1.50', '2024-02-29', '2024-01-01 00:00:00', [1, 2], true, null],
+    [2, '2.25', '2024-03-01', '2024-01-02 03:04:05', [3], false, null],
+    [3, '7.00', null, null, null, null, 'new'],
+  ]);
+  const types = Object.fromEntries((await manifest(server, 'typed')).columns.map((c) => [c.name, c.type]));
+  assert.equal(types.id, 'INTEGER');
+  assert.equal(types.price, 'DECIMAL(9,2)');
+  assert.equal(types.l, 'SMALLINT[]');
+  assert.equal(types.extra, 'VARCHAR');
+
+  // Widened where it can be; refused with row and column where it cannot; text where the caller says so.
+  ok(await delta(server, 'typed', [{ id: 5_000_000_000 }]));
+  assert.equal((await manifest(server, 'typed')).columns[0].type, 'BIGINT');
+  refused(await delta(server, 'typed', [{ id: 4, price: 1.25 }, { id: 5, price: 1.255 }]), 409, /row 2: .*"price"/);
+  refused(await delta(server, 'typed', [{ id: 4, day: '2024-01-01' }, { id: 5, day: 'soon' }]), 409, /row 2: .*"day"/);
+  assert.deepEqual(await sql(server, 'SELECT count(*) FROM typed'), [[4]]);
+  ok(await delta(server, 'typed', [{ id: 5, day: 'soon' }], { query: '?misfits=text' }));
+  assert.deepEqual(await sql(server, 'SELECT id, day FROM typed ORDER BY id'), [[1, '2024-02-29'], [2, '2024-03-01'], [3, null], [5, 'soon'], [5e9, null]]);
+});
+
+test('without a primary key rows are added', async (t) => {
+  const server = await startServer({ t });
+  ok(await ingest(server, 'a,b\n1,x\n', { name: 'log' }), 201);
+  assert.equal(ok(await delta(server, 'log', '{"a":1,"b":"x"}\n{"b":"y","c":{"d":2.5}}\n', { headers: ndjson })).mode, 'append');
+  assert.deepEqual(await sql(server, 'SELECT a, b, c_d FROM log ORDER BY ALL'), [[1, 'x', null], [1, 'x', null], [null, 'y', 2.5]]);
+  refused(await delta(server, 'log', '{"a":1}\n{"a":\n{"a":3}\n', { headers: ndjson }), 422, /line 2/);
+  refused(await delta(server, 'log', '[{"a":1},'), 422, /line 1/);
+  refused(await delta(server, 'log', ''), 400, /empty/);
+  refused(await delta(server, 'log', '[]'), 422, /no record/);
+  refused(await delta(server, 'log', '['.repeat(100_000)), 422, /nested/);
+  refused(await delta(server, 'nothing', [{ a: 1 }]), 404, /nothing/);
+  refused(await delta(server, 'log', 'a,b', { headers: { 'content-type': 'text/csv' } }), 415, /text\/csv/);
+  refused(await delta(server, 'log', [{ a: 1 }], { query: '?misfits=perhaps' }), 400, /misfits/);
+  assert.deepEqual(await sql(server, 'SELECT count(*) FROM log'), [[3]]);
+});
+
+test('an idempotency key writes once', async (t) => {
+  const server = await startServer({ t });
+  ok(await ingest(server, 'id,v\n1,1\n', { name: 'kv', primary_key: 'id' }), 201);
+  const headers = { 'idempotency-key': 'one' };
+  const first = ok(await delta(server, 'kv', [{ id: 1, v: 2 }], { headers }));
+  ok(await delta(server, 'kv', [{ id: 1, v: 3 }]));
+  const second = ok(await delta(server, 'kv', [{ id: 1, v: 2 }], { headers }));
+  assert.equal(second.replayed, true);
+  assert.equal(second.version, first.version);
+  assert.equal(second.row_count, 1);
+  refused(await delta(server, 'kv', [{ id: 1, v: 4 }], { headers }), 409, /idempotency/i);
+  assert.deepEqual(await sql(server, 'SELECT v FROM kv'), [[3]]);
+});
+
+test('many writers at one time: every row is there, and the lineage stays short', async (t) => {
+  const server = await startServer({ t });
+  ok(await ingest(server, 'id,v\n0,0\n', { name: 'kv', primary_key: 'id' }), 201);
+  await Promise.all(Array.from({ length: 8 }, async (_, writer) => {
+    for (let i = 0; i < 5; i++) ok(await delta(server, 'kv', [{ id: 1 + writer * 5 + i, v: writer }, { id: 1000, v: i }]));
+  }));
+  assert.deepEqual(await sql(server, 'SELECT count(*), sum(v) FILTER (WHERE id < 1000) FROM kv'), [[42, 140]]);
+  const m = await manifest(server, 'kv');
+  assert.equal(m.lineage.length, 2);
+  assert.equal(m.lineage[1].row_count, 80);
+});
+
+test('the command line writes rows from a file and from standard input', async (t) => {
+  const folder = makeTemporaryFolder();
+  t.after(() => removeFolder(folder));
+  const data = path.join(folder, 'lake');
+  writeFileSync(path.join(folder, 'p.csv'), 'id,v\n1,one\n2,two\n');
+  writeFileSync(path.join(folder, 'd.ndjson'), '{"id":2,"v":"zwei"}\n{"id":3,"v":"drei"}\n');
+  const run = async (args, stdin) => {
+    const result = await runLakehouse([...args, '--data', data], { stdin });
+    assert.equal(result.code, 0, result.stderr);
+    return result.stdout;
+  };
+  await run(['ingest', path.join(folder, 'p.csv'), '--name', 'p', '--mode', 'upsert', '--primary-key', 'id']);
+  assert.match(await run(['delta', 'p', path.join(folder, 'd.ndjson')]), /upsert of 2 rows/);
+  assert.match(await run(['delta', 'p', '-'], '[{"id":1,"v":"eins","note":"x"}]'), /new column: note/);
+  assert.match(await run(['sql', '-c', "SELECT string_agg(v, ' ' ORDER BY id) AS s FROM p"]), /eins zwei drei/);
+});
