@@ -97,7 +97,9 @@ const struct cli_command cli_sql = {
     .help =
         "Runs SQL against the lake: from -c, from a file, from standard input, or line by line in a shell with history\n"
         "and completion.  Several statements are separated by semicolons.  Tables are drawn for people; the other\n"
-        "formats are for programs and stream whatever the size.\n\n"
+        "formats are for programs and stream whatever the size.\n"
+        "Past versions: --as-of for all of a statement, FROM t AT (VERSION => 42) for one table.  About the lake itself:\n"
+        "system.datasets, files, columns, events, errors, jobs and queries.\n\n"
         "  lakehouse sql -c 'SELECT count(*) FROM candidates'\n"
         "  lakehouse sql --data ./lakehouse-data --csv -c 'FROM job_orders' > job_orders.csv\n"
         "  lakehouse sql                                   # the shell; .help tells its commands",

@@ -9,6 +9,7 @@
 #include "catalog/catalog.h"
 #include "gateway/bucket_choice.h"
 #include "gateway/page.h"
+#include "lake/lake.h"
 #include "lakehouse/lakehouse.h"
 #include "policy/principal.h"
 
@@ -57,9 +58,20 @@ static enum lh_code require(struct request *rq, const struct catalog_snapshot *s
     return lh_fail(err, LH_NOT_FOUND, "the dataset \"%s\" is not in the bucket %s", (*ret_manifest)->name, bucket);
 }
 
+/* The newest snapshot, or the one that the query parameter as_of names. */
+static enum lh_code snapshot_as_of(struct request *rq, struct catalog_snapshot **ret_snapshot, struct lh_err *err) {
+    struct catalog *catalog = request_lakehouse(rq)->catalog;
+    const char *moment = request_query_param(rq, "as_of");
+    if (moment)
+        return lake_snapshot_as_of(catalog, moment, ret_snapshot, err);
+    *ret_snapshot = catalog_snapshot(catalog);
+    return LH_OK;
+}
+
 enum lh_code handle_dataset_get(struct request *rq, struct lh_err *err) {
-    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(request_lakehouse(rq)->catalog);
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
     const struct manifest *m;
+    LH_TRY(snapshot_as_of(rq, &s, err));
     LH_TRY(require(rq, s, &m, err));
     char etag[32];
     snprintf(etag, sizeof etag, "\"v%" PRIu64 "\"", m->version);

@@ -6,13 +6,15 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/config.h"
-#include "base/timefmt.h"
 #include "catalog/catalog.h"
 #include "engine/engine.h"
 #include "gateway/accept.h"
 #include "gateway/bucket_choice.h"
 #include "lake/lake.h"
 #include "lakehouse/lakehouse.h"
+#include "policy/principal.h"
+#include "system/query_log.h"
+#include "system/system.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,9 +40,8 @@ static enum lh_code parse_as_of(struct catalog *catalog, const json_t *value, st
     }
     if (json_is_integer(value) && json_integer_value(value) >= 0)
         return catalog_snapshot_at_version(catalog, (uint64_t)json_integer_value(value), ret_snapshot, err);
-    int64_t time_us;
-    if (json_is_string(value) && lh_time_parse(json_string_value(value), json_string_length(value), &time_us))
-        return catalog_snapshot_at_time(catalog, time_us, ret_snapshot, err);
+    if (json_is_string(value))
+        return lake_snapshot_as_of(catalog, json_string_value(value), ret_snapshot, err);
     lh_fail(err, LH_INVALID, "as_of must be a catalog version (a number) or a time (RFC 3339 text)");
     return lh_err_hint(err, "for example 42 or \"2026-11-21T01:25:47Z\"");
 }
@@ -64,7 +65,7 @@ static enum lh_code parse_limits(struct request *rq, const json_t *body, struct 
     return LH_OK;
 }
 
-static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct lake_resolver *scope,
+static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct system_scope *scope,
                                 struct lh_err *err) {
     static const char *const fields[] = {"sql", "params", "limit", "timeout_ms", "as_of", NULL};
     struct lakehouse *lh = request_lakehouse(rq);
@@ -81,25 +82,29 @@ static enum lh_code parse_query(struct request *rq, struct engine_query *q, stru
     if (q->params && !json_is_array(q->params) && !json_is_object(q->params))
         return lh_fail(err, LH_INVALID, "params must be an array (for ? and $1) or an object (for $name)");
     LH_TRY(parse_limits(rq, body, q, err));
-    LH_TRY(bucket_choice(rq, &scope->bucket, err));
-    scope->buckets = lh->buckets;
-    LH_TRY(parse_as_of(lh->catalog, json_object_get(body, "as_of"), &scope->snapshot, err));
-    q->resolve = lake_resolve;
+    LH_TRY(bucket_choice(rq, &scope->lake.bucket, err));
+    scope->lake.buckets = lh->buckets;
+    LH_TRY(parse_as_of(lh->catalog, json_object_get(body, "as_of"), &scope->lake.snapshot, err));
+    scope->lake.catalog = lh->catalog;
+    scope->system = lh->system;
+    scope->allowed = request_principal(rq)->role == ROLE_ADMIN;
+    q->resolve = system_resolve;
     q->resolve_ctx = scope;
     /* One version answers every name alike, unless the client narrows the answers to a bucket. */
-    q->epoch = scope->bucket ? 0 : catalog_snapshot_version(scope->snapshot);
+    q->epoch = scope->lake.bucket ? 0 : catalog_snapshot_version(scope->lake.snapshot);
     q->cancel_fd = request_cancel_fd(rq);
     q->request_id = request_id(rq);
     return LH_OK;
 }
 
-static void scope_auto_release(struct lake_resolver *scope) {
-    catalog_snapshot_unref(scope->snapshot);
+static void scope_auto_release(struct system_scope *scope) {
+    system_scope_release(scope);
+    catalog_snapshot_unref(scope->lake.snapshot);
 }
 
-static void add_version(struct request *rq, const struct lake_resolver *scope) {
+static void add_version(struct request *rq, const struct system_scope *scope) {
     char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, catalog_snapshot_version(scope->snapshot));
+    snprintf(text, sizeof text, "%" PRIu64, catalog_snapshot_version(scope->lake.snapshot));
     response_header(rq, "X-Lakehouse-Catalog-Version", text);
 }
 
@@ -121,24 +126,41 @@ static const char *content_type(enum engine_format format) {
     return format == ENGINE_CSV ? "text/csv; charset=utf-8; header=present" : media_types[format];
 }
 
-enum lh_code handle_query_sql(struct request *rq, struct lh_err *err) {
-    struct engine_query q = {0};
-    LH_AUTO(scope) struct lake_resolver scope = {0};
-    LH_TRY(choose_format(rq, &q.format, err));
-    LH_TRY(parse_query(rq, &q, &scope, err));
+/* All but the end of the answer. */
+static enum lh_code send_rows(struct request *rq, const struct engine_query *q, const struct system_scope *scope,
+                              struct query_log_result *ret, struct lh_err *err) {
     LH_AUTO(engine_result) struct engine_result *result = NULL;
-    LH_TRY(engine_query_start(request_lakehouse(rq)->engine, &q, &result, err));
-    add_version(rq, &scope);
+    LH_TRY(engine_query_start(request_lakehouse(rq)->engine, q, &result, err));
+    add_version(rq, scope);
     response_header(rq, "Cache-Control", "no-store");
-    LH_TRY(response_begin(rq, 200, content_type(q.format), -1, err));
+    LH_TRY(response_begin(rq, 200, content_type(q->format), -1, err));
     for (;;) {
         const void *data;
         size_t len;
+        struct engine_result_stats stats;
         LH_TRY(engine_result_read(result, &data, &len, err));
+        engine_result_stats(result, &stats);
+        ret->rows = stats.row_count;
+        ret->bytes += len;
         if (len == 0)
-            return response_end(rq, err);
+            return LH_OK;
         LH_TRY(response_write(rq, data, len, err));
     }
+}
+
+/* What the statement leaves is in order before the client can know that it has ended. */
+enum lh_code handle_query_sql(struct request *rq, struct lh_err *err) {
+    struct engine_query q = {0};
+    struct query_log *log = request_lakehouse(rq)->queries;
+    struct query_log_result done = {0};
+    LH_AUTO(scope) struct system_scope scope = {0};
+    LH_TRY(choose_format(rq, &q.format, err));
+    LH_TRY(parse_query(rq, &q, &scope, err));
+    uint64_t entry = query_log_begin(log, request_id(rq), request_principal(rq)->name, q.sql);
+    done.code = send_rows(rq, &q, &scope, &done, err);
+    query_log_end(log, entry, &done);
+    system_scope_release(&scope);
+    return done.code == LH_OK ? response_end(rq, err) : done.code;
 }
 
 /* ---- /query/explain ---- */
@@ -159,7 +181,7 @@ static enum lh_code read_result(struct engine_result *result, struct buf *out, s
 enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
     static const char explain[] = "EXPLAIN ";
     struct engine_query q = {.format = ENGINE_JSON};
-    LH_AUTO(scope) struct lake_resolver scope = {0};
+    LH_AUTO(scope) struct system_scope scope = {0};
     LH_TRY(parse_query(rq, &q, &scope, err));
     q.sql = arena_printf(request_arena(rq), "%s%s", explain, q.sql);
     LH_AUTO(engine_result) struct engine_result *result = NULL;
@@ -180,6 +202,6 @@ enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
         buf_append_str(&plan, part ? part : "");
     }
     LH_AUTO(json) json_t *answer = json_pack("{s:s, s:I}", "plan", buf_cstr(&plan), "catalog_version",
-                                             (json_int_t)catalog_snapshot_version(scope.snapshot));
+                                             (json_int_t)catalog_snapshot_version(scope.lake.snapshot));
     return response_json(rq, 200, answer, err);
 }

@@ -54,6 +54,14 @@ void journal_begin_counting(struct journal *j, struct event_file *file) {
     pthread_mutex_unlock(&j->files_lock);
 }
 
+/* As above, unless somebody reads an older set, in which what was replaced since still counts: then in a later round. */
+static enum lh_code delete_unread(struct journal *j, size_t *gone, struct lh_err *err) {
+    pthread_mutex_lock(&j->lock);
+    bool scanned = j->scans > 0;
+    pthread_mutex_unlock(&j->lock);
+    return scanned ? LH_OK : journal_delete_replaced(j, gone, err);
+}
+
 static void describe_sources(struct event_file *merged, struct event_file *const *sources, size_t count,
                              struct buf *identity) {
     merged->index.replaces = lh_calloc(count, sizeof *merged->index.replaces);
@@ -82,7 +90,7 @@ static enum lh_code merge(struct journal *j, struct event_file *const *sources, 
     LH_TRY(event_file_publish(j->options.store, merged, build.path, err));
     journal_begin_counting(j, LH_STEAL(merged));
     compacted->written++;
-    return journal_delete_replaced(j, &compacted->merged, err);
+    return delete_unread(j, &compacted->merged, err);
 }
 
 /* What is left of a day that is over; a large file is left out where what would be added to it is little. */
@@ -139,7 +147,7 @@ static enum lh_code compact_one(struct journal *j, struct journal_compacted *com
 }
 
 static enum lh_code compact_all(struct journal *j, struct journal_compacted *compacted, struct lh_err *err) {
-    LH_TRY(journal_delete_replaced(j, &compacted->merged, err));
+    LH_TRY(delete_unread(j, &compacted->merged, err));
     LH_TRY(journal_work_off_redactions(j, &compacted->merged, err));
     for (bool any = true; any;)
         LH_TRY(compact_one(j, compacted, &any, err));

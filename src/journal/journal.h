@@ -96,6 +96,18 @@ LH_CHECKED enum lh_code journal_history(struct journal *j, const struct journal_
 LH_CHECKED enum lh_code journal_recent(struct journal *j, size_t limit, struct arena *arena,
                                        struct journal_event **ret_events, size_t *ret_count, struct lh_err *err);
 
+/* All events, as files and as what is in no file yet, of one moment: for SQL over the journal.  The files stay until
+ * journal_scan_end.  After a crash an event may stand both in a file and among the others until the next flush. */
+struct journal_scan {
+    const char **paths; /* Parquet; docs/formats/journal.md tells the columns */
+    size_t path_count;
+    struct journal_event *events;
+    size_t event_count;
+};
+LH_CHECKED enum lh_code journal_scan_begin(struct journal *j, struct arena *arena, struct journal_scan *ret_scan,
+                                           struct lh_err *err);
+void journal_scan_end(struct journal *j); /* of a scan that began with LH_OK */
+
 struct journal_flushed {
     size_t files;
     size_t events;

@@ -36,6 +36,7 @@ struct journal {
     pthread_mutex_t lock;
     struct pending pending;
     struct event_files *files;
+    unsigned scans; /* begun and not ended: files that were replaced stay */
     uint64_t covered;
     uint64_t flushed_writer, flushed_sequence; /* the last record that the sink took */
 

@@ -19,10 +19,17 @@ struct buckets;
 struct lake_resolver {
     struct catalog_snapshot *snapshot; /* held by the caller */
     struct buckets *buckets;
-    const char *bucket; /* only datasets of this bucket; NULL: of any */
+    const char *bucket;      /* only datasets of this bucket; NULL: of any */
+    struct catalog *catalog; /* for names with a version or time of their own; NULL: there are none */
 };
+/* The snapshot of a moment as clients write it: digits are a catalog version, anything else is a time (RFC 3339; without a zone it
+ * is UTC).  LH_INVALID, or what the catalog says. */
+LH_CHECKED enum lh_code lake_snapshot_as_of(struct catalog *c, const char *moment,
+                                            struct catalog_snapshot **ret_snapshot, struct lh_err *err);
+
 /* An engine_resolve_fn over datasets.  Where a name is none but has near neighbours, the suggestion names them.  Of a catalog
- * listing (names NULL) datasets that cannot be read are left out; a statement that names one gets the error. */
+ * listing (names NULL) datasets that cannot be read are left out; a statement that names one gets the error.  A name with a version or
+ * time (engine/qualified_name.h) is a dataset as it was then, or LH_NOT_FOUND. */
 enum lh_code lake_resolve(void *resolver, const char *const *names, size_t count, struct arena *arena,
                           struct engine_binding **ret_bindings, size_t *ret_count, const char **ret_suggestions,
                           struct lh_err *err);

@@ -20,11 +20,16 @@
 #include "policy/keys.h"
 #include "store/buckets.h"
 #include "store/error_journal.h"
+#include "system/query_log.h"
+#include "system/system.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define SYSTEM_DIR "system"         /* below tmp/ */
+#define QUERIES_KEPT ((size_t)1000) /* statements that have ended */
 
 /* What the services need from each other and nobody else sees. */
 struct opened {
@@ -106,12 +111,13 @@ static enum lh_code open_errors(struct lakehouse *lh, struct lh_err *err) {
     return LH_OK;
 }
 
-/* The folders of all buckets that can be reached, for the workers' sandbox. */
-static size_t local_roots(struct lakehouse *lh, struct arena *arena, const char ***ret_roots) {
+/* What workers may read: the folders of all buckets that can be reached, and where the rows of system tables are. */
+static size_t read_roots(struct lakehouse *lh, struct arena *arena, const char ***ret_roots) {
     struct bucket_info *infos;
     size_t count, kept = 0;
     buckets_list(lh->buckets, arena, &infos, &count);
-    const char **roots = arena_alloc(arena, (count + 1) * sizeof *roots);
+    const char **roots = arena_alloc(arena, (count + 2) * sizeof *roots);
+    roots[kept++] = arena_printf(arena, "%s/" SYSTEM_DIR, lh->tmp_dir);
     for (size_t i = 0; i < count; i++)
         if (infos[i].reachable)
             roots[kept++] = infos[i].root;
@@ -124,7 +130,7 @@ static void on_buckets_changed(void *lakehouse) {
     struct lakehouse *lh = lakehouse;
     LH_AUTO(arena) struct arena *arena = arena_new();
     const char **roots;
-    size_t count = local_roots(lh, arena, &roots);
+    size_t count = read_roots(lh, arena, &roots);
     engine_set_read_roots(lh->engine, roots, count);
 }
 
@@ -135,9 +141,11 @@ static enum lh_code open_engine(struct lakehouse *lh, struct lh_err *err) {
     struct engine_config e;
     const char **roots;
     engine_config_default(&e);
+    LH_AUTO(mem) char *system = lh_asprintf("%s/" SYSTEM_DIR, lh->tmp_dir);
     LH_TRY(os_mkdir_all(lh->os, AT_FDCWD, scratch, 0700, err));
+    LH_TRY(os_mkdir_all(lh->os, AT_FDCWD, system, 0700, err));
     e.scratch_dir = scratch;
-    e.read_root_count = local_roots(lh, arena, &roots);
+    e.read_root_count = read_roots(lh, arena, &roots);
     e.read_roots = roots;
     e.workers = (unsigned)config->query.workers;
     e.fresh_workers = (unsigned)config->ingest.workers;
@@ -277,6 +285,20 @@ static enum lh_code open_ai(struct lakehouse *lh, struct lh_err *err) {
     return ai_open(&options, &lh->ai, err);
 }
 
+static void open_system(struct lakehouse *lh) {
+    LH_AUTO(mem) char *dir = lh_asprintf("%s/" SYSTEM_DIR, lh->tmp_dir);
+    lh->queries = query_log_new(lh->os, QUERIES_KEPT);
+    struct system_services services = {
+        .os = lh->os,
+        .journal = lh->journal,
+        .errors = lh->errors,
+        .jobs = lh->jobs,
+        .queries = lh->queries,
+        .dir = dir,
+    };
+    lh->system = system_new(&services);
+}
+
 enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lakehouse **ret_lakehouse,
                             struct lh_err *err) {
     LH_AUTO(lakehouse) struct lakehouse *lh = &((struct opened *)lh_calloc(1, sizeof(struct opened)))->services;
@@ -299,6 +321,7 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
     LH_TRY(keys_open(lh->os, buckets_primary(lh->buckets), (unsigned)lh->config->auth.failures_per_minute, &lh->keys,
                      err));
     LH_TRY(open_jobs(lh, options, err));
+    open_system(lh);
     *ret_lakehouse = LH_STEAL(lh);
     return LH_OK;
 }
@@ -306,6 +329,8 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
 void lakehouse_close(struct lakehouse *lh) {
     if (!lh)
         return;
+    system_free(lh->system);
+    query_log_free(lh->queries);
     jobs_close(lh->jobs);
     keys_close(lh->keys);
     ai_close(lh->ai);

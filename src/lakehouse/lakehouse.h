@@ -9,7 +9,7 @@
  *     identity    a ULID that names this folder where several share a bucket
  *     objects/    the primary bucket, unless storage.root or [[storage.buckets]] say otherwise
  *     wal/        local write-ahead logs of the append logs
- *     tmp/        upload spools and worker folders; nothing in it outlives a restart
+ *     tmp/        upload spools, worker folders, rows of system tables; nothing in it outlives a restart
  *
  * The members are set before lakehouse_open returns and do not change until lakehouse_close; each service is thread-safe. */
 #ifndef LH_LAKEHOUSE_LAKEHOUSE_H
@@ -35,6 +35,8 @@ struct lh_metrics;
 struct lh_tracer;
 struct os;
 struct os_lockfile;
+struct query_log;
+struct system;
 
 struct lakehouse {
     struct os *os;
@@ -54,7 +56,9 @@ struct lakehouse {
     struct keys *keys;
     struct ai *ai;
     struct jobs *jobs;
-    int64_t started_ns; /* os_monotonic_ns at open */
+    struct query_log *queries; /* recent statements of clients */
+    struct system *system;     /* tables about the lake itself */
+    int64_t started_ns;        /* os_monotonic_ns at open */
 };
 
 struct lakehouse_options {

@@ -1,5 +1,6 @@
 /* The look at SQL text that stands before DuckDB's own parser. */
 #include "base/arena.h"
+#include "engine/worker/sql_rewrite.h"
 #include "engine/worker/sql_scan.h"
 
 #include <stddef.h>
@@ -16,6 +17,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (strlen(scan.names[i]) > size)
             __builtin_trap();
     }
+    struct sql_rewritten rewritten;
+    struct lh_err err = LH_ERR_INIT;
+    char *sql = arena_strndup(arena, (const char *)data, size);
+    size_t len = strlen(sql);
+    if (sql_rewrite(sql, len, arena, &rewritten, &err) == LH_OK && strlen(rewritten.sql) != len)
+        __builtin_trap();
     arena_free(arena);
     return 0;
 }

@@ -2,8 +2,11 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/hash.h"
+#include "engine/qualified_name.h"
 #include "engine/wire_error.h"
+#include "engine/worker/sql_rewrite.h"
 #include "engine/worker/sql_scan.h"
 #include "engine/worker/worker.h"
 
@@ -56,11 +59,31 @@ static struct answer *answer_find(const struct bindings *b, const char *name) {
 
 /* ---- views ---- */
 
+/* Of a qualified name (engine/qualified_name.h) the view stands in a schema for its qualifier. */
+static void append_schema(struct buf *sql, const char *name) {
+    if (qualified_is_system(name)) {
+        buf_append_str(sql, SQL_SYSTEM_SCHEMA);
+        return;
+    }
+    LH_AUTO(buf) struct buf qualifier = BUF_INIT;
+    buf_append(&qualifier, name, (size_t)(qualified_name_of(name) - 1 - name));
+    buf_append_sql_ident(sql, buf_cstr(&qualifier));
+}
+
+static void append_view(struct buf *sql, const char *name) {
+    const char *plain = qualified_name_of(name);
+    if (plain) {
+        append_schema(sql, name);
+        buf_append_char(sql, '.');
+    }
+    buf_append_sql_ident(sql, plain ? plain : name);
+}
+
 static void drop_view(struct worker *w, const char *name) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     struct lh_err err = LH_ERR_INIT;
     buf_append_str(&sql, "DROP VIEW IF EXISTS ");
-    buf_append_sql_ident(&sql, name);
+    append_view(&sql, name);
     if (session_run(&w->session, buf_cstr(&sql), &err) != LH_OK)
         w->retire = true;
 }
@@ -82,8 +105,13 @@ static void ensure_view(struct worker *w, const char *spelling, const struct ans
 
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     struct lh_err err = LH_ERR_INIT;
+    if (qualified_name_of(spelling)) {
+        buf_append_str(&sql, "CREATE SCHEMA IF NOT EXISTS ");
+        append_schema(&sql, spelling);
+        buf_append_str(&sql, "; ");
+    }
     buf_append_str(&sql, "CREATE OR REPLACE VIEW ");
-    buf_append_sql_ident(&sql, spelling);
+    append_view(&sql, spelling);
     buf_append_str(&sql, " AS ");
     buf_append_str(&sql, a->definition);
     if (session_run(&w->session, buf_cstr(&sql), &err) == LH_OK)
@@ -104,6 +132,29 @@ static int keep_confirmed_view(void *ctx, const char *name, void *value) {
         drop_view(w, name);
     view_free(v);
     return 0;
+}
+
+static int keep_no_system_answer(void *ctx, const char *name, void *value) {
+    (void)ctx;
+    if (!qualified_is_system(name))
+        return 1;
+    answer_free(value);
+    return 0;
+}
+
+static int keep_no_system_view(void *ctx, const char *name, void *value) {
+    const struct view *v = value;
+    if (!qualified_is_system(name))
+        return 1;
+    if (!v->failure)
+        drop_view(ctx, name);
+    view_free(value);
+    return 0;
+}
+
+void bindings_forget_system(struct worker *w) {
+    name_table_filter(&w->bindings.asked, keep_no_system_answer, NULL);
+    name_table_filter(&w->bindings.views, keep_no_system_view, w);
 }
 
 static int keep_fresh_answer(void *ctx, const char *name, void *value) {

@@ -33,6 +33,9 @@ LH_CHECKED enum lh_code bindings_prepare(struct worker *w, const struct sql_scan
  * says in the hint what it may have meant, or, where the dataset exists but cannot be read, is that error. */
 bool bindings_add_missing(struct worker *w, const char *name, struct lh_err *err);
 
+/* Forget the tables of the system: they are true for one statement only. */
+void bindings_forget_system(struct worker *w);
+
 void bindings_release(struct bindings *b);
 
 #endif

@@ -9,6 +9,7 @@
 #include "engine/worker/encoder.h"
 #include "engine/worker/params.h"
 #include "engine/worker/sql_error.h"
+#include "engine/worker/sql_rewrite.h"
 #include "engine/worker/sql_scan.h"
 #include "engine/worker/type_name.h"
 #include "engine/worker/worker.h"
@@ -22,7 +23,8 @@ struct query {
     struct worker *worker;
     const struct duckdb_api *duckdb;
     struct arena *arena;
-    const char *sql;
+    const char *sql;  /* the client's; errors show it */
+    const char *text; /* what DuckDB gets, of the same length */
     const json_t *params;
     enum engine_format format;
     uint64_t row_limit;
@@ -102,8 +104,28 @@ static enum lh_code query_forbid(const struct query *q, struct lh_err *err) {
                        "is written with POST /ingest/file");
 }
 
+/* The text that DuckDB gets, and the names in it.  Positions in both texts are the same, so errors show the client's. */
+static enum lh_code query_read_text(struct query *q, struct lh_err *err) {
+    struct sql_rewritten rewritten;
+    size_t len = strlen(q->sql);
+    if (sql_rewrite(q->sql, len, q->arena, &rewritten, err) != LH_OK) {
+        sql_error_point(err, q->sql, err->position - 1);
+        return err->code;
+    }
+    q->text = rewritten.sql;
+    sql_scan(q->text, len, q->arena, &q->scan);
+    if (rewritten.name_count == 0)
+        return LH_OK;
+    const char **names = arena_alloc(q->arena, (q->scan.name_count + rewritten.name_count) * sizeof *names);
+    memcpy(names, q->scan.names, q->scan.name_count * sizeof *names);
+    memcpy(names + q->scan.name_count, rewritten.names, rewritten.name_count * sizeof *names);
+    q->scan.names = names;
+    q->scan.name_count += rewritten.name_count;
+    return LH_OK;
+}
+
 static enum lh_code query_check_text(struct query *q, struct lh_err *err) {
-    sql_scan(q->sql, strlen(q->sql), q->arena, &q->scan);
+    LH_TRY(query_read_text(q, err));
     if (q->scan.statement_count > 1) {
         lh_ignore(lh_fail(err, LH_SQL, "one statement a request, but here are %zu", q->scan.statement_count));
         return lh_err_hint(err, "send them one by one");
@@ -118,7 +140,7 @@ static enum lh_code query_check_text(struct query *q, struct lh_err *err) {
 static enum lh_code query_extract(struct query *q, struct lh_err *err) {
     if (q->statements)
         q->duckdb->destroy_extracted(&q->statements);
-    q->statement_count = q->duckdb->extract_statements(q->worker->session.connection, q->sql, &q->statements);
+    q->statement_count = q->duckdb->extract_statements(q->worker->session.connection, q->text, &q->statements);
     if (q->statement_count > 0)
         return is_reading_verb(q->scan.verb) ? LH_OK : query_forbid(q, err);
     const char *reason = q->duckdb->extract_statements_error(q->statements);
@@ -334,6 +356,7 @@ enum lh_code query_run(struct worker *w, const json_t *request, struct lh_err *e
     struct query q = {.worker = w, .duckdb = w->duckdb, .arena = arena_new()};
     enum lh_code code = query_steps(&q, request, err);
     query_release(&q);
+    bindings_forget_system(w);
     if (code == LH_INTERNAL)
         w->retire = true;
     return code;

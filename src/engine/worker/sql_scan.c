@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/hash.h"
+#include "engine/worker/sql_lexer.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -27,8 +28,7 @@ static const char *const stateful_functions[] = {
 };
 
 struct scanner {
-    const char *sql;
-    size_t len, at;
+    struct sql_lexer lexer;
     struct arena *arena;
     struct sql_scan *out;
     uint32_t *slots; /* open addressing over out->names: index + 1, 0 empty */
@@ -36,14 +36,6 @@ struct scanner {
     bool verb_found;
     int explain_depth; /* of EXPLAIN's option list */
 };
-
-static bool is_word_start(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80;
-}
-
-static bool is_word(char c) {
-    return is_word_start(c) || (c >= '0' && c <= '9') || c == '$';
-}
 
 static bool one_of(const char *word, const char *const *list, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -65,82 +57,6 @@ static void add_name(struct scanner *s, const char *name) {
     }
     s->out->names[s->out->name_count++] = name;
     s->slots[slot] = (uint32_t)s->out->name_count;
-}
-
-/* Past white space and comments; a comment that never ends ends with the text. */
-static void skip_blank(struct scanner *s) {
-    while (s->at < s->len) {
-        const char *p = s->sql + s->at;
-        size_t left = s->len - s->at;
-        if (strchr(" \t\r\n\f\v", *p)) {
-            s->at++;
-        } else if (left >= 2 && p[0] == '-' && p[1] == '-') {
-            const char *end = memchr(p, '\n', left);
-            s->at = end ? (size_t)(end - s->sql) + 1 : s->len;
-        } else if (left >= 2 && p[0] == '/' && p[1] == '*') {
-            size_t depth = 1;
-            s->at += 2;
-            while (s->at < s->len && depth > 0) {
-                bool pair = s->at + 1 < s->len;
-                if (pair && s->sql[s->at] == '*' && s->sql[s->at + 1] == '/') {
-                    depth--;
-                    s->at += 2;
-                } else if (pair && s->sql[s->at] == '/' && s->sql[s->at + 1] == '*') {
-                    depth++;
-                    s->at += 2;
-                } else {
-                    s->at++;
-                }
-            }
-        } else {
-            return;
-        }
-    }
-}
-
-/* From an opening quote past the closing one; a doubled quote stands for itself.  With `backslashes` (E'...') one
- * escapes the next byte. */
-static size_t skip_quoted(struct scanner *s, char quote, bool backslashes) {
-    size_t start = ++s->at;
-    while (s->at < s->len) {
-        if (backslashes && s->sql[s->at] == '\\' && s->at + 1 < s->len) {
-            s->at += 2;
-        } else if (s->sql[s->at] != quote) {
-            s->at++;
-        } else if (s->at + 1 < s->len && s->sql[s->at + 1] == quote) {
-            s->at += 2;
-        } else {
-            return s->at++ - start;
-        }
-    }
-    return s->at - start;
-}
-
-static char *unquote(struct arena *arena, const char *text, size_t len) {
-    char *name = arena_alloc(arena, len + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        name[n++] = text[i];
-        if (text[i] == '"')
-            i++;
-    }
-    return name;
-}
-
-/* $tag$ ... $tag$; `$1` and `$name` are parameters. */
-static void skip_dollar(struct scanner *s) {
-    size_t tag = s->at + 1;
-    while (tag < s->len && is_word(s->sql[tag]) && s->sql[tag] != '$')
-        tag++;
-    if (tag >= s->len || s->sql[tag] != '$') {
-        s->at = tag;
-        return;
-    }
-    const char *opening = s->sql + s->at;
-    size_t size = tag + 1 - s->at;
-    const char *body = opening + size;
-    const char *end = memmem(body, s->len - (size_t)(body - s->sql), opening, size);
-    s->at = end ? (size_t)(end - s->sql) + size : s->len;
 }
 
 static void take_verb(struct scanner *s, const char *word) {
@@ -170,8 +86,8 @@ static void take_word(struct scanner *s, const char *word, bool quoted) {
         s->out->pivots |= strcasecmp(word, "pivot") == 0 || strcasecmp(word, "pivot_wider") == 0;
     }
     s->out->reads_catalog |= one_of(word, catalog_words, LH_ARRAY_LEN(catalog_words));
-    skip_blank(s);
-    bool called = s->at < s->len && s->sql[s->at] == '(';
+    sql_lexer_skip_blank(&s->lexer);
+    bool called = s->lexer.at < s->lexer.len && s->lexer.sql[s->lexer.at] == '(';
     if (!called)
         add_name(s, word);
     else if (one_of(word, stateful_functions, LH_ARRAY_LEN(stateful_functions)))
@@ -184,49 +100,38 @@ static void begin_statement(struct scanner *s) {
     s->in_statement = true;
 }
 
-static void scan_token(struct scanner *s) {
-    char c = s->sql[s->at];
-    size_t start = s->at;
-    if (c == ';') {
+static void scan_symbol(struct scanner *s, char c) {
+    if (s->out->explains && !s->verb_found && (c == '(' || c == ')'))
+        s->explain_depth += c == '(' ? 1 : -1;
+    else if (c == '(' && !s->verb_found && s->out->statement_count == 1)
+        s->out->verb = "(";
+}
+
+static void scan_token(struct scanner *s, const struct sql_token *token) {
+    char c = s->lexer.sql[token->start];
+    if (token->kind == SQL_SYMBOL && c == ';') {
         s->in_statement = false;
-        s->at++;
         return;
     }
     begin_statement(s);
-    if (c == '\'') {
-        skip_quoted(s, '\'', false);
-    } else if (c == '"') {
-        size_t len = skip_quoted(s, '"', false);
-        if (len > 0 && len <= WORD_MAX)
-            take_word(s, unquote(s->arena, s->sql + start + 1, len), true);
-    } else if (c == '$') {
-        skip_dollar(s);
-    } else if ((c == 'e' || c == 'E') && s->at + 1 < s->len && s->sql[s->at + 1] == '\'') {
-        s->at++;
-        skip_quoted(s, '\'', true);
-    } else if (is_word_start(c)) {
-        while (s->at < s->len && is_word(s->sql[s->at]))
-            s->at++;
-        if (s->at - start <= WORD_MAX)
-            take_word(s, arena_strndup(s->arena, s->sql + start, s->at - start), false);
-    } else if (c >= '0' && c <= '9') {
-        while (s->at < s->len && (is_word(s->sql[s->at]) || s->sql[s->at] == '.'))
-            s->at++;
-    } else {
-        if (s->out->explains && !s->verb_found && (c == '(' || c == ')')) {
-            s->explain_depth += c == '(' ? 1 : -1;
-        } else if (c == '(' && !s->verb_found && s->out->statement_count == 1) {
-            s->out->verb = "(";
-        }
-        s->at++;
+    if (token->kind == SQL_SYMBOL) {
+        scan_symbol(s, c);
+    } else if (token->kind == SQL_WORD || token->kind == SQL_QUOTED) {
+        const char *text = token->end - token->start <= WORD_MAX ? sql_token_text(&s->lexer, token, s->arena) : "";
+        if (*text)
+            take_word(s, text, token->kind == SQL_QUOTED);
     }
 }
 
 void sql_scan(const char *sql, size_t len, struct arena *arena, struct sql_scan *ret_scan) {
     *ret_scan = (struct sql_scan){.verb = ""};
     ret_scan->names = arena_alloc(arena, SQL_SCAN_NAMES_MAX * sizeof *ret_scan->names);
-    struct scanner s = {.sql = sql, .len = len, .arena = arena, .out = ret_scan};
+    struct scanner s = {.lexer = {sql, len, 0}, .arena = arena, .out = ret_scan};
     s.slots = arena_alloc(arena, 2 * SQL_SCAN_NAMES_MAX * sizeof *s.slots);
-    for (skip_blank(&s); s.at < s.len; skip_blank(&s))
-        scan_token(&s);
+    for (;;) {
+        struct sql_token token = sql_lexer_next(&s.lexer);
+        if (token.kind == SQL_END)
+            return;
+        scan_token(&s, &token);
+    }
 }
