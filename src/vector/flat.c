@@ -332,8 +332,8 @@ static enum lh_code fill(struct vec_flat *flat, const struct vec_file *file, con
     return LH_OK;
 }
 
-static enum lh_code open_file(const struct vec_file *file, const float *rows, struct vec_flat **ret_flat,
-                              struct lh_err *err) {
+enum lh_code vec_flat_open_file(struct vec_file *file, const float *rows, struct vec_flat **ret_flat,
+                                struct lh_err *err) {
     const struct vec_file_head *head = vec_file_head(file);
     const struct vec_flat_config config = {.metric = head->metric, .seed = head->seed};
     const struct vec_rows shape = {.d = head->d};
@@ -346,6 +346,7 @@ static enum lh_code open_file(const struct vec_file *file, const float *rows, st
         vec_flat_free(flat);
         return code;
     }
+    flat->file = file;
     *ret_flat = flat;
     return LH_OK;
 }
@@ -354,11 +355,10 @@ enum lh_code vec_flat_open(struct os *os, const char *path, const float *rows, s
                            struct lh_err *err) {
     struct vec_file *file = NULL;
     LH_TRY(vec_file_open(os, path, &file, err));
-    enum lh_code code = open_file(file, rows, ret_flat, err);
+    enum lh_code code = vec_flat_open_file(file, rows, ret_flat, err);
     if (code != LH_OK) {
         vec_file_close(file);
         return lh_err_context(err, "%s", path);
     }
-    (*ret_flat)->file = file;
     return LH_OK;
 }

@@ -59,10 +59,15 @@ void vec_flat_free(struct vec_flat *flat);
  * whoever opens it brings the same `rows` (NULL: those in the file).  Codes are copied to memory, rows stay mapped.
  * LH_IO, LH_NO_SPACE; LH_CORRUPT where the file is no flat or damaged, LH_INVALID where nobody has the rows. */
 struct os;
+struct vec_file;
 LH_CHECKED enum lh_code vec_flat_save(const struct vec_flat *flat, struct os *os, const char *path, bool with_rows,
                                       struct lh_err *err);
 LH_CHECKED enum lh_code vec_flat_open(struct os *os, const char *path, const float *rows, struct vec_flat **ret_flat,
                                       struct lh_err *err);
+
+/* The same from a file at hand, which becomes the flat's on success. */
+LH_CHECKED enum lh_code vec_flat_open_file(struct vec_file *file, const float *rows, struct vec_flat **ret_flat,
+                                           struct lh_err *err);
 
 /* The validator, of what opening a file does not read. */
 struct vec_scan_report {

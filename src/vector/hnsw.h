@@ -57,6 +57,7 @@ struct vec_hnsw_search {
     uint32_t patience; /* stop after so many steps that left the k nearest unchanged; 0: only when the window is done */
     uint32_t rerank;   /* at most so many rows are read in full; 0: as many as the error bound asks for.  UINT32_MAX:
                           none, distances are estimates */
+    bool on_disk; /* the full rows are a map whose pages are mostly not in memory: ask for many before reading one */
     const struct vec_filter *filter; /* NULL: every live row */
 };
 

@@ -19,6 +19,8 @@
 
 #include <math.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum {
     DEFAULT_EF = 64,
@@ -27,6 +29,7 @@ enum {
     SAMPLE = 512,  /* ids asked to learn how many a predicate allows */
     SCAN_BATCH = 32,
     RERANK_AHEAD = 4, /* rows under way before the one that is measured */
+    REQUESTED = 3,    /* times k rows asked of the disk at first; most searches read no more */
 };
 
 /* Standard deviations, wider than a scan's: an estimate of 4 bits is so narrow that this reads 2 to 5 rows more, and at 1.9
@@ -81,6 +84,17 @@ static void fetch_row(const float *row, uint32_t d) {
         __builtin_prefetch(row + i, 0, 3);
 }
 
+/* Have the kernel read the pages of rows that are about to be measured, all at once.  A system call a row: too much where the
+ * rows are in memory, nothing beside a read from the disk. */
+static void request_rows(const struct vec_hnsw *graph, const struct vec_hit *candidates, size_t n) {
+    uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t row = (uintptr_t)vec_hnsw_row_of(graph, candidates[i].id);
+        uintptr_t page = row & ~(page_bytes - 1);
+        madvise((void *)page, row + graph->code.d * sizeof(float) - page, MADV_WILLNEED);
+    }
+}
+
 /* Exact distances of four (or fewer) candidates into `top`. */
 static void measure_rows(struct vec_hnsw_cursor *cursor, const float *query, float query_scale,
                          const struct vec_hit *four, size_t n, struct vec_topk *top) {
@@ -123,13 +137,22 @@ static size_t rerank(struct vec_hnsw_cursor *cursor, const float *query, const s
         query_scale = norm2 > 0.0f ? 1.0f / sqrtf(norm2) : 0.0f;
     }
     size_t most = search->rerank && search->rerank < n ? search->rerank : n;
-    for (size_t i = 0; i < most && i < RERANK_AHEAD; i++)
+    size_t requested = !search->on_disk ? most : most < REQUESTED * search->k ? most : REQUESTED * search->k;
+    if (search->on_disk)
+        request_rows(graph, candidates, requested);
+    for (size_t i = 0; i < most && i < RERANK_AHEAD && !search->on_disk; i++)
         fetch_row(vec_hnsw_row_of(graph, candidates[i].id), graph->code.d);
     for (size_t i = 0; i < most; i += 4) {
         if (search->rerank == 0 && lower_bound(cursor, &candidates[i]) > vec_topk_worst(&top))
             break;
         size_t share = most - i < 4 ? most - i : 4;
-        for (size_t j = i + RERANK_AHEAD; j < i + RERANK_AHEAD + 4 && j < most; j++)
+        if (i + share > requested) {
+            size_t wanted = search->k > share ? search->k : share;
+            size_t more = most - requested < wanted ? most - requested : wanted;
+            request_rows(graph, candidates + requested, more);
+            requested += more;
+        }
+        for (size_t j = i + RERANK_AHEAD; j < i + RERANK_AHEAD + 4 && j < most && !search->on_disk; j++)
             fetch_row(vec_hnsw_row_of(graph, candidates[j].id), graph->code.d);
         measure_rows(cursor, query, query_scale, candidates + i, share, &top);
     }

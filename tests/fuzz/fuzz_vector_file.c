@@ -1,11 +1,12 @@
 /* An index file of any bytes: opened as it is, and again with its outer checksums mended so that the parsers behind them
- * are reached too.  A graph that opens is searched, checked and, where all of it holds, inserted into; inverted lists that
- * open are searched and deleted from. */
+ * are reached too.  A graph that opens is searched, checked and, where all of it holds, inserted into; flats and inverted
+ * lists that open are searched, checked and deleted from. */
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "fuzz/fuzz.h"
 #include "vector/file.h"
+#include "vector/flat.h"
 #include "vector/hnsw.h"
 #include "vector/ivf.h"
 
@@ -72,10 +73,36 @@ static void open_lists(const unsigned char *data, size_t size) {
     struct vec_hit hits[10];
     for (size_t i = 0; i < sizeof searches / sizeof *searches; i++)
         FUZZ_CHECK(vec_ivf_search(ivf, searcher, query, &searches[i], hits, NULL) <= searches[i].k);
+    struct vec_scan_report report;
+    lh_ignore(vec_ivf_check(ivf, &report, &err));
     if (vec_ivf_delete(ivf, 0))
         FUZZ_CHECK(!vec_ivf_delete(ivf, 0));
     vec_searcher_free(searcher);
     vec_ivf_free(ivf);
+}
+
+static void open_flat(const unsigned char *data, size_t size) {
+    struct vec_file *file = NULL;
+    struct vec_flat *flat = NULL;
+    struct lh_err err;
+    if (vec_file_open_memory(data, size, &file, &err) != LH_OK)
+        return;
+    uint32_t d = vec_file_head(file)->d;
+    if (d > DEEP || vec_flat_open_file(file, NULL, &flat, &err) != LH_OK) {
+        vec_file_close(file);
+        return;
+    }
+    LH_AUTO(mem) float *query = lh_calloc(d, sizeof *query);
+    struct vec_searcher *searcher = vec_flat_searcher_new(flat);
+    struct vec_hit hits[10];
+    FUZZ_CHECK(vec_flat_search(flat, searcher, query, &(struct vec_search){.k = 10}, hits, NULL) <= 10);
+    FUZZ_CHECK(vec_flat_search_range(flat, searcher, query, 1.0f, &(struct vec_search){.epsilon = 8}, hits, 3) <= 3);
+    struct vec_scan_report report;
+    lh_ignore(vec_flat_check(flat, &report, &err));
+    if (vec_flat_delete(flat, 0))
+        FUZZ_CHECK(!vec_flat_delete(flat, 0));
+    vec_searcher_free(searcher);
+    vec_flat_free(flat);
 }
 
 static void put32(unsigned char *at, uint32_t value) {
@@ -103,11 +130,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memcpy(copy, data, size);
     open_graph(copy, size, false);
     open_lists(copy, size);
+    open_flat(copy, size);
     if (size < FRONT)
         return 0;
     seal(copy, size);
     open_graph(copy, size, false);
     open_graph(copy, size, true);
     open_lists(copy, size);
+    open_flat(copy, size);
     return 0;
 }

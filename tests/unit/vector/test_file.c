@@ -51,6 +51,12 @@ static void same_answers(struct vec_hnsw *a, struct vec_hnsw *b, const float *da
         size_t n = vec_hnsw_search(cursors[0], data + i * D, &search, hits[0]);
         assert_int_equal(vec_hnsw_search(cursors[1], data + i * D, &search, hits[1]), n);
         assert_memory_equal(hits[0], hits[1], n * sizeof *hits[0]);
+        const struct vec_hnsw_search patient[2] = {
+            {.k = 1 + (uint32_t)i % 5, .ef = 300, .rerank = rerank},
+            {.k = 1 + (uint32_t)i % 5, .ef = 300, .rerank = rerank, .on_disk = true}};
+        n = vec_hnsw_search(cursors[0], data + i * D, &patient[0], hits[0]);
+        assert_int_equal(vec_hnsw_search(cursors[1], data + i * D, &patient[1], hits[1]), n);
+        assert_memory_equal(hits[0], hits[1], n * sizeof *hits[0]);
     }
     vec_hnsw_cursor_free(cursors[0]);
     vec_hnsw_cursor_free(cursors[1]);
