@@ -177,8 +177,17 @@ static enum lh_code write_merged(struct vec_index *index, const struct view *vie
     return code;
 }
 
+/* One segment of the kind that is wanted, and none of its rows died since it was made. */
+static bool is_merged(const struct vec_index *index, const struct view *view) {
+    const struct segment *first = view->segments[0];
+    return view->n == 1 && first->number && !__atomic_load_n(&first->dead_count, __ATOMIC_ACQUIRE) &&
+           (first->graph || !vec_index_wants_graph(index, first->n));
+}
+
 /* files_lock is held. */
 static enum lh_code merge(struct vec_index *index, const struct view *view, struct lh_err *err) {
+    if (is_merged(index, view))
+        return vec_index_save_view(index, view, err);
     uint32_t rows = vec_view_rows(view);
     bool graph = vec_index_wants_graph(index, rows) || view->segments[0]->graph;
     uint64_t number = index->next_number++;
