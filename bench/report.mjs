@@ -4,7 +4,7 @@
 //     SCALE=1                of the demo lake                    OVERLOAD_S=20  seconds at R and at 3R
 //     DATASETS=10000         of the start-up                     SOAK_S=60      seconds at 0.5R
 //     INGESTS=1000           small files at one time             OUT=bench/RESULTS.md
-//     PARTS=ingest,query     only these (ingest query small overload start mixed); OUT is then build/bench.md
+//     PARTS=ingest,query     only these (ingest query small overload start mixed embedding); OUT is then build/bench.md
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -237,6 +237,15 @@ async function smallIngests() {
   }
 }
 
+/** The built-in embedder and the chunker, on one core in a process of their own. */
+async function embedding() {
+  const text = await run('ai', [20000]);
+  const short = /short texts, 384 dimensions \| \d+ texts of (\d+) bytes, [\d.]+ s, (\d+) texts a second/.exec(text);
+  const chunks = /1000 characters[^|]*\| (\d+) documents, (\d+) chunks, ([\d.]+) s, (\d+) MB\/s/.exec(text);
+  report('short texts embedded by the built-in model on one core', '20,000/s', `${short[2]}/s`, Number(short[2]) >= 20000, `${short[1]} bytes each`);
+  report(`${chunks[1]} documents cut into ${chunks[2]} chunks on one core`, '', `${chunks[4]} MB/s`, undefined);
+}
+
 async function overload(lake) {
   const server = await startServer({ dataDir: lake });
   const url = `${server.url}/query/sql`;
@@ -311,6 +320,7 @@ await part('idle and start', async () => {
   await idleAndStart(demo);
 }, 'start');
 await part('mixed heavy statements', () => mixedHeavy(lake), 'mixed');
+await part('embedding', embedding, 'embedding');
 const disk = statfsSync(work);
 const text = `# Results
 

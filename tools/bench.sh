@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/build.sh release
-cmake --build build/release --target bench_http_load bench_duckdb_run bench_fsync_rate bench_catalog | tail -1
+cmake --build build/release --target bench_http_load bench_ai bench_duckdb_run bench_fsync_rate bench_catalog | tail -1
 export LAKEHOUSE_BIN=$PWD/build/release/bin/lakehouse
 found=no
 for script in bench/*.mjs bench/*.sh; do

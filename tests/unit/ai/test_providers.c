@@ -7,6 +7,7 @@
 #include "net/http_client.h"
 #include "os/clock.h"
 #include "os/os.h"
+#include "os/thread.h"
 #include "twin/ai_provider_scripted.h"
 #include "twin/scripted_server.h"
 
@@ -293,6 +294,51 @@ static void a_dead_provider_is_left_alone_for_a_while(void **state) {
     ai_provider_state(p, &st);
     assert_int_equal(st.circuit, AI_CIRCUIT_CLOSED);
     assert_int_equal(embed(p, 1, &v, &err), LH_OK);
+    ai_provider_free(p);
+    assert_true(scripted_server_stop(&s));
+}
+
+#define ASKERS 4
+#define ASKED_EACH 20
+
+struct asker {
+    const struct ai_provider *provider;
+    struct os_thread thread;
+    unsigned good;
+};
+
+static void ask_often(void *arg) {
+    struct asker *a = arg;
+    for (unsigned i = 0; i < ASKED_EACH; i++) {
+        LH_AUTO(ai_vectors) struct ai_vectors v = {0};
+        struct lh_err err = LH_ERR_INIT;
+        struct ai_state st;
+        a->good += embed(a->provider, 1, &v, &err) == LH_OK && v.dims == 2;
+        ai_provider_state(a->provider, &st);
+    }
+}
+
+static void many_threads_ask_at_one_time(void **state) {
+    (void)state;
+    static struct scripted_step steps[ASKERS * ASKED_EACH];
+    struct scripted_server s;
+    struct asker askers[ASKERS];
+    struct lh_err err = LH_ERR_INIT;
+    struct ai_state st;
+    for (size_t i = 0; i < LH_ARRAY_LEN(steps); i++)
+        steps[i] = (struct scripted_step)GOOD_VECTOR;
+    scripted_server_start(&s, steps, LH_ARRAY_LEN(steps));
+    struct ai_provider *p = provider_at(s.port, ai_ollama_new, 0);
+    for (size_t i = 0; i < ASKERS; i++) {
+        askers[i] = (struct asker){.provider = p};
+        assert_int_equal(os_thread_start(&askers[i].thread, "asker", 0, ask_often, &askers[i], &err), LH_OK);
+    }
+    for (size_t i = 0; i < ASKERS; i++) {
+        os_thread_join(&askers[i].thread);
+        assert_int_equal(askers[i].good, ASKED_EACH);
+    }
+    ai_provider_state(p, &st);
+    assert_int_equal(st.calls, ASKERS * ASKED_EACH);
     ai_provider_free(p);
     assert_true(scripted_server_stop(&s));
 }
@@ -606,6 +652,7 @@ int main(void) {
         cmocka_unit_test(other_dimensions_than_asked_are_refused),
         cmocka_unit_test(what_may_pass_is_tried_again),
         cmocka_unit_test(a_dead_provider_is_left_alone_for_a_while),
+        cmocka_unit_test(many_threads_ask_at_one_time),
         cmocka_unit_test(answers_stream),
         cmocka_unit_test(broken_answers_are_told),
         cmocka_unit_test(a_question_that_arrived_is_not_put_twice),
