@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "ingest/ingest_internal.h"
 #include "lake/lake.h"
+#include "lake/row_history.h"
 #include "os/clock.h"
 
 #include <string.h>
@@ -87,7 +88,7 @@ enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err) {
         .draft = draft,
     };
     struct lake_committed done;
-    LH_TRY(lake_commit_files(c->in->services.catalog, &commit, &done, err));
+    LH_TRY(row_history_commit(c->in->history, &commit, c->request->cancel_fd, &done, err));
     c->version = done.commit.version;
     c->created = done.created;
     c->deduplicated = done.deduplicated;

@@ -9,6 +9,7 @@
 #include "ingest/ingest_internal.h"
 #include "lake/lake.h"
 #include "lake/new_objects.h"
+#include "lake/row_history.h"
 #include "os/fault.h"
 #include "os/ids.h"
 #include "store/buckets.h"
@@ -154,7 +155,7 @@ static enum lh_code commit(struct delta_run *r, const struct buf *parquet, struc
         .draft = draft,
     };
     struct lake_committed done;
-    LH_TRY(lake_commit_files(r->in->services.catalog, &write, &done, err));
+    LH_TRY(row_history_commit(r->in->history, &write, r->delta->cancel_fd, &done, err));
     r->report->version = done.commit.version;
     r->report->replayed = done.commit.replayed;
     return LH_OK;

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "ingest/ingest_internal.h"
 #include "lake/new_objects.h"
+#include "lake/row_history.h"
 #include "os/fault.h"
 #include "os/file.h"
 #include "os/ids.h"
@@ -56,6 +57,13 @@ enum lh_code ingest_new(const struct ingest_services *services, struct ingest **
     in->services = *services;
     lh_ulid_source_init(&in->ulids);
     in->pii = pii_rules_new(services->config);
+    const struct catalog_ops ops = {.catalog = services->catalog,
+                                    .buckets = services->buckets,
+                                    .engine = services->engine,
+                                    .os = services->os,
+                                    .tmp_dir = services->tmp_dir};
+    in->history =
+        row_history_new(&ops, services->config ? (uint64_t)services->config->journal.row_history_max_rows : 0);
     *ret_ingest = in;
     return LH_OK;
 }
@@ -63,6 +71,7 @@ enum lh_code ingest_new(const struct ingest_services *services, struct ingest **
 void ingest_free(struct ingest *in) {
     if (!in)
         return;
+    row_history_free(in->history);
     pii_rules_free(in->pii);
     lh_ulid_source_deinit(&in->ulids);
     lh_free(in);

@@ -18,6 +18,7 @@ struct ingest {
     struct ingest_services services;
     struct lh_ulid_source ulids;
     struct pii_rules *pii;
+    struct row_history *history;
 };
 
 /* An object that the commit will name. */

@@ -63,6 +63,9 @@ struct lake_commit {
     /* Name, bucket, columns, files and lineage of what is new.  Description, owner, tags and the like count only where the
      * dataset is created.  Lineage without a time gets the commit's.  It is only read. */
     const struct manifest *draft;
+    /* The dataset that the draft was made for: LH_CONFLICT, and *ret_stale, where its rows are others by now.  NULL: whatever it is. */
+    const struct manifest *seen;
+    bool *ret_stale;
 };
 
 struct lake_committed {

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "lake/lake.h"
+#include "lake/row_change.h"
 #include "os/fault.h"
 
 #include <string.h>
@@ -202,6 +203,13 @@ static bool holds_source(const struct manifest *m, const struct manifest *draft)
     return draft->lineage_count > 0 && lake_find_source(m, draft->lineage[draft->lineage_count - 1].source_sha256);
 }
 
+static enum lh_code check_seen(const struct manifest *old, const struct lake_commit *commit, struct lh_err *err) {
+    if (old)
+        return row_change_check(old, commit->seen, commit->ret_stale, err);
+    *commit->ret_stale = true;
+    return lh_fail(err, LH_CONFLICT, "\"%s\" was deleted meanwhile", commit->draft->name);
+}
+
 static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snapshot *base, void *ctx,
                               struct lh_err *err) {
     struct write *w = ctx;
@@ -211,6 +219,8 @@ static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snap
     w->deduplicated = old && w->commit->deduplicate && w->commit->mode != LAKE_REPLACE && holds_source(old, draft);
     if (w->deduplicated)
         return LH_OK;
+    if (w->commit->seen)
+        LH_TRY(check_seen(old, w->commit, err));
     LH_AUTO(manifest) struct manifest *m = NULL;
     if (!old) {
         if (w->commit->mode == LAKE_UPSERT && draft->primary_key_count == 0) {

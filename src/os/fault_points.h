@@ -57,7 +57,9 @@
     X("keys.after_write", "a key was written or revoked on storage, its caller has no answer") \
     X("keys.before_load", "the keys are about to be read from storage") \
     X("keys.before_write", "a key is about to be written or revoked") \
+    X("lake.after_changes", "what an upsert changes is an object, no commit names it") \
     X("lake.after_tombstones", "tombstones and their changes are objects, no commit names them") \
+    X("lake.before_changes", "the rows of an upsert are an object, the rows that they replace are not read") \
     X("lake.before_commit", "the files of a dataset stand, their transaction is about to be committed") \
     X("lake.before_tombstones", "a worker has written tombstones in its own folder") \
     X("store.after_delete", "an object's name is gone, its folder is not yet flushed") \

@@ -1,0 +1,26 @@
+/* Commits that tell what they did to each row.
+ *
+ * An upsert of few rows is committed together with a file of their changes (lake/row_changes.h).  Old rows are read before the
+ * commit, so it is refused where the dataset changed meanwhile, and computed again.  Writers of one dataset in this process wait
+ * for each other, so that they do not make each other compute again; those of other processes, and what writes no history, may. */
+#ifndef LH_LAKE_ROW_HISTORY_H
+#define LH_LAKE_ROW_HISTORY_H
+
+#include "base/error.h"
+#include "lake/catalog_ops.h"
+#include "lake/lake.h"
+
+#include <stdint.h>
+
+struct row_history;
+
+/* `ops` is copied; what it names outlives the history.  `max_rows` 0: nothing is told row by row. */
+struct row_history *row_history_new(const struct catalog_ops *ops, uint64_t max_rows);
+void row_history_free(struct row_history *h); /* NULL is fine; no call may be in flight */
+
+/* As lake_commit_files.  Where rows come on top of a dataset with a primary key and are max_rows or fewer, their changes are told
+ * one by one.  `cancel_fd` -1: none.  LH_CONFLICT also where the dataset kept changing. */
+LH_CHECKED enum lh_code row_history_commit(struct row_history *h, const struct lake_commit *commit, int cancel_fd,
+                                           struct lake_committed *ret_committed, struct lh_err *err);
+
+#endif
