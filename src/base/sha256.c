@@ -1,7 +1,7 @@
 /* SHA-256 (FIPS 180-4): one compression function in plain C, one in the processor's own instructions where it has them.
  *
- * Every byte that comes in or goes out is hashed, and the usual libraries' portable code takes 2.5 ns a byte: more than the
- * socket, the parser and the disk together.  The processor's instructions take 0.5. */
+ * Every byte of an upload and of a stored file is hashed.  Plain C takes 2.5 ns a byte, more than the socket, the parser of the body
+ * and the page cache together; the processor's instructions take 0.5. */
 #include "base/hash.h"
 
 #include <string.h>
@@ -43,15 +43,19 @@ static void compress_portable(uint32_t state[8], const unsigned char *data, size
             w[i] = w[i - 16] + s0 + w[i - 7] + s1;
         }
         memcpy(v, state, sizeof v);
-        for (size_t i = 0; i < 64; i++) {
-            uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-            uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-            uint32_t first = v[7] + s1 + choice + constants[i] + w[i];
-            uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-            uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-            memmove(v + 1, v, 7 * sizeof *v);
-            v[4] += first;
-            v[0] = first + s0 + majority;
+        for (size_t i = 0; i < 64; i += 8) {
+            /* The letters of the standard move by one place a round; unrolled by eight each is a register that stays. */
+#pragma GCC unroll 8
+            for (size_t j = 0; j < 8; j++) {
+                uint32_t va = v[-j & 7], vb = v[(1 - j) & 7], vc = v[(2 - j) & 7], ve = v[(4 - j) & 7];
+                uint32_t s1 = rotate(ve, 6) ^ rotate(ve, 11) ^ rotate(ve, 25);
+                uint32_t choice = v[(6 - j) & 7] ^ (ve & (v[(5 - j) & 7] ^ v[(6 - j) & 7]));
+                uint32_t first = v[(7 - j) & 7] + s1 + choice + constants[i + j] + w[i + j];
+                uint32_t s0 = rotate(va, 2) ^ rotate(va, 13) ^ rotate(va, 22);
+                uint32_t majority = (va & vb) ^ (vc & (va ^ vb));
+                v[(3 - j) & 7] += first;
+                v[(7 - j) & 7] = first + s0 + majority;
+            }
         }
         for (size_t i = 0; i < 8; i++)
             state[i] += v[i];
