@@ -44,7 +44,8 @@ LH_CHECKED enum lh_code catalog_ops_register(const struct catalog_ops *ops, cons
 
 /* Change what people say about a dataset.  Absent: unchanged; null: cleared.  The fields are listed in metadata_patch.h.
  *     -> the manifest, as GET answers it
- * LH_NOT_FOUND, LH_INVALID. */
+ * LH_NOT_FOUND, LH_INVALID.  Another primary key is first held against all rows: LH_CONFLICT with an example where one has no value in
+ * it or two share it, and while deltas or tombstones are merged by the old one. */
 LH_CHECKED enum lh_code catalog_ops_patch(const struct catalog_ops *ops, const struct catalog_caller *caller,
                                           const char *dataset, const json_t *request, json_t **ret_answer,
                                           struct lh_err *err);

@@ -3,8 +3,10 @@
 #include "catalog/catalog.h"
 #include "lake/catalog_ops.h"
 #include "lake/footer.h"
+#include "lake/key_check.h"
 #include "lake/lake.h"
 #include "lake/metadata_patch.h"
+#include "lake/row_change.h"
 #include "store/buckets.h"
 #include "store/object_store.h"
 
@@ -42,6 +44,28 @@ static enum lh_code add_object(const struct catalog_ops *ops, const struct catal
     return LH_OK;
 }
 
+/* `after` is what `before` is going to be: may it have its key?  Rows on top of others are merged by the key that they were written for,
+ * so that another one, or none, would bring back what they override. */
+static enum lh_code check_new_key(const struct catalog_ops *ops, const struct catalog_caller *caller,
+                                  const struct manifest *before, const struct manifest *after, struct lh_err *err) {
+    bool registered = before == after;
+    if (!registered && manifest_same_key(before, after))
+        return LH_OK;
+    for (size_t i = 0; i < before->file_count && !registered && before->primary_key_count > 0; i++) {
+        if (before->files[i].role != FILE_DELTA && before->files[i].role != FILE_TOMBSTONE)
+            continue;
+        lh_ignore(lh_fail(err, LH_CONFLICT, "\"%s\" has rows that its primary key merges, so the key cannot change now",
+                          before->name));
+        return lh_err_hint(err, "compact the dataset first, then set the key");
+    }
+    LH_AUTO(manifest) struct manifest *as_is = manifest_edit(before);
+    if (registered)
+        as_is->primary_key_count = 0;
+    manifest_sum_files(as_is);
+    return lake_check_key(ops->engine, ops->buckets, caller->cancel_fd, as_is, after->primary_key,
+                          after->primary_key_count, err);
+}
+
 static enum lh_code draft_from_request(const struct catalog_ops *ops, const struct catalog_caller *caller,
                                        const json_t *request, struct manifest **ret_draft, struct lh_err *err) {
     const char *name;
@@ -65,6 +89,7 @@ static enum lh_code draft_from_request(const struct catalog_ops *ops, const stru
         LH_TRY(add_object(ops, caller, draft, key, err));
     }
     LH_TRY(metadata_patch_apply(draft, request, caller->actor, err));
+    LH_TRY(check_new_key(ops, caller, draft, draft, err));
     *ret_draft = LH_STEAL(draft);
     return LH_OK;
 }
@@ -121,19 +146,33 @@ enum lh_code catalog_ops_register(const struct catalog_ops *ops, const struct ca
 
 /* ---- patch ---- */
 
+#define KEY_ATTEMPTS 10 /* to set a key on a dataset that others write to meanwhile */
+
 struct patch {
     const char *dataset;
     const json_t *request;
     const char *actor;
+    struct manifest *seen; /* whose rows were held against the new key; NULL: none */
+    bool stale;            /* refused because they are not the dataset's any more */
 };
+
+static void patch_release(struct patch *p) {
+    manifest_unref(p->seen);
+}
 
 static enum lh_code patch_txn(struct catalog_txn *txn, const struct catalog_snapshot *base, void *ctx,
                               struct lh_err *err) {
-    const struct patch *p = ctx;
+    struct patch *p = ctx;
     const struct manifest *old;
     LH_TRY(catalog_snapshot_require(base, p->dataset, &old, err));
     LH_AUTO(manifest) struct manifest *m = manifest_edit(old);
     LH_TRY(metadata_patch_apply(m, p->request, p->actor, err));
+    p->stale = false;
+    if (!manifest_same_key(old, m)) {
+        p->stale = !p->seen; /* the key was another one when it was looked at */
+        LH_TRY(p->seen ? row_change_check(old, p->seen, &p->stale, err)
+                       : lh_fail(err, LH_CONFLICT, "the primary key of \"%s\" was changed meanwhile", old->name));
+    }
     LH_AUTO(json) json_t *before = manifest_to_json(old);
     LH_AUTO(json) json_t *after = manifest_to_json(m);
     if (!json_equal(before, after))
@@ -141,10 +180,26 @@ static enum lh_code patch_txn(struct catalog_txn *txn, const struct catalog_snap
     return LH_OK;
 }
 
+/* Hold the rows against the key that the patch sets, where it sets another one. */
+static enum lh_code look_at_key(const struct catalog_ops *ops, const struct catalog_caller *caller, struct patch *p,
+                                struct lh_err *err) {
+    const struct manifest *m;
+    if (!json_object_get(p->request, "primary_key"))
+        return LH_OK;
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(ops->catalog);
+    LH_TRY(catalog_snapshot_require(s, p->dataset, &m, err));
+    LH_AUTO(manifest) struct manifest *after = manifest_edit(m);
+    LH_TRY(metadata_patch_apply(after, p->request, p->actor, err));
+    LH_TRY(check_new_key(ops, caller, m, after, err));
+    manifest_unref(p->seen);
+    p->seen = manifest_edit(m);
+    return LH_OK;
+}
+
 enum lh_code catalog_ops_patch(const struct catalog_ops *ops, const struct catalog_caller *caller, const char *dataset,
                                const json_t *request, json_t **ret_answer, struct lh_err *err) {
     LH_TRY(lh_json_only_keys(request, "", metadata_patch_fields, err));
-    struct patch patch = {dataset, request, caller->actor};
+    LH_CLEANUP(patch_release) struct patch patch = {.dataset = dataset, .request = request, .actor = caller->actor};
     LH_AUTO(buf) struct buf text = BUF_INIT;
     LH_AUTO(json) json_t *asked = json_pack("{s:s, s:O}", "dataset", dataset, "patch", request);
     lh_json_write(asked, LH_JSON_COMPACT_SORTED, &text);
@@ -155,7 +210,17 @@ enum lh_code catalog_ops_patch(const struct catalog_ops *ops, const struct catal
                                     .fn = patch_txn,
                                     .ctx = &patch};
     struct catalog_commit done;
-    LH_TRY(catalog_commit(ops->catalog, &change, &done, err));
+    uint64_t known;
+    LH_TRY(catalog_ops_find_key(ops, &change, &known, err));
+    for (unsigned attempt = 1;; attempt++) {
+        if (known == 0)
+            LH_TRY(look_at_key(ops, caller, &patch, err));
+        if (catalog_commit(ops->catalog, &change, &done, err) == LH_OK)
+            break;
+        if (!patch.stale || attempt == KEY_ATTEMPTS)
+            return err->code;
+        *err = (struct lh_err)LH_ERR_INIT;
+    }
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
     LH_TRY(catalog_snapshot_at_version(ops->catalog, done.version, &s, err)); /* a replay answers as the first did */
     const struct manifest *m;

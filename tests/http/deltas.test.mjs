@@ -80,6 +80,29 @@ test('keys must be there, and be the dataset’s', async (t) => {
   refused(await ingest(server, 'a\n2\n', { name: 'plain', mode: 'upsert' }), 409, /no primary key/);
 });
 
+test('a primary key is held against the rows before it is set', async (t) => {
+  const server = await startServer({ t });
+  const patch = (name, key) => ask(server, 'PATCH', `/catalog/datasets/by-name/${name}/metadata`, JSON.stringify({ primary_key: key }), json);
+  ok(await ingest(server, 'a,b,c\n1,x,\n1,y,2\n2,x,3\n', { name: 't' }), 201);
+  refused(await patch('t', ['a']), 409, /2 rows .*\[1\]/);
+  refused(await patch('t', ['a', 'c']), 409, /1 rows .*"c"/);
+  refused(await patch('t', ['zz']), 400, /zz/);
+  ok(await patch('t', ['a', 'b']));
+  ok(await patch('t', ['b', 'a']));
+  ok(await delta(server, 't', [{ a: 1, b: 'x', c: 9 }]));
+  ok(await patch('t', ['b', 'a']));
+  refused(await patch('t', []), 409, /merges/);
+  refused(await patch('t', ['c']), 409, /merges/);
+  assert.deepEqual(await sql(server, 'SELECT c FROM t ORDER BY c'), [[2], [3], [9]]);
+
+  ok(await ask(server, 'PUT', '/storage/objects/twice.parquet', Buffer.from(await (await fetch(`${server.url}/query/sql`, {
+    method: 'POST',
+    headers: { ...json, accept: 'application/vnd.apache.parquet' },
+    body: JSON.stringify({ sql: 'SELECT 1 AS id UNION ALL SELECT 1' }),
+  })).arrayBuffer())), 201);
+  refused(await ask(server, 'POST', '/catalog/datasets', JSON.stringify({ name: 'r', keys: ['twice.parquet'], primary_key: ['id'] }), json), 409, /\[1\]/);
+});
+
 test('rows in a request take the types of the dataset', async (t) => {
   const server = await startServer({ t });
   ok(await ask(server, 'PUT', '/storage/objects/typed.parquet', Buffer.from(await (await fetch(`${server.url}/query/sql`, {
