@@ -1,6 +1,6 @@
 # fish completion for lakehouse(1)
 # Made by tools/generate/command_line.mjs from the program's own help.
-set -l commands serve sql ingest delta demo check history tombstone jobs key vec config version help
+set -l commands serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance key vec config version help
 complete -c lakehouse -f
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a data folder over HTTP'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d 'run SQL, or start an interactive shell'
@@ -11,6 +11,9 @@ complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a check -d
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a history -d 'what changed in a dataset, a row of it or another entity, when, by whom'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a tombstone -d 'take rows away by their keys, bring them back, list those that are away'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a jobs -d 'long work (compaction, vacuum, ...): list, look, cancel'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a compact -d 'few files in order out of deltas, tombstones and small files'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a vacuum -d 'remove the files of versions past their retention'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a maintenance -d 'each dataset'\''s files, and what compaction does next'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a key -d 'make, list and revoke API keys'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a vec -d 'build, search, measure and inspect vector indexes'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a config -d 'check the configuration file, or show what is in force'
@@ -83,6 +86,24 @@ complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -l state -d 'only qu
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s n -l limit -d 'the newest N (default: 50)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -l cancel -d 'cancel the job ID'
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -l json -d 'as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from compact" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from compact" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from compact" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from compact" -l sort-by -d 'order the rows by it (default: the primary key); implies --full' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from compact" -l full -d 'write again also what is in order already'
+complete -c lakehouse -n "__fish_seen_subcommand_from compact" -l no-wait -d 'print the job and leave; lakehouse jobs tells how far it is'
+complete -c lakehouse -n "__fish_seen_subcommand_from compact" -l json -d 'the job as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from vacuum" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from vacuum" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from vacuum" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from vacuum" -s n -l dry-run -d 'tell what would go, and change nothing'
+complete -c lakehouse -n "__fish_seen_subcommand_from vacuum" -l retention-hours -d 'keep versions that long (default: maintenance.retention)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vacuum" -l no-wait -d 'print the job and leave; lakehouse jobs tells how far it is'
+complete -c lakehouse -n "__fish_seen_subcommand_from vacuum" -l json -d 'as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from maintenance" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from maintenance" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from maintenance" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from maintenance" -l json -d 'as JSON'
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -a "create list revoke"
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
@@ -115,4 +136,4 @@ complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -l json -d 'check: the findings as one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from version" -l json -d 'as JSON'
-complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest delta demo check history tombstone jobs key vec config version"
+complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance key vec config version"

@@ -17,6 +17,9 @@ _lakehouse() {
                 'history:what changed in a dataset, a row of it or another entity, when, by whom'
                 'tombstone:take rows away by their keys, bring them back, list those that are away'
                 'jobs:long work (compaction, vacuum, ...)\: list, look, cancel'
+                'compact:few files in order out of deltas, tombstones and small files'
+                'vacuum:remove the files of versions past their retention'
+                'maintenance:each dataset'\''s files, and what compaction does next'
                 'key:make, list and revoke API keys'
                 'vec:build, search, measure and inspect vector indexes'
                 'config:check the configuration file, or show what is in force'
@@ -158,6 +161,43 @@ _lakehouse() {
                     '(--json)--json[as JSON]' \
                     '--help[tell more]'
                     ;;
+                compact)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(--sort-by)--sort-by[order the rows by it (default\: the primary key); implies --full]:column:' \
+                    '(--full)--full[write again also what is in order already]' \
+                    '(--no-wait)--no-wait[print the job and leave; lakehouse jobs tells how far it is]' \
+                    '(--json)--json[the job as JSON]' \
+                    '--help[tell more]'
+                    ;;
+                vacuum)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(-n --dry-run)-n[tell what would go, and change nothing]' \
+                    '(-n --dry-run)--dry-run[tell what would go, and change nothing]' \
+                    '(--retention-hours)--retention-hours[keep versions that long (default\: maintenance.retention)]:hours:' \
+                    '(--no-wait)--no-wait[print the job and leave; lakehouse jobs tells how far it is]' \
+                    '(--json)--json[as JSON]' \
+                    '--help[tell more]'
+                    ;;
+                maintenance)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(--json)--json[as JSON]' \
+                    '--help[tell more]'
+                    ;;
                 key)
                     _arguments \
                     '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
@@ -211,7 +251,7 @@ _lakehouse() {
                     ;;
                 help)
                     _arguments \
-                    '1: :(serve sql ingest delta demo check history tombstone jobs key vec config version)' '--help[tell more]'
+                    '1: :(serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance key vec config version)' '--help[tell more]'
                     ;;
             esac
             ;;

@@ -31,6 +31,7 @@
 #define ROW_OF_journal(...) ROW(struct lh_config_journal, __VA_ARGS__)
 #define ROW_OF_jobs(...) ROW(struct lh_config_jobs, __VA_ARGS__)
 #define ROW_OF_ai(...) ROW(struct lh_config_ai, __VA_ARGS__)
+#define ROW_OF_maintenance(...) ROW(struct lh_config_maintenance, __VA_ARGS__)
 #define ROW_OF_log(...) ROW(struct lh_config_log, __VA_ARGS__)
 #define ROW_OF_trace(...) ROW(struct lh_config_trace, __VA_ARGS__)
 LH_CONFIG_SECTIONS(SECTION_ROWS)

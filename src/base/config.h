@@ -124,6 +124,20 @@
     X(INT, breaker_failures, "5", "1..1000", "Failures in a row after which a service is taken to be down")            \
     X(DURATION, breaker_pause, "10s", "100ms..1h", "Time until it is tried again")
 
+#define LH_CONFIG_MAINTENANCE(X)                                                                                     \
+    X(BOOL, compact, "true", "true|false", "Compact datasets by themselves; POST /query/compact works either way")   \
+    X(DURATION, interval, "30s", "100ms..1d", "How often is looked for datasets to compact")                         \
+    X(SIZE, memory_bytes, "512MB", "256MB..1TB", "Memory of a compaction, whatever the size of the dataset")         \
+    X(SIZE, file_bytes, "128MB", "64KB..1TB", "Size at which a compacted file is closed; half of it is never small") \
+    X(INT, min_files, "8", "2..1000", "Files of about one size that are merged")                                     \
+    X(INT, delta_percent, "25", "1..1000", "Bytes of deltas, of the base's, at which the base is rewritten")         \
+    X(INT, tombstone_percent, "10", "1..100", "Rows marked as gone, of the base's, at which the base is rewritten")  \
+    X(DURATION, tombstone_age, "7d", "1s..3650d", "Age of a tombstone at which the base is rewritten without it")    \
+    X(BOOL, vacuum, "true", "true|false", "Remove files past the retention by itself")                               \
+    X(DURATION, vacuum_interval, "1h", "100ms..30d", "How often is looked for files to remove")                      \
+    X(DURATION, retention, "7d", "0s..36500d", "How long past versions can be read")                                 \
+    X(DURATION, orphan_age, "1d", "1s..3650d", "Age at which a file that no version names is taken for left behind")
+
 #define LH_CONFIG_LOG(X)                                                               \
     X(ENUM, level, "info", "debug|info|warn|error|off", "Least level that is written") \
     X(ENUM, format, "auto", "auto|text|json", "Form of a line; auto: text on a terminal, JSON otherwise")
@@ -134,18 +148,19 @@
     X(INT, queue, "2048", "16..1000000", "Spans that may wait; above it they are dropped and counted")
 
 /* Sections: X(name in the file, LH_CONFIG_ list, doc). */
-#define LH_CONFIG_SECTIONS(X)                                                           \
-    X(server, LH_CONFIG_SERVER, "The HTTP interface and its limits")                    \
-    X(auth, LH_CONFIG_AUTH, "API keys")                                                 \
-    X(storage, LH_CONFIG_STORAGE, "Where objects live")                                 \
-    X(query, LH_CONFIG_QUERY, "SQL and the processes that run it")                      \
-    X(ingest, LH_CONFIG_INGEST, "Files coming in")                                      \
-    X(catalog, LH_CONFIG_CATALOG, "The commit log")                                     \
-    X(errors, LH_CONFIG_ERRORS, "The journal of operational failures")                  \
-    X(journal, LH_CONFIG_JOURNAL, "The journal of events: what changed, when, by whom") \
-    X(jobs, LH_CONFIG_JOBS, "Long work in the background")                              \
-    X(ai, LH_CONFIG_AI, "Embeddings and generated text: where they come from")          \
-    X(log, LH_CONFIG_LOG, "The server's own log on stderr")                             \
+#define LH_CONFIG_SECTIONS(X)                                                                          \
+    X(server, LH_CONFIG_SERVER, "The HTTP interface and its limits")                                   \
+    X(auth, LH_CONFIG_AUTH, "API keys")                                                                \
+    X(storage, LH_CONFIG_STORAGE, "Where objects live")                                                \
+    X(query, LH_CONFIG_QUERY, "SQL and the processes that run it")                                     \
+    X(ingest, LH_CONFIG_INGEST, "Files coming in")                                                     \
+    X(catalog, LH_CONFIG_CATALOG, "The commit log")                                                    \
+    X(errors, LH_CONFIG_ERRORS, "The journal of operational failures")                                 \
+    X(journal, LH_CONFIG_JOURNAL, "The journal of events: what changed, when, by whom")                \
+    X(jobs, LH_CONFIG_JOBS, "Long work in the background")                                             \
+    X(ai, LH_CONFIG_AI, "Embeddings and generated text: where they come from")                         \
+    X(maintenance, LH_CONFIG_MAINTENANCE, "Compaction, and the removal of what is past its retention") \
+    X(log, LH_CONFIG_LOG, "The server's own log on stderr")                                            \
     X(trace, LH_CONFIG_TRACE, "Trace spans")
 
 /* [[storage.buckets]] and [[ingest.pii]]: any number of tables. */

@@ -48,7 +48,8 @@
     X(NO_MEMORY, no_memory, 27, 503, "53200", true, "out of memory")                                 \
     X(UNKNOWN_OUTCOME, unknown_outcome, 28, 500, "40003", true, "outcome of the write is not known") \
     X(USAGE, usage, 29, 400, "22023", false, "wrong usage")                                          \
-    X(LOCKED, locked, 30, 409, "55006", true, "in use by another process")
+    X(LOCKED, locked, 30, 409, "55006", true, "in use by another process")                           \
+    X(GONE, gone, 31, 410, "02000", false, "no longer kept")
 
 enum lh_code {
 #define LH_CODE_ENUM(NAME, name, number, http, sqlstate, retryable, title) LH_##NAME = (number),

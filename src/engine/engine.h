@@ -161,6 +161,10 @@ struct engine_task {
     const char *output_dir;      /* absolute path of a folder for this task's output, or NULL */
     int64_t timeout_ms;
     int cancel_fd;
+    uint64_t memory_bytes; /* DuckDB's limit in a fresh worker; 0: that of the configuration */
+    unsigned threads;      /* of DuckDB in a fresh worker; 0: those of the configuration */
+    /* Work in the background, whose number its caller bounds: it takes no place among the tasks that requests wait for. */
+    bool background;
     void (*progress)(void *ctx, double fraction, uint64_t rows); /* NULL: none; on the calling thread */
     void *progress_ctx;
 };

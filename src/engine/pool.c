@@ -110,7 +110,8 @@ static enum lh_code worker_new(struct engine *e, struct worker_profile *profile,
     if (code == LH_OK) {
         profile->temp_dir = w->temp_dir;
         profile->open_files = OPEN_FILES;
-        profile->threads = e->config.threads;
+        if (profile->threads == 0)
+            profile->threads = e->config.threads;
         profile->file_size_bytes = e->config.spill_bytes;
         pthread_mutex_lock(&e->lock);
         if (with_roots) {
@@ -376,7 +377,7 @@ enum lh_code pool_exchange(struct engine *e, struct pool_worker **worker, struct
 }
 
 void pool_return(struct engine *e, struct pool_worker *w, bool reusable) {
-    bool fresh = w->fresh;
+    bool fresh = w->fresh, background = w->background;
     pthread_mutex_lock(&e->lock);
     bool keeps =
         reusable && !fresh && !e->stopping && w->requests < e->config.worker_requests && w->generation == e->generation;
@@ -385,7 +386,8 @@ void pool_return(struct engine *e, struct pool_worker *w, bool reusable) {
     pthread_mutex_unlock(&e->lock);
     if (!keeps)
         doom_worker(e, w);
-    gate_leave(fresh ? &e->files : &e->queries);
+    if (!background)
+        gate_leave(fresh ? &e->files : &e->queries);
 }
 
 enum lh_code pool_lease_fresh(struct engine *e, const struct engine_task *task, int64_t deadline_ns,
@@ -396,18 +398,22 @@ enum lh_code pool_lease_fresh(struct engine *e, const struct engine_task *task, 
         .read_paths = &task->untrusted_input,
         .read_count = 1,
         .output_dir = task->output_dir,
-        .memory_limit_bytes = e->config.task_memory_bytes,
+        .memory_limit_bytes = task->memory_bytes ? task->memory_bytes : e->config.task_memory_bytes,
+        .threads = task->threads,
         .address_space_bytes = e->config.task_address_space_bytes,
         .cpu_seconds = untrusted ? e->config.task_cpu_seconds : 0,
     };
-    LH_TRY(gate_enter(&e->files, deadline_ns, task->cancel_fd, err));
+    if (!task->background)
+        LH_TRY(gate_enter(&e->files, deadline_ns, task->cancel_fd, err));
     struct pool_worker *w;
     enum lh_code code = worker_new(e, &profile, !untrusted, &w, err);
     if (code != LH_OK) {
-        gate_leave(&e->files);
+        if (!task->background)
+            gate_leave(&e->files);
         return code;
     }
     w->fresh = true;
+    w->background = task->background;
     w->requests = 1;
     count(e, w, 1);
     *ret_worker = w;

@@ -23,7 +23,8 @@ struct arena;
 struct pool_worker {
     struct pool_worker *next_idle;
     enum worker_class worker_class;
-    bool fresh; /* made for one task */
+    bool fresh;      /* made for one task */
+    bool background; /* and holds no place */
     pid_t pid;
     int pidfd;
     struct frame_channel channel;

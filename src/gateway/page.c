@@ -33,6 +33,10 @@ enum lh_code page_parse(struct request *rq, uint64_t fallback_limit, uint64_t ma
 enum lh_code page_respond(struct request *rq, json_t *items, const char *next, struct lh_err *err) {
     LH_AUTO(json) json_t *answer = json_object();
     json_object_set_new(answer, "items", items);
+    return page_respond_with(rq, answer, next, err);
+}
+
+enum lh_code page_respond_with(struct request *rq, json_t *answer, const char *next, struct lh_err *err) {
     if (next) {
         LH_AUTO(buf) struct buf plain = BUF_INIT;
         LH_AUTO(buf) struct buf token = BUF_INIT;

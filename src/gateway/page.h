@@ -20,5 +20,7 @@ LH_CHECKED enum lh_code page_parse(struct request *rq, uint64_t fallback_limit, 
                                    struct page *ret_page, struct lh_err *err);
 /* Answer 200 with `items` (taken over); `next` is what the next page continues behind, NULL on the last one. */
 LH_CHECKED enum lh_code page_respond(struct request *rq, json_t *items, const char *next, struct lh_err *err);
+/* The same for an answer that has `items` and more; borrowed. */
+LH_CHECKED enum lh_code page_respond_with(struct request *rq, json_t *answer, const char *next, struct lh_err *err);
 
 #endif

@@ -121,6 +121,12 @@ const struct route gateway_routes[] = {
      "Untombstoned", {BUCKET, IDEMPOTENCY}},
     {HTTP_GET, "/catalog/datasets/{name}/tombstones", handle_dataset_tombstones, ACCESS_ADMIN, BODY_NONE, 0, CATALOG,
      "The tombstones in force, oldest first", NULL, "TombstoneList", {LIST_LIMIT, PAGE_TOKEN, BUCKET}},
+    {HTTP_POST, "/catalog/vacuum", handle_catalog_vacuum, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, CATALOG,
+     "Remove the files that no version within the retention names (a job), or with dry_run tell which they are", "VacuumRequest",
+     "VacuumAnswer", {{0}}},
+    {HTTP_GET, "/catalog/maintenance", handle_catalog_maintenance, ACCESS_ADMIN, BODY_NONE, 0, CATALOG,
+     "Each dataset's files by role, what compaction does next and why; the vacuum's horizon", NULL, "Maintenance",
+     {{"dataset", "string", "only this one", false}, LIST_LIMIT, PAGE_TOKEN}},
     {HTTP_GET, "/catalog/lineage/{name}", handle_dataset_lineage, ACCESS_ANY, BODY_NONE, 0, CATALOG,
      "Where a dataset's rows came from", NULL, "Lineage", {BUCKET}},
 
@@ -133,6 +139,9 @@ const struct route gateway_routes[] = {
       BUCKET}},
     {HTTP_POST, "/query/explain", handle_query_explain, ACCESS_ADMIN, BODY_JSON, ROUTE_QUERY, QUERY,
      "Show the plan of a statement without running it", "QueryRequest", "ExplainAnswer", {BUCKET}},
+    {HTTP_POST, "/query/compact", handle_query_compact, ACCESS_ADMIN, BODY_JSON, 0, QUERY,
+     "Compact a dataset: deltas, tombstones and small files become few files in order (a job)", "CompactRequest",
+     "JobStarted", {{0}}},
 
     {HTTP_POST, "/query/delta/{name}", handle_query_delta, ACCESS_ADMIN, BODY_JSON, ROUTE_QUERY, INGEST,
      "Write rows on top of a dataset: JSON (an array of objects, or one) or an object a line; with a primary key the newest "

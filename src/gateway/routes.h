@@ -33,6 +33,8 @@ route_handler handle_job_list, handle_job_get, handle_job_cancel;
 /* handle_journal.c */
 route_handler handle_journal_event, handle_journal_update, handle_journal_flush;
 route_handler handle_journal_history, handle_journal_recent, handle_journal_stats;
+/* handle_maintenance.c */
+route_handler handle_query_compact, handle_catalog_vacuum, handle_catalog_maintenance;
 /* handle_query.c */
 route_handler handle_query_sql, handle_query_explain, handle_query_delta;
 /* handle_ingest.c */

@@ -25,6 +25,30 @@ const struct schema gateway_schemas[] = {
      "created_at time, started_at time?, ended_at time?, progress JobProgress, input any?, checkpoint any?, result any?, "
      "error JobError?"},
     {"JobList", "One page of jobs, newest first", "items Job[], next_page_token string?"},
+    {"JobStarted", "The job; joined: it was active already", "job_id string, joined boolean, job Job"},
+    {"CompactRequest",
+     "sort_by: a column, else the primary key; it implies full. full: also what is in order already is written again",
+     "dataset string, sort_by string?, full boolean?"},
+    {"VacuumRequest", "retention_hours 0 keeps the newest version alone; without it maintenance.retention holds",
+     "dry_run boolean?, retention_hours number?"},
+    {"VacuumFile", "A file that would go; an orphan is one that no version names",
+     "bucket string, key string, size_bytes integer, orphan boolean"},
+    {"VacuumAnswer",
+     "202: job_id, joined and job. 200, of a dry run, the rest: versions from horizon_version on stay readable; "
+     "kept_foreign files were registered where they stood and are not ours to remove; items are the first 1,000",
+     "job_id string?, joined boolean?, job Job?, horizon_version integer?, files integer?, bytes integer?, "
+     "orphans integer?, orphan_bytes integer?, kept_foreign integer?, items VacuumFile[]?, truncated boolean?"},
+    {"RoleSums", "Files of one role", "count integer, rows integer, bytes integer"},
+    {"NextCompaction", "action is nothing, merge_files, merge_deltas or rewrite_base",
+     "action string, why string, files integer, bytes integer"},
+    {"DatasetMaintenance", "files by role; shares of the base's bytes and rows",
+     "dataset string, files RoleSums{}, small_files integer, delta_percent integer, tombstone_percent integer, "
+     "next NextCompaction, last_compaction Job?"},
+    {"Horizon", "Versions before it may have lost files; complete: all that were to go are gone",
+     "version integer, version_at time, vacuumed_at time, complete boolean"},
+    {"Maintenance", "One page of datasets, by name",
+     "automatic_compaction boolean, automatic_vacuum boolean, retention_ms integer, horizon Horizon?, last_vacuum Job?, "
+     "items DatasetMaintenance[], next_page_token string?"},
     {"Object", "An object in a bucket", "key string, size_bytes integer, etag string, last_modified time"},
     {"ObjectList", "One page of objects, in byte order of their keys", "items Object[], next_page_token string?"},
     {"Bucket", "A bucket and whether it can be reached now",

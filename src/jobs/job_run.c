@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "jobs/jobs_internal.h"
 #include "os/clock.h"
+#include "os/fault.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -94,7 +95,11 @@ static void run_one(struct jobs *j, struct job *job) {
     job->pins++;
     pthread_mutex_unlock(&j->lock);
     job_save_or_notice(job); /* where it cannot be written the job is as good as queued */
-    enum lh_code code = kind->run(job, kind->ctx, &err);
+    enum lh_code code = LH_FAULT("jobs.before_run", &err);
+    if (code == LH_OK)
+        code = kind->run(job, kind->ctx, &err);
+    if (code == LH_OK)
+        code = LH_FAULT("jobs.after_run", &err);
     pthread_mutex_lock(&j->lock);
     end(j, job, code, &err);
     pthread_mutex_unlock(&j->lock);
@@ -168,6 +173,7 @@ enum lh_code job_save_checkpoint(struct job *job, const json_t *checkpoint, stru
     lh_json_write(checkpoint, LH_JSON_COMPACT_SORTED, &text);
     if (text.len > JOB_JSON_MAX)
         return lh_fail(err, LH_TOO_LARGE, "the checkpoint of a job has at most %zu bytes", JOB_JSON_MAX);
+    LH_TRY(LH_FAULT("jobs.before_checkpoint", err));
     pthread_mutex_lock(&j->lock);
     LH_AUTO(mem) char *old = job->checkpoint;
     unsigned attempts = job->attempts;
@@ -175,7 +181,7 @@ enum lh_code job_save_checkpoint(struct job *job, const json_t *checkpoint, stru
     job->attempts = 0;
     pthread_mutex_unlock(&j->lock);
     if (job_save(job, err) == LH_OK)
-        return LH_OK;
+        return LH_FAULT("jobs.after_checkpoint", err);
     pthread_mutex_lock(&j->lock);
     lh_free(job->checkpoint);
     job->checkpoint = LH_STEAL(old);

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "jobs/jobs_internal.h"
 #include "os/clock.h"
+#include "os/fault.h"
 #include "os/ids.h"
 #include "store/object_store.h"
 
@@ -329,6 +330,7 @@ static enum lh_code submit(struct jobs *j, const struct job_request *request, co
     *ret_joined = there != NULL;
     if (there)
         return LH_OK;
+    LH_TRY(LH_FAULT("jobs.before_submit", err));
     struct job *job = make_job(j, request, input);
     if (job_save(job, err) != LH_OK) {
         job_free(job);

@@ -4,6 +4,7 @@
 #include "base/quantity.h"
 #include "base/timefmt.h"
 #include "engine/qualified_name.h"
+#include "lake/horizon.h"
 #include "lake/lake.h"
 #include "lake/read_plan.h"
 
@@ -59,7 +60,9 @@ static enum lh_code resolve_past(const struct lake_resolver *r, const char *qual
         lh_ignore(lh_fail(err, LH_NOT_FOUND, "there was no dataset \"%s\" as of %s", name, moment));
         return lh_err_hint(err, "GET /catalog/datasets/%s/versions lists its versions", name);
     }
-    return lake_read_plan(r->buckets, m, arena, ret_definition, err);
+    if (lake_read_plan(r->buckets, m, arena, ret_definition, err) != LH_OK)
+        return lake_horizon_explain(r->buckets, catalog_snapshot_version(snapshot), err);
+    return LH_OK;
 }
 
 enum lh_code lake_resolve(void *resolver, const char *const *names, size_t count, struct arena *arena,
@@ -81,7 +84,8 @@ enum lh_code lake_resolve(void *resolver, const char *const *names, size_t count
         const struct manifest *m = catalog_snapshot_find(r->snapshot, names[i]);
         if (m && in_scope(r, m)) {
             const char *definition;
-            LH_TRY(lake_read_plan(r->buckets, m, arena, &definition, err));
+            if (lake_read_plan(r->buckets, m, arena, &definition, err) != LH_OK)
+                return lake_horizon_explain(r->buckets, catalog_snapshot_version(r->snapshot), err);
             bindings[found++] = (struct engine_binding){.name = names[i], .definition = definition};
             continue;
         }

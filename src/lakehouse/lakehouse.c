@@ -22,6 +22,7 @@
 #include "store/error_journal.h"
 #include "system/query_log.h"
 #include "system/system.h"
+#include "upkeep/upkeep.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -271,8 +272,31 @@ static enum lh_code open_jobs(struct lakehouse *lh, const struct lakehouse_optio
         .notice = on_jobs_notice,
         .notice_ctx = lh->log,
     };
-    LH_TRY(jobs_open(&options, &lh->jobs, err));
-    return o->no_upkeep ? LH_OK : jobs_start(lh->jobs, err);
+    return jobs_open(&options, &lh->jobs, err);
+}
+
+static void on_upkeep_notice(void *log, enum lh_code code, const char *text) {
+    lh_log_event(log, LH_LOG_WARN, "maintenance", LOG_STR("code", lh_code_name(code)), LOG_STR("message", text));
+}
+
+/* Every kind of job, and then the jobs. */
+static enum lh_code start_jobs(struct lakehouse *lh, const struct lakehouse_options *o, struct lh_err *err) {
+    const struct upkeep_services services = {
+        .os = lh->os,
+        .config = lh->config,
+        .buckets = lh->buckets,
+        .catalog = lh->catalog,
+        .engine = lh->engine,
+        .jobs = lh->jobs,
+        .tmp_dir = lh->tmp_dir,
+        .notice = on_upkeep_notice,
+        .notice_ctx = lh->log,
+    };
+    lh->upkeep = upkeep_new(&services);
+    if (o->no_upkeep)
+        return LH_OK;
+    LH_TRY(jobs_start(lh->jobs, err));
+    return o->passing ? LH_OK : upkeep_start(lh->upkeep, err);
 }
 
 static enum lh_code open_ai(struct lakehouse *lh, struct lh_err *err) {
@@ -322,6 +346,7 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
                      err));
     LH_TRY(open_jobs(lh, options, err));
     open_system(lh);
+    LH_TRY(start_jobs(lh, options, err));
     *ret_lakehouse = LH_STEAL(lh);
     return LH_OK;
 }
@@ -331,6 +356,9 @@ void lakehouse_close(struct lakehouse *lh) {
         return;
     system_free(lh->system);
     query_log_free(lh->queries);
+    if (lh->jobs)
+        jobs_stop(lh->jobs);
+    upkeep_free(lh->upkeep);
     jobs_close(lh->jobs);
     keys_close(lh->keys);
     ai_close(lh->ai);

@@ -37,6 +37,7 @@ struct os;
 struct os_lockfile;
 struct query_log;
 struct system;
+struct upkeep;
 
 struct lakehouse {
     struct os *os;
@@ -58,6 +59,7 @@ struct lakehouse {
     struct jobs *jobs;
     struct query_log *queries; /* recent statements of clients */
     struct system *system;     /* tables about the lake itself */
+    struct upkeep *upkeep;     /* compaction and vacuum */
     int64_t started_ns;        /* os_monotonic_ns at open */
 };
 

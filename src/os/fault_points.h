@@ -28,6 +28,11 @@
     X("catalog.before_commit", "transactions are validated, no record written") \
     X("catalog.before_open", "nothing of the catalog is read yet") \
     X("catalog.before_record_read", "a commit record is about to be read") \
+    X("compact.after_commit", "a step's commit is durable, its job does not know") \
+    X("compact.after_read", "a worker has written the compacted files in its own folder") \
+    X("compact.after_write", "the compacted files stand as objects, the catalog does not know them") \
+    X("compact.before_commit", "a step's transaction is about to be handed to the catalog") \
+    X("compact.before_read", "a step is planned, no worker has seen it") \
     X("engine.after_spawn", "a worker was forked, its socket is not used yet") \
     X("engine.after_task", "a worker has answered a task, nothing was made of it") \
     X("engine.before_host", "the engine host is about to be started") \
@@ -43,6 +48,11 @@
     X("ingest.before_spool", "an upload begins, no file is made") \
     X("ingest.before_spool_write", "bytes of an upload are about to be spooled") \
     X("ingest.delta_written", "the rows of a request are an object, no commit names it") \
+    X("jobs.after_checkpoint", "a checkpoint is durable, its job does not know") \
+    X("jobs.after_run", "a job has done its work, its end is not written") \
+    X("jobs.before_checkpoint", "a job is about to write a checkpoint") \
+    X("jobs.before_run", "a job's start is written, it has done nothing") \
+    X("jobs.before_submit", "a job is asked for, nothing is written") \
     X("journal.after_file", "an event file stands, what it was made of is not yet gone") \
     X("journal.before_build", "events of a segment are read, their file is not made") \
     X("journal.before_delete_replaced", "a merged event file stands, one that it replaces is about to go") \
@@ -77,7 +87,11 @@
     X("store.before_publish", "an object's temporary file is durable, it has no final name") \
     X("store.before_read", "bytes of an open object are about to be read") \
     X("store.before_rename", "an object's folders stand, its final name does not") \
-    X("store.before_write", "bytes of an object are about to go to its temporary file")
+    X("store.before_write", "bytes of an object are about to go to its temporary file") \
+    X("vacuum.after_delete", "the files are gone, the horizon is not complete") \
+    X("vacuum.after_horizon", "the horizon is durable, no file is gone") \
+    X("vacuum.before_delete", "a file is about to go") \
+    X("vacuum.before_horizon", "what is to go is known, the horizon is not written")
 /* clang-format on */
 
 #endif

@@ -43,6 +43,8 @@ test('a full disk refuses writes, serves reads, and recovers', async (t) => {
       upload: await ask(server, 'POST', '/ingest/file?name=full', { body: 'a,b\n1,2\n', headers: csv }),
       key: await ask(server, 'POST', '/access/keys', { body: '{"role":"analyst"}', headers: json }),
     };
+    if (round > 0)
+      writes.compaction = await ask(server, 'POST', '/query/compact', { body: '{"dataset":"events"}', headers: json });
     for (const [what, answer] of Object.entries(writes)) {
       assert.equal(answer.status, 507, `${what} on a full disk: ${answer.status} ${answer.text}`);
       assert.equal(answer.json.code, 'no_space', what);

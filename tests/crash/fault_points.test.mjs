@@ -61,6 +61,7 @@ async function work(server, ledger, folder, tag) {
     await ledger.upsert(server);
     await ledger.flushEvents(server);
   }
+  await ledger.maintain(server, 'people', 'shared');
   await ledger.read(server);
 }
 
