@@ -61,13 +61,11 @@ static enum lh_code connection_open(const char *path, const char *query, int fla
     int rc = sqlite3_open_v2(buf_cstr(&uri), &c->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
     for (size_t i = 0; rc == SQLITE_OK && i < LH_ARRAY_LEN(safety); i++)
         rc = sqlite3_db_config(c->db, safety[i][0], safety[i][1], (int *)NULL);
-    if (rc != SQLITE_OK)
-        fail_sqlite(c->db, rc, "opening it", err);
-    else
-        rc = text_tokens_register(c->db, &c->tokenizer, err) == LH_OK ? SQLITE_OK : SQLITE_ERROR;
-    if (rc != SQLITE_OK) {
+    enum lh_code code =
+        rc == SQLITE_OK ? text_tokens_register(c->db, &c->tokenizer, err) : fail_sqlite(c->db, rc, "opening it", err);
+    if (code != LH_OK) {
         connection_close(c);
-        return err->code;
+        return code;
     }
     *ret_connection = c;
     return LH_OK;

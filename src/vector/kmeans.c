@@ -328,10 +328,10 @@ static enum lh_code run_round(struct training *t, size_t begin, size_t end, stru
 enum lh_code vec_kmeans_train(const struct vec_rows *rows, const struct vec_kmeans *how, float *ret_centres,
                               struct lh_err *err) {
     LH_TRY(vec_check_shape(rows, err));
-    if (how->k == 0 || rows->n == 0)
-        return lh_fail(err, LH_INVALID, "k-means of %zu vectors into %u", rows->n, how->k);
     size_t n = how->sample ? how->sample : 64 * (size_t)how->k;
     n = n < rows->n ? n : rows->n;
+    if (how->k == 0 || n == 0)
+        return lh_fail(err, LH_INVALID, "k-means of %zu vectors into %u", rows->n, how->k);
     struct training t = {.rows = rows, .how = how, .kernels = vec_kernels(), .centres = ret_centres, .n = n};
     t.sample = lh_malloc(n * sizeof *t.sample);
     t.nearest = lh_malloc(n * sizeof *t.nearest);

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define VALUE_MAX_BYTES INT64_C(65536)               /* JOURNAL_VALUE_MAX */
-#define KEY_MAX_BYTES 1000                           /* below JOURNAL_ENTITY_MAX */
+#define VALUE_MAX_BYTES INT64_C(65536) /* JOURNAL_VALUE_MAX */
+#define KEY_MAX_BYTES 1000             /* below JOURNAL_ENTITY_MAX */
 
 enum lh_code row_text_define(struct session *session, int64_t rows, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
