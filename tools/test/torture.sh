@@ -48,6 +48,7 @@ for test in build/release/tests/unit_*_powerloss*; do
 done
 run "fault points" env LAKEHOUSE_FAULT_HITS=$hits node --test tests/crash/fault_points.test.mjs
 run "kill -9" env LAKEHOUSE_KILLS=$kills node --test tests/crash/kill.test.mjs
+run "a living dataset" env LAKEHOUSE_LIVING_ROUNDS=$kills node --test tests/crash/living.test.mjs
 run "full disk" node --test tests/crash/disk_full.test.mjs
 
 cat "$report"
