@@ -24,6 +24,9 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
+
+#define KEY_LIST_MAX 10000
 
 struct rows_task {
     struct task *task;
@@ -119,11 +122,55 @@ static enum lh_code type_keys(struct rows_task *r, struct lh_err *err) {
     return session_run(r->task->session, buf_cstr(&sql), err);
 }
 
+/* Types whose text is read back as the same value. */
+static bool has_exact_text(const char *type) {
+    static const char *const types[] = {"TINYINT",  "SMALLINT",  "INTEGER",  "BIGINT",  "HUGEINT",
+                                        "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
+                                        "VARCHAR",  "DATE",      "UUID"};
+    for (size_t i = 0; i < LH_ARRAY_LEN(types); i++)
+        if (strcasecmp(type, types[i]) == 0)
+            return true;
+    return false;
+}
+
+/* " AND s.key IN (constants)" of a column of the key: constants go down to the scans of any plan, where a join's keys do not.
+ * Without it the result is the same. */
+static enum lh_code append_key_list(struct rows_task *r, const struct row_column *column, struct buf *sql,
+                                    struct lh_err *err) {
+    const struct duckdb_api *db = r->task->session->duckdb;
+    LH_AUTO(query_result) struct query_result texts = {.duckdb = NULL};
+    LH_AUTO(buf) struct buf ask = BUF_INIT;
+    if (!has_exact_text(column->type))
+        return LH_OK;
+    buf_append_str(&ask, "SELECT DISTINCT CAST(");
+    row_text_append_column(&ask, "wanted", column->name);
+    buf_append_str(&ask, " AS VARCHAR) FROM wanted");
+    LH_TRY(session_query(r->task->session, buf_cstr(&ask), &texts.result, err));
+    texts.duckdb = db;
+    idx_t count = db->row_count(&texts.result);
+    if (count == 0 || count > KEY_LIST_MAX)
+        return LH_OK;
+    buf_append_str(sql, " AND ");
+    row_text_append_column(sql, "s", column->name);
+    buf_append_str(sql, " IN (");
+    for (idx_t i = 0; i < count; i++) {
+        char *text = db->value_varchar(&texts.result, 0, i);
+        buf_append_str(sql, i > 0 ? ", CAST(" : "CAST(");
+        buf_append_sql_string(sql, text ? text : "");
+        buf_printf(sql, " AS %s)", column->type);
+        db->free(text);
+    }
+    buf_append_char(sql, ')');
+    return LH_OK;
+}
+
 /* `name`: "#p" and the rows of `source` that have a wanted key. */
 static enum lh_code find_rows(struct rows_task *r, const char *name, const char *source, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     buf_printf(&sql, "CREATE TEMP TABLE %s AS SELECT w.\"#p\", s.* FROM (%s) s JOIN wanted w ON ", name, source);
     row_text_append_key_match(&sql, "s", "w", &r->shape);
+    for (size_t k = 0; k < r->shape.key_count; k++)
+        LH_TRY(append_key_list(r, key_column(r, k), &sql, err));
     return session_run(r->task->session, buf_cstr(&sql), err);
 }
 
