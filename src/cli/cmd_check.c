@@ -84,7 +84,9 @@ static void print_totals(const struct lake_check_totals *t) {
     lh_count_format(t->datasets, &line);
     buf_append_str(&line, " datasets, ");
     lh_count_format(t->objects, &line);
-    buf_append_str(&line, " objects");
+    buf_append_str(&line, " objects, ");
+    lh_count_format(t->event_files, &line);
+    buf_append_str(&line, " event files");
     if (t->bytes_hashed > 0) {
         buf_append_str(&line, ", ");
         lh_size_format(t->bytes_hashed, &line);
@@ -99,11 +101,12 @@ static void print_totals(const struct lake_check_totals *t) {
 
 static void print_json(json_t *findings, json_t *probe, const struct lake_check_totals *t) {
     LH_AUTO(buf) struct buf text = BUF_INIT;
-    LH_AUTO(json) json_t *report = json_pack(
-        "{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O}", "ok",
-        t->findings[CHECK_DAMAGE] + t->findings[CHECK_WARNING] == 0, "records", (json_int_t)t->records, "checkpoints",
-        (json_int_t)t->checkpoints, "datasets", (json_int_t)t->datasets, "objects", (json_int_t)t->objects, "orphans",
-        (json_int_t)t->orphans, "bytes_read", (json_int_t)t->bytes_hashed, "findings", findings, "sandbox", probe);
+    LH_AUTO(json) json_t *report =
+        json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O}", "ok",
+                  t->findings[CHECK_DAMAGE] + t->findings[CHECK_WARNING] == 0, "records", (json_int_t)t->records,
+                  "checkpoints", (json_int_t)t->checkpoints, "datasets", (json_int_t)t->datasets, "objects",
+                  (json_int_t)t->objects, "orphans", (json_int_t)t->orphans, "event_files", (json_int_t)t->event_files,
+                  "bytes_read", (json_int_t)t->bytes_hashed, "findings", findings, "sandbox", probe);
     lh_json_write(report, LH_JSON_COMPACT, &text);
     printf("%s\n", buf_cstr(&text));
 }
@@ -117,6 +120,7 @@ static enum lh_code check(struct cli *cli, struct lakehouse *lh, bool deep, int 
         .catalog = lh->catalog,
         .buckets = lh->buckets,
         .engine = lh->engine,
+        .journal = lh->journal,
         .deep = deep,
         .finding = on_finding,
         .progress = on_progress,

@@ -143,6 +143,16 @@ struct journal_stats {
 };
 LH_CHECKED enum lh_code journal_get_stats(struct journal *j, struct journal_stats *ret_stats, struct lh_err *err);
 
+struct journal_check {
+    bool deep; /* read every value, not only what the footers say */
+    /* `damage`: events cannot be read; else they can, but something should be done. */
+    void (*finding)(void *ctx, bool damage, const char *object, const char *message);
+    void *ctx;
+};
+/* Looks at every file that counts.  LH_OK however much is found. */
+LH_CHECKED enum lh_code journal_check(struct journal *j, const struct journal_check *check, uint64_t *ret_files,
+                                      struct lh_err *err);
+
 static inline void journal_auto_release(struct journal **j) {
     journal_close(*j);
 }

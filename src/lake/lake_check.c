@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "catalog/catalog.h"
+#include "journal/journal.h"
 #include "lake/footer.h"
 #include "os/clock.h"
 #include "store/buckets.h"
@@ -202,6 +203,25 @@ static enum lh_code check_orphans(struct walk *w, const struct bucket_info *info
     return LH_OK;
 }
 
+/* ---- the journal ---- */
+
+static void tell_event_file(void *ctx, bool damage, const char *object, const char *message) {
+    struct check_finding finding = {
+        .severity = damage ? CHECK_DAMAGE : CHECK_WARNING,
+        .kind = damage ? "events_damaged" : "event_index_missing",
+        .object = object,
+        .message = message,
+        .repair = damage ? "restore the object from a backup or a replica"
+                         : "nothing is lost; the next merge of its day writes an index again",
+    };
+    tell(ctx, &finding);
+}
+
+static enum lh_code check_journal(struct walk *w, struct lh_err *err) {
+    const struct journal_check check = {.deep = w->check->deep, .finding = tell_event_file, .ctx = w};
+    return w->check->journal ? journal_check(w->check->journal, &check, &w->totals.event_files, err) : LH_OK;
+}
+
 enum lh_code lake_check(const struct lake_check *check, struct lake_check_totals *ret_totals, struct lh_err *err) {
     LH_CLEANUP(walk_release) struct walk w = {.check = check, .arena = arena_new()};
     struct catalog_check log_check = {.finding = tell, .file = remember, .ctx = &w};
@@ -211,6 +231,7 @@ enum lh_code lake_check(const struct lake_check *check, struct lake_check_totals
     w.totals.checkpoints = log_totals.checkpoints;
     check_files(&w);
     sort_known(&w);
+    LH_TRY(check_journal(&w, err));
     struct bucket_info *buckets;
     size_t bucket_count;
     buckets_list(check->buckets, w.arena, &buckets, &bucket_count);

@@ -11,21 +11,23 @@
 struct buckets;
 struct catalog;
 struct engine;
+struct journal;
 struct os;
 
 struct lake_check {
     struct os *os;
     struct catalog *catalog;
     struct buckets *buckets;
-    struct engine *engine; /* NULL: footers are not read */
-    bool deep;             /* read every byte and compare its SHA-256 where the manifest has one */
+    struct engine *engine;   /* NULL: footers are not read */
+    struct journal *journal; /* NULL: its files are not looked at */
+    bool deep;               /* read every byte and compare its SHA-256 where the manifest has one */
     void (*finding)(void *ctx, const struct check_finding *finding);
     void (*progress)(void *ctx, uint64_t done, uint64_t total); /* objects; NULL: none */
     void *ctx;
 };
 
 struct lake_check_totals {
-    uint64_t records, checkpoints, datasets, objects, bytes_hashed, orphans;
+    uint64_t records, checkpoints, datasets, objects, event_files, bytes_hashed, orphans;
     uint64_t findings[3]; /* by enum check_severity */
 };
 

@@ -128,3 +128,21 @@ test('a folder that is none, and one that is empty', async () => {
   mkdirSync(empty);
   assert.equal((await check(empty)).code, 0);
 });
+
+test('the journal is looked at: a damaged event file is found, a lost index is told', async () => {
+  const data = copy();
+  const days = path.join(data, 'objects/_journal/events');
+  const files = (ending) => readdirSync(days).flatMap((day) =>
+    readdirSync(path.join(days, day)).filter((f) => f.endsWith(ending)).map((f) => path.join(days, day, f)));
+  assert.equal((await runLakehouse(['history', 'left', '--data', data])).code, 0); // tells the commits, and flushes at its end
+  const whole = await check(data, '--deep');
+  assert.equal(whole.report.event_files, files('.parquet').length);
+  assert.ok(whole.report.event_files > 0);
+  rmSync(files('.index')[0]);
+  const lost = await check(data);
+  assert.deepEqual([lost.code, lost.report.findings.map((f) => f.kind)], [3, ['event_index_missing']]);
+  truncateSync(files('.parquet')[0], 20);
+  const damaged = await check(data);
+  assert.equal(damaged.code, 1);
+  assert.deepEqual(damaged.report.findings.map((f) => [f.kind, f.severity]), [['events_damaged', 'damage']]);
+});
