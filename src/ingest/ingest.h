@@ -175,7 +175,7 @@ struct ingest_delta_report {
 
 /* Rows into a dataset, on top of what it has, by one commit; for few rows at once and little time.  They are typed as the dataset's columns;
  * a column that it lacks is added, one that the rows lack is NULL in them, and a type is widened where it can be.  With a primary
- * key the newest row of a key wins, also within the request.  Text becomes rows in a warm, fenced worker (docs/adr/0008).
+ * key the newest row of a key wins, also within the request.  Text becomes rows in a warm, fenced worker (docs/adr/0010).
  * LH_NOT_FOUND, LH_DATA (no JSON; nothing is written), LH_INVALID (no row, a key without a value), LH_CONFLICT (names the column and the
  * first row that do not fit), LH_TOO_LARGE, LH_BUSY, LH_TIMEOUT, LH_UNKNOWN_OUTCOME. */
 LH_CHECKED enum lh_code ingest_delta(struct ingest *in, const struct ingest_delta *delta, struct arena *arena,

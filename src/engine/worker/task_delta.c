@@ -3,7 +3,7 @@
  * It is the task `ingest` for what is small and must be fast: in a warm pooled worker, with the text in the request and the file in the
  * answer, so that no process starts and no file is handed over.  The text meets the same reader of ours as an uploaded file's
  * (json_scan: linear, bounded in depth, fuzzed), DuckDB sees only canonical rows.  What that costs in isolation:
- * docs/adr/0013-small-writes-in-warm-workers.md.
+ * docs/adr/0010-small-writes-in-warm-workers.md.
  *
  * Request: {text, and what `ingest` takes}
  * Answer: {parquet: base64 of the file, and what `ingest` answers} */
