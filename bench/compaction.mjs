@@ -1,13 +1,14 @@
 // A compaction of a keyed dataset four times as large as its memory ceiling: time beside DuckDB's own COPY of the same rows in the
 // same order, and the most memory that its worker held.
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { promisify } from 'node:util';
 import { makeTemporaryFolder, query, root, startServer } from '../tests/lib/server.mjs';
 import { family } from './lib/processes.mjs';
 
-const ceiling = Number(process.env.CEILING_MB ?? 256);
+const ceiling = Number(process.env.CEILING_MB ?? 512);
 const wanted = Number(process.env.SIZE_MB ?? 4 * ceiling);
 const rounds = Number(process.env.ROUNDS ?? 2);
 const FILES = 8;
@@ -16,15 +17,16 @@ const folder = makeTemporaryFolder();
 const inputs = path.join(folder, 'objects', 'bench');
 mkdirSync(inputs, { recursive: true });
 
-function duckdb(memoryMb, setup, ...statements) {
-  return JSON.parse(execFileSync(runner, ['2', `${memoryMb}MB`, '1', setup, ...statements], { encoding: 'utf8' }));
+const runFile = promisify(execFile);
+async function duckdb(memoryMb, setup, ...statements) {
+  return JSON.parse((await runFile(runner, ['2', `${memoryMb}MB`, '1', setup, ...statements])).stdout);
 }
 
 // A row has 44 bytes in memory, and about half of that in the files.
 const rows = Math.round((wanted * 1e6) / 44);
 const each = Math.ceil(rows / FILES);
 for (let i = 0; i < FILES; i++)
-  duckdb(2000, 'SELECT 1', `COPY (SELECT (i * 7919) % ${rows} AS id, md5(i::VARCHAR) AS text, i % 1000 AS n FROM range(${i * each}, ${Math.min(rows, (i + 1) * each)}) t(i)) TO '${inputs}/${i}.parquet' (FORMAT parquet, COMPRESSION zstd)`);
+  await duckdb(2000, 'SELECT 1', `COPY (SELECT (i * 7919) % ${rows} AS id, md5(i::VARCHAR) AS text, i % 1000 AS n FROM range(${i * each}, ${Math.min(rows, (i + 1) * each)}) t(i)) TO '${inputs}/${i}.parquet' (FORMAT parquet, COMPRESSION zstd)`);
 const bytes = readdirSync(inputs).reduce((sum, name) => sum + statSync(path.join(inputs, name)).size, 0);
 console.log(`${rows} rows in ${FILES} files, ${(bytes / 1e6).toFixed(0)} MB; ceiling ${ceiling} MB`);
 
@@ -70,15 +72,15 @@ async function compaction() {
 // Both read the same files: those of the first version.
 const list = keys.map((key) => `'${path.join(folder, 'objects', key)}'`).join(', ');
 const out = path.join(folder, 'peer');
-const copy = (memoryMb) => {
+const copy = async (memoryMb) => {
   rmSync(out, { recursive: true, force: true });
-  const [run] = duckdb(memoryMb, `SET temp_directory = '${folder}/spill'`, `COPY (SELECT * FROM read_parquet([${list}]) ORDER BY id) TO '${out}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440, FILE_SIZE_BYTES '128MB')`);
+  const [run] = await duckdb(memoryMb, `SET temp_directory = '${folder}/spill'`, `COPY (SELECT * FROM read_parquet([${list}]) ORDER BY id) TO '${out}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440, FILE_SIZE_BYTES '128MB')`);
   return run.first_ms;
 };
 let ours = Infinity, tight = Infinity, roomy = Infinity, result;
 for (let round = 0; round < rounds; round++) {
-  tight = Math.min(tight, copy(ceiling));
-  roomy = Math.min(roomy, copy(2000));
+  tight = Math.min(tight, await copy(ceiling));
+  roomy = Math.min(roomy, await copy(2000));
   const run = await compaction();
   ours = Math.min(ours, run.ms);
   result = run.result;

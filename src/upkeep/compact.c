@@ -28,8 +28,9 @@
 
 #define TRIES 5
 #define STEP_TIMEOUT_MS (INT64_C(24) * 3600 * 1000)
-#define STEPS_MAX 1000         /* of one job; more are the next one's */
-#define WORKER_THREADS 2u      /* each holds a row group while it writes */
+#define STEPS_MAX 1000    /* of one job; more are the next one's */
+#define WORKER_THREADS 2u /* each holds a row group while it writes */
+#define DUCKDB_EIGHTHS 5  /* of the memory; the rest is for what DuckDB does not count: its code, files being written */
 #define KEYED_GROUP_ROWS 61440 /* what a lookup by key unpacks at most: 30 vectors of DuckDB's */
 #define GROUP_ROWS 122880
 #define VALUES_PER_GROUP \
