@@ -127,9 +127,10 @@ LH_CHECKED enum lh_code journal_compact(struct journal *j, struct journal_compac
 struct journal_redaction {
     const char *entity_type, *entity_id;
     const char *replacement;
+    int64_t until_us; /* its events up to this time; later ones are left alone */
 };
-/* Durable when it returns; done by the next journal_compact, and by that alone, whatever crashes in between.  It is about every
- * event that was appended before the call; later events of the entity are left alone. */
+/* Durable when it returns; done by the next journal_compact, and by that alone, whatever crashes in between.  The events must have
+ * been appended before. */
 LH_CHECKED enum lh_code journal_redact(struct journal *j, const struct journal_redaction *redactions, size_t count,
                                        struct lh_err *err);
 

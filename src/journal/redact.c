@@ -21,8 +21,8 @@
 #define KEY_SIZE (sizeof REDACTIONS_PREFIX + LH_SHA256_HEX + 8)
 
 static json_t *request_json(const struct journal_redaction *r) {
-    return json_pack("{s:s, s:s, s:s}", "entity_type", r->entity_type, "entity_id", r->entity_id, "replacement",
-                     r->replacement);
+    return json_pack("{s:s, s:s, s:s, s:I}", "entity_type", r->entity_type, "entity_id", r->entity_id, "replacement",
+                     r->replacement, "until_us", (json_int_t)r->until_us);
 }
 
 /* The name follows from the request, so that asking twice is asking once. */
@@ -67,13 +67,15 @@ static enum lh_code read_request(struct journal *j, const char *key, struct requ
     LH_AUTO(json) json_t *json = NULL;
     struct journal_redaction *item = &r->items[r->count];
     const char *type, *id, *replacement;
+    int64_t until_us;
     LH_TRY(object_get(j->options.store, key, REQUEST_MAX_BYTES, &text, NULL, err));
     LH_TRY(lh_json_parse(buf_cstr(&text), text.len, NULL, &json, err));
     LH_TRY(lh_json_get_string(json, "", "entity_type", &type, err));
     LH_TRY(lh_json_get_string(json, "", "entity_id", &id, err));
     LH_TRY(lh_json_get_string(json, "", "replacement", &replacement, err));
+    LH_TRY(lh_json_get_int(json, "", "until_us", &until_us, err));
     *item = (struct journal_redaction){arena_strdup(r->arena, type), arena_strdup(r->arena, id),
-                                       arena_strdup(r->arena, replacement)};
+                                       arena_strdup(r->arena, replacement), until_us};
     r->keys[r->count++] = arena_strdup(r->arena, key);
     return LH_OK;
 }

@@ -257,6 +257,7 @@ static void forget(struct derivation *d, const char *entity, const char *replace
         .entity_type = clean(d->arena, d->name, JOURNAL_NAME_MAX, "?"),
         .entity_id = clean(d->arena, entity, JOURNAL_ENTITY_MAX, "?"),
         .replacement = replacement,
+        .until_us = d->record->time_us,
     };
 }
 

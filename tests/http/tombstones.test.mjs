@@ -158,6 +158,14 @@ test('an erased row leaves neither its key nor its values in the journal', async
   assert.match(erase.entity_id, /^erased:[0-9a-f-]{36}$/);
   assert.deepEqual([erase.old_value, erase.new_value, erase.actor], [null, { reason: 'Art. 17' }, 'ana']);
   for (const event of mine) assert.equal(event.entity_id, erase.entity_id, 'one name takes the place of the key');
+  // What happens after the erasure is told, also where the journal has not come to forgetting yet.
+  await untombstone('forget', { row_keys: ['k-4711'] });
+  await tombstone('forget', { row_keys: ['k-4711'], erase: true });
+  await untombstone('forget', { row_keys: ['k-4711'] });
+  await ask('POST', '/journal/flush', {});
+  assert.deepEqual((await history('k-4711', '?dataset=forget')).items.map((e) => e.action), ['untombstone']);
+  await tombstone('forget', { row_keys: ['k-4711'], erase: true });
+  await ask('POST', '/journal/flush', {});
   // Nobody else's events changed, and a new life of the same key is told again.
   assert.equal((await history('2', '?dataset=people')).items.length > 0, true);
   await untombstone('forget', { row_keys: ['k-4711'] });

@@ -2,8 +2,9 @@
  * of the entities that stand in it.
  *
  *     events_write   {"max_row_bytes": the longest line}; untrusted_input: events as NDJSON
- *     events_merge   {"files": [paths of event files], "redact": [{"entity_type", "entity_id", "replacement"}]?}
- *                    "redact": events of these entities get the replacement for a name, and no values
+ *     events_merge   {"files": [paths of event files], "redact": [{"entity_type", "entity_id", "replacement",
+ *                    "until_us"}]?}
+ *                    "redact": events of these entities up to that time get the replacement for a name, and no values
  *
  * Both leave output_dir/events.parquet and output_dir/entities.bloom and answer {"rows", "min_us", "max_us", "entities"}.
  * An event that stands in several files, or several times in one, is kept once.  Columns: docs/formats/journal.md. */
@@ -135,6 +136,8 @@ static void append_fields(struct buf *source, const json_t *redactions) {
         buf_append_sql_string(&names, member(r, "entity_type"));
         buf_append_str(&names, " AND entity_id = ");
         buf_append_sql_string(&names, member(r, "entity_id"));
+        buf_printf(&names, " AND ts <= make_timestamptz(%lld)",
+                   (long long)json_integer_value(json_object_get(r, "until_us")));
         buf_append_str(&names, " THEN ");
         buf_append_sql_string(&names, member(r, "replacement"));
     }
