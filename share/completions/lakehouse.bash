@@ -3,7 +3,7 @@
 _lakehouse() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} choices=""
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance key vec config version help --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance pin unpin key vec config version help --help --version" -- "$word")
         return
     fi
     case $previous in
@@ -52,11 +52,13 @@ _lakehouse() {
         compact) choices="--server --data --config --sort-by --full --no-wait --json --help" ;;
         vacuum) choices="--server --data --config --dry-run --retention-hours --no-wait --json --help" ;;
         maintenance) choices="--server --data --config --json --help" ;;
+        pin) choices="--server --data --config --no-wait --json --help" ;;
+        unpin) choices="--server --data --config --json --help" ;;
         key) choices="create list revoke --server --data --config --role --name --json --help" ;;
         vec) choices="build search bench inspect --output --dimensions --column --metric --kind --lists --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --nprobe --epsilon --recall --verify --json --help" ;;
         config) choices="check show --config --json --help" ;;
         version) choices="--json --help" ;;
-        help) choices="serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance key vec config version --help" ;;
+        help) choices="serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance pin unpin key vec config version --help" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
     case $command in

@@ -1,6 +1,6 @@
 # fish completion for lakehouse(1)
 # Made by tools/generate/command_line.mjs from the program's own help.
-set -l commands serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance key vec config version help
+set -l commands serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance pin unpin key vec config version help
 complete -c lakehouse -f
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a data folder over HTTP'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d 'run SQL, or start an interactive shell'
@@ -14,6 +14,8 @@ complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a jobs -d 
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a compact -d 'few files in order out of deltas, tombstones and small files'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a vacuum -d 'remove the files of versions past their retention'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a maintenance -d 'each dataset'\''s files, and what compaction does next'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a pin -d 'keep a dataset hot, or list what is'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a unpin -d 'keep a dataset hot no longer'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a key -d 'make, list and revoke API keys'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a vec -d 'build, search, measure and inspect vector indexes'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a config -d 'check the configuration file, or show what is in force'
@@ -104,6 +106,15 @@ complete -c lakehouse -n "__fish_seen_subcommand_from maintenance" -s s -l serve
 complete -c lakehouse -n "__fish_seen_subcommand_from maintenance" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from maintenance" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from maintenance" -l json -d 'as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from pin" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from pin" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from pin" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from pin" -l no-wait -d 'do not wait until it is loaded'
+complete -c lakehouse -n "__fish_seen_subcommand_from pin" -l json -d 'as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from unpin" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from unpin" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from unpin" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from unpin" -l json -d 'as JSON'
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -a "create list revoke"
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
 complete -c lakehouse -n "__fish_seen_subcommand_from key" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
@@ -136,4 +147,4 @@ complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -l json -d 'check: the findings as one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from version" -l json -d 'as JSON'
-complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance key vec config version"
+complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance pin unpin key vec config version"

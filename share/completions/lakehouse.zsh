@@ -20,6 +20,8 @@ _lakehouse() {
                 'compact:few files in order out of deltas, tombstones and small files'
                 'vacuum:remove the files of versions past their retention'
                 'maintenance:each dataset'\''s files, and what compaction does next'
+                'pin:keep a dataset hot, or list what is'
+                'unpin:keep a dataset hot no longer'
                 'key:make, list and revoke API keys'
                 'vec:build, search, measure and inspect vector indexes'
                 'config:check the configuration file, or show what is in force'
@@ -198,6 +200,27 @@ _lakehouse() {
                     '(--json)--json[as JSON]' \
                     '--help[tell more]'
                     ;;
+                pin)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(--no-wait)--no-wait[do not wait until it is loaded]' \
+                    '(--json)--json[as JSON]' \
+                    '--help[tell more]'
+                    ;;
+                unpin)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(--json)--json[as JSON]' \
+                    '--help[tell more]'
+                    ;;
                 key)
                     _arguments \
                     '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
@@ -251,7 +274,7 @@ _lakehouse() {
                     ;;
                 help)
                     _arguments \
-                    '1: :(serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance key vec config version)' '--help[tell more]'
+                    '1: :(serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance pin unpin key vec config version)' '--help[tell more]'
                     ;;
             esac
             ;;

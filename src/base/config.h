@@ -103,6 +103,13 @@
     X(INT, threads, "2", "1..64", "Jobs (compaction, ...) that run at one time") \
     X(INT, history, "200", "1..100000", "Ended jobs that are kept to be looked at")
 
+#define LH_CONFIG_CACHE(X)                                                                                             \
+    X(SIZE, hot_bytes, "10GB", "0B..100TB", "Disk space for datasets kept as DuckDB files; 0: none are")               \
+    X(DURATION, debounce, "500ms", "0s..1h", "How long a changed dataset settles before it is loaded again")           \
+    X(INT, admit_reads, "0", "0..1000000", "Statements within admit_window that load a dataset unasked; 0: pins only") \
+    X(DURATION, admit_window, "10m", "1s..30d", "See admit_reads")                                                     \
+    X(SIZE, admit_max_bytes, "1GB", "0B..100TB", "Datasets of more bytes are loaded only when pinned")
+
 #define LH_CONFIG_AI(X)                                                                                                \
     X(ENUM, embedder, "builtin", "builtin|ollama|openai", "Who embeds texts: builtin compares words, without a model") \
     X(STRING, embed_model, "", "a name", "Its model; empty: the built-in one")                                         \
@@ -158,6 +165,7 @@
     X(errors, LH_CONFIG_ERRORS, "The journal of operational failures")                                 \
     X(journal, LH_CONFIG_JOURNAL, "The journal of events: what changed, when, by whom")                \
     X(jobs, LH_CONFIG_JOBS, "Long work in the background")                                             \
+    X(cache, LH_CONFIG_CACHE, "Datasets that are kept hot: read from DuckDB files")                    \
     X(ai, LH_CONFIG_AI, "Embeddings and generated text: where they come from")                         \
     X(maintenance, LH_CONFIG_MAINTENANCE, "Compaction, and the removal of what is past its retention") \
     X(log, LH_CONFIG_LOG, "The server's own log on stderr")                                            \

@@ -97,6 +97,9 @@ bool engine_format_parse(const char *name, enum engine_format *ret_format);
 struct engine_binding {
     const char *name; /* as it was asked for */
     const char *definition;
+    /* A DuckDB database file that the definition reads as `attach_name`, below a read root; NULL: none.  It must stay until the
+     * query has ended; attached it may go.  The same name must always mean the same file. */
+    const char *attach_path, *attach_name;
 };
 
 /* Resolve names against the caller's one snapshot.  Called at most a few times per statement, on the calling thread.
@@ -138,6 +141,9 @@ const json_t *engine_result_columns(const struct engine_result *r);
  * bytes were handed out: the stream must be cut, not completed. */
 LH_CHECKED enum lh_code engine_result_read(struct engine_result *r, const void **ret_data, size_t *ret_len,
                                            struct lh_err *err);
+
+/* The names that stood for something in the statement, as it wrote them; after the end, else NULL. */
+const json_t *engine_result_reads(const struct engine_result *r);
 
 struct engine_result_stats {
     uint64_t row_count; /* final only after the end was read */

@@ -38,7 +38,7 @@ struct os;
     X(NEED, 17, 1024 * 1024)         \
     X(START, 18, 4 * 1024 * 1024)    \
     X(DATA, 19, FRAME_DATA_MAX)      \
-    X(END, 20, 65536)                \
+    X(END, 20, 1048576)              \
     X(ERROR, 21, 65536)              \
     X(PROGRESS, 22, 1024)            \
     X(ANSWER, 23, FRAME_CONTROL_MAX) \

@@ -18,7 +18,7 @@
 struct engine_result {
     struct worker_call request;
     struct arena *arena; /* the resolver's */
-    json_t *columns;
+    json_t *columns, *reads;
     struct engine_result_stats stats;
     int64_t started_ns;
     bool ended;
@@ -50,6 +50,10 @@ static json_t *bindings_to_json(const json_t *names, const struct engine_binding
             json_object_set_new(one, "same", json_true());
         else
             json_object_set_new(one, "definition", json_string(bindings[i].definition));
+        if (bindings[i].attach_path)
+            json_object_set_new(
+                one, "attach",
+                json_pack("{s:s, s:s}", "path", bindings[i].attach_path, "name", bindings[i].attach_name));
         json_array_append_new(list, one);
     }
     return list;
@@ -202,6 +206,7 @@ static void count_outcome(struct engine_result *r, enum lh_code code) {
 
 static void result_free(struct engine_result *r) {
     json_decref(r->columns);
+    json_decref(r->reads);
     arena_free(r->arena);
     lh_free(r);
 }
@@ -234,10 +239,15 @@ const json_t *engine_result_columns(const struct engine_result *r) {
     return r->columns;
 }
 
+const json_t *engine_result_reads(const struct engine_result *r) {
+    return r->reads;
+}
+
 static void take_end(struct engine_result *r, const json_t *end) {
     r->stats.row_count = (uint64_t)json_integer_value(json_object_get(end, "row_count"));
     r->stats.truncated = json_is_true(json_object_get(end, "truncated"));
     r->stats.elapsed_ms = json_number_value(json_object_get(end, "elapsed_ms"));
+    r->reads = json_incref(json_object_get(end, "reads"));
     r->ended = true;
     worker_call_finish(&r->request, end);
     count_outcome(r, LH_OK);

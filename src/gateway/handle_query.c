@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "gateway/accept.h"
 #include "gateway/bucket_choice.h"
+#include "hot/hot.h"
 #include "lake/lake.h"
 #include "lakehouse/lakehouse.h"
 #include "policy/principal.h"
@@ -29,6 +30,40 @@ static const char *const media_types[] = {
     [ENGINE_ARROW] = "application/vnd.apache.arrow.stream",
     [ENGINE_PARQUET] = "application/vnd.apache.parquet",
 };
+
+/* What one statement sees: names by system_resolve, read from the hot cache where they are in it. */
+struct scope {
+    struct system_scope names;
+    struct hot *hot;
+    struct hot_lease lease;
+};
+
+static enum lh_code resolve(void *ctx, const char *const *names, size_t count, struct arena *arena,
+                            struct engine_binding **ret_bindings, size_t *ret_count, const char **ret_suggestions,
+                            struct lh_err *err) {
+    struct scope *scope = ctx;
+    LH_TRY(system_resolve(&scope->names, names, count, arena, ret_bindings, ret_count, ret_suggestions, err));
+    hot_serve(scope->hot, *ret_bindings, *ret_count, arena, &scope->lease);
+    return LH_OK;
+}
+
+/* When the engine has given the statement's worker back. */
+static void scope_end(struct scope *scope) {
+    system_scope_release(&scope->names);
+    if (scope->hot)
+        hot_lease_release(scope->hot, &scope->lease);
+}
+
+static void scope_auto_release(struct scope *scope) {
+    scope_end(scope);
+    catalog_snapshot_unref(scope->names.lake.snapshot);
+}
+
+/* One version answers every name alike as long as the same datasets are hot.  The fields cannot meet in practice: 2^40 commits, or
+ * 2^22 changes of the cache while a worker sleeps. */
+static uint64_t epoch_of(const struct scope *scope) {
+    return (hot_generation(scope->hot) & 0x3fffff) << 40 | catalog_snapshot_version(scope->names.lake.snapshot);
+}
 
 /* ---- the request ---- */
 
@@ -65,8 +100,7 @@ static enum lh_code parse_limits(struct request *rq, const json_t *body, struct 
     return LH_OK;
 }
 
-static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct system_scope *scope,
-                                struct lh_err *err) {
+static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct scope *scope, struct lh_err *err) {
     static const char *const fields[] = {"sql", "params", "limit", "timeout_ms", "as_of", NULL};
     struct lakehouse *lh = request_lakehouse(rq);
     json_t *body;
@@ -82,29 +116,25 @@ static enum lh_code parse_query(struct request *rq, struct engine_query *q, stru
     if (q->params && !json_is_array(q->params) && !json_is_object(q->params))
         return lh_fail(err, LH_INVALID, "params must be an array (for ? and $1) or an object (for $name)");
     LH_TRY(parse_limits(rq, body, q, err));
-    LH_TRY(bucket_choice(rq, &scope->lake.bucket, err));
-    scope->lake.buckets = lh->buckets;
-    LH_TRY(parse_as_of(lh->catalog, json_object_get(body, "as_of"), &scope->lake.snapshot, err));
-    scope->lake.catalog = lh->catalog;
-    scope->system = lh->system;
-    scope->allowed = request_principal(rq)->role == ROLE_ADMIN;
-    q->resolve = system_resolve;
+    LH_TRY(bucket_choice(rq, &scope->names.lake.bucket, err));
+    scope->names.lake.buckets = lh->buckets;
+    LH_TRY(parse_as_of(lh->catalog, json_object_get(body, "as_of"), &scope->names.lake.snapshot, err));
+    scope->hot = lh->hot;
+    scope->names.lake.catalog = lh->catalog;
+    scope->names.system = lh->system;
+    scope->names.allowed = request_principal(rq)->role == ROLE_ADMIN;
+    q->resolve = resolve;
     q->resolve_ctx = scope;
     /* One version answers every name alike, unless the client narrows the answers to a bucket. */
-    q->epoch = scope->lake.bucket ? 0 : catalog_snapshot_version(scope->lake.snapshot);
+    q->epoch = scope->names.lake.bucket ? 0 : epoch_of(scope);
     q->cancel_fd = request_cancel_fd(rq);
     q->request_id = request_id(rq);
     return LH_OK;
 }
 
-static void scope_auto_release(struct system_scope *scope) {
-    system_scope_release(scope);
-    catalog_snapshot_unref(scope->lake.snapshot);
-}
-
-static void add_version(struct request *rq, const struct system_scope *scope) {
+static void add_version(struct request *rq, const struct scope *scope) {
     char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, catalog_snapshot_version(scope->lake.snapshot));
+    snprintf(text, sizeof text, "%" PRIu64, catalog_snapshot_version(scope->names.lake.snapshot));
     response_header(rq, "X-Lakehouse-Catalog-Version", text);
 }
 
@@ -126,8 +156,15 @@ static const char *content_type(enum engine_format format) {
     return format == ENGINE_CSV ? "text/csv; charset=utf-8; header=present" : media_types[format];
 }
 
+static void note_reads(struct request *rq, const json_t *reads) {
+    const char **names = arena_alloc(request_arena(rq), (json_array_size(reads) + 1) * sizeof *names);
+    for (size_t i = 0; i < json_array_size(reads); i++)
+        names[i] = json_string_value(json_array_get(reads, i));
+    hot_note_reads(request_lakehouse(rq)->hot, names, json_array_size(reads));
+}
+
 /* All but the end of the answer. */
-static enum lh_code send_rows(struct request *rq, const struct engine_query *q, const struct system_scope *scope,
+static enum lh_code send_rows(struct request *rq, const struct engine_query *q, const struct scope *scope,
                               struct query_log_result *ret, struct lh_err *err) {
     LH_AUTO(engine_result) struct engine_result *result = NULL;
     LH_TRY(engine_query_start(request_lakehouse(rq)->engine, q, &result, err));
@@ -142,8 +179,10 @@ static enum lh_code send_rows(struct request *rq, const struct engine_query *q, 
         engine_result_stats(result, &stats);
         ret->rows = stats.row_count;
         ret->bytes += len;
-        if (len == 0)
+        if (len == 0) {
+            note_reads(rq, engine_result_reads(result));
             return LH_OK;
+        }
         LH_TRY(response_write(rq, data, len, err));
     }
 }
@@ -153,13 +192,13 @@ enum lh_code handle_query_sql(struct request *rq, struct lh_err *err) {
     struct engine_query q = {0};
     struct query_log *log = request_lakehouse(rq)->queries;
     struct query_log_result done = {0};
-    LH_AUTO(scope) struct system_scope scope = {0};
+    LH_AUTO(scope) struct scope scope = {0};
     LH_TRY(choose_format(rq, &q.format, err));
     LH_TRY(parse_query(rq, &q, &scope, err));
     uint64_t entry = query_log_begin(log, request_id(rq), request_principal(rq)->name, q.sql);
     done.code = send_rows(rq, &q, &scope, &done, err);
     query_log_end(log, entry, &done);
-    system_scope_release(&scope);
+    scope_end(&scope);
     return done.code == LH_OK ? response_end(rq, err) : done.code;
 }
 
@@ -181,7 +220,7 @@ static enum lh_code read_result(struct engine_result *result, struct buf *out, s
 enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
     static const char explain[] = "EXPLAIN ";
     struct engine_query q = {.format = ENGINE_JSON};
-    LH_AUTO(scope) struct system_scope scope = {0};
+    LH_AUTO(scope) struct scope scope = {0};
     LH_TRY(parse_query(rq, &q, &scope, err));
     q.sql = arena_printf(request_arena(rq), "%s%s", explain, q.sql);
     LH_AUTO(engine_result) struct engine_result *result = NULL;
@@ -202,6 +241,6 @@ enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
         buf_append_str(&plan, part ? part : "");
     }
     LH_AUTO(json) json_t *answer = json_pack("{s:s, s:I}", "plan", buf_cstr(&plan), "catalog_version",
-                                             (json_int_t)catalog_snapshot_version(scope.lake.snapshot));
+                                             (json_int_t)catalog_snapshot_version(scope.names.lake.snapshot));
     return response_json(rq, 200, answer, err);
 }

@@ -137,6 +137,13 @@ const struct route gateway_routes[] = {
        "application/json (default), application/x-ndjson, text/csv, application/vnd.apache.arrow.stream, "
        "application/vnd.apache.parquet", true},
       BUCKET}},
+    {HTTP_POST, "/query/cache/pin", handle_cache_pin, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, QUERY,
+     "Keep a dataset as a DuckDB file that statements read instead of Parquet, through all its changes", "PinRequest",
+     "HotDataset", {{0}}},
+    {HTTP_POST, "/query/cache/evict", handle_cache_evict, ACCESS_ADMIN, BODY_JSON, 0, QUERY,
+     "Keep a dataset hot no longer", "EvictRequest", "Evicted", {{0}}},
+    {HTTP_GET, "/query/cache/stats", handle_cache_stats, ACCESS_ADMIN, BODY_NONE, 0, QUERY,
+     "What is hot, how large it is, and how often it was read", NULL, "HotCache", {{0}}},
     {HTTP_POST, "/query/explain", handle_query_explain, ACCESS_ADMIN, BODY_JSON, ROUTE_QUERY, QUERY,
      "Show the plan of a statement without running it", "QueryRequest", "ExplainAnswer", {BUCKET}},
     {HTTP_POST, "/query/compact", handle_query_compact, ACCESS_ADMIN, BODY_JSON, 0, QUERY,

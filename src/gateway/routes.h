@@ -28,6 +28,8 @@ route_handler handle_dataset_versions, handle_dataset_lineage;
 route_handler handle_dataset_register, handle_dataset_patch, handle_dataset_resync;
 route_handler handle_resync_missing, handle_migrate_buckets;
 route_handler handle_dataset_tombstone, handle_dataset_untombstone, handle_dataset_tombstones;
+/* handle_cache.c */
+route_handler handle_cache_pin, handle_cache_evict, handle_cache_stats;
 /* handle_jobs.c */
 route_handler handle_job_list, handle_job_get, handle_job_cancel;
 /* handle_journal.c */

@@ -15,6 +15,18 @@ const struct schema gateway_schemas[] = {
     {"Health", "The process is alive", "status string, version string, uptime_s number"},
     {"ReadyPart", "One part and whether it works", "name string, ok boolean, detail string?"},
     {"Ready", "Every part that must work before requests can be served", "ready boolean, parts ReadyPart[]"},
+    {"PinRequest", "A dataset to be kept hot; wait: answer when it is loaded or has failed",
+     "dataset string, wait boolean?"},
+    {"EvictRequest", "A dataset that is kept hot no longer", "dataset string"},
+    {"Evicted", "It is read from Parquet from now on", "dataset string"},
+    {"HotDataset",
+     "state: waiting (it changed or others come first; read from Parquet meanwhile), loading, hot, failed; version: of the "
+     "dataset that is loaded; size_bytes: of its file; reads: statements that read it there",
+     "dataset string, id string, pinned boolean, state string, version integer?, size_bytes integer, loads integer, reads "
+     "integer, load_ms integer, loaded_at string?, read_at string?, error string?, message string?"},
+    {"HotCache", "hits, misses: datasets read by statements from the cache, and not; evictions: what went for others",
+     "max_bytes integer, used_bytes integer, pinned integer, loaded integer, hits integer, misses integer, loads integer, "
+     "failures integer, evictions integer, datasets HotDataset[]"},
     {"JobProgress", "total 0: not known; rate and eta_ms while it runs and tells progress",
      "done integer, total integer, unit string, rate number?, eta_ms integer?"},
     {"JobError", "Why it failed, or waits", "code string, message string, hint string?"},

@@ -9,6 +9,7 @@
 #include "catalog/catalog.h"
 #include "catalog/checkpoint.h"
 #include "engine/engine.h"
+#include "hot/hot.h"
 #include "ingest/ingest.h"
 #include "jobs/jobs.h"
 #include "journal/journal.h"
@@ -29,7 +30,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SYSTEM_DIR "system"         /* below tmp/ */
+#define SYSTEM_DIR "system" /* below tmp/ */
+#define CACHE_DIR "cache"
 #define QUERIES_KEPT ((size_t)1000) /* statements that have ended */
 
 /* What the services need from each other and nobody else sees. */
@@ -117,8 +119,9 @@ static size_t read_roots(struct lakehouse *lh, struct arena *arena, const char *
     struct bucket_info *infos;
     size_t count, kept = 0;
     buckets_list(lh->buckets, arena, &infos, &count);
-    const char **roots = arena_alloc(arena, (count + 2) * sizeof *roots);
+    const char **roots = arena_alloc(arena, (count + 3) * sizeof *roots);
     roots[kept++] = arena_printf(arena, "%s/" SYSTEM_DIR, lh->tmp_dir);
+    roots[kept++] = arena_printf(arena, "%s/" CACHE_DIR, lh->data_dir);
     for (size_t i = 0; i < count; i++)
         if (infos[i].reachable)
             roots[kept++] = infos[i].root;
@@ -145,6 +148,8 @@ static enum lh_code open_engine(struct lakehouse *lh, struct lh_err *err) {
     LH_AUTO(mem) char *system = lh_asprintf("%s/" SYSTEM_DIR, lh->tmp_dir);
     LH_TRY(os_mkdir_all(lh->os, AT_FDCWD, scratch, 0700, err));
     LH_TRY(os_mkdir_all(lh->os, AT_FDCWD, system, 0700, err));
+    LH_AUTO(mem) char *cache = lh_asprintf("%s/" CACHE_DIR, lh->data_dir);
+    LH_TRY(os_mkdir_all(lh->os, AT_FDCWD, cache, 0700, err));
     e.scratch_dir = scratch;
     e.read_root_count = read_roots(lh, arena, &roots);
     e.read_roots = roots;
@@ -309,6 +314,31 @@ static enum lh_code open_ai(struct lakehouse *lh, struct lh_err *err) {
     return ai_open(&options, &lh->ai, err);
 }
 
+static void on_hot_notice(void *log, enum lh_code code, const char *text) {
+    lh_log_event(log, LH_LOG_WARN, "hot_cache", LOG_STR("code", lh_code_name(code)), LOG_STR("message", text));
+}
+
+static enum lh_code open_hot(struct lakehouse *lh, bool passive, struct lh_err *err) {
+    const struct lh_config_cache *config = &lh->config->cache;
+    LH_AUTO(mem) char *dir = lh_asprintf("%s/" CACHE_DIR, lh->data_dir);
+    struct hot_options options = {
+        .os = lh->os,
+        .engine = lh->engine,
+        .catalog = lh->catalog,
+        .buckets = lh->buckets,
+        .dir = dir,
+        .max_bytes = config->hot_bytes,
+        .debounce_ms = config->debounce_ms,
+        .admit_reads = (unsigned)config->admit_reads,
+        .admit_window_ms = config->admit_window_ms,
+        .admit_max_bytes = config->admit_max_bytes,
+        .passive = passive,
+        .notice = on_hot_notice,
+        .notice_ctx = lh->log,
+    };
+    return hot_open(&options, &lh->hot, err);
+}
+
 static void open_system(struct lakehouse *lh) {
     LH_AUTO(mem) char *dir = lh_asprintf("%s/" SYSTEM_DIR, lh->tmp_dir);
     lh->queries = query_log_new(lh->os, QUERIES_KEPT);
@@ -345,6 +375,7 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
     LH_TRY(keys_open(lh->os, buckets_primary(lh->buckets), (unsigned)lh->config->auth.failures_per_minute, &lh->keys,
                      err));
     LH_TRY(open_jobs(lh, options, err));
+    LH_TRY(open_hot(lh, options->no_upkeep || options->passing, err));
     open_system(lh);
     LH_TRY(start_jobs(lh, options, err));
     *ret_lakehouse = LH_STEAL(lh);
@@ -354,6 +385,7 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
 void lakehouse_close(struct lakehouse *lh) {
     if (!lh)
         return;
+    hot_close(lh->hot);
     system_free(lh->system);
     query_log_free(lh->queries);
     if (lh->jobs)

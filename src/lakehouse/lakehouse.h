@@ -9,6 +9,7 @@
  *     identity    a ULID that names this folder where several share a bucket
  *     objects/    the primary bucket, unless storage.root or [[storage.buckets]] say otherwise
  *     wal/        local write-ahead logs of the append logs
+ *     cache/      datasets kept hot, made again at a start; pins.json lasts
  *     tmp/        upload spools, worker folders, rows of system tables; nothing in it outlives a restart
  *
  * The members are set before lakehouse_open returns and do not change until lakehouse_close; each service is thread-safe. */
@@ -25,6 +26,7 @@ struct buckets;
 struct catalog;
 struct engine;
 struct error_journal;
+struct hot;
 struct ingest;
 struct jobs;
 struct journal;
@@ -58,6 +60,7 @@ struct lakehouse {
     struct ai *ai;
     struct jobs *jobs;
     struct query_log *queries; /* recent statements of clients */
+    struct hot *hot;           /* datasets kept as DuckDB files */
     struct system *system;     /* tables about the lake itself */
     struct upkeep *upkeep;     /* compaction and vacuum */
     int64_t started_ns;        /* os_monotonic_ns at open */

@@ -39,6 +39,9 @@
     X("engine.before_request", "a worker is leased, its request not yet sent") \
     X("engine.before_spawn", "the engine host is about to be asked for a worker") \
     X("engine.before_task", "a task is about to wait for its worker") \
+    X("hot.before_load", "a dataset is about to be loaded into the hot cache, nothing is made")  \
+    X("hot.before_pins", "a dataset was pinned in memory, the list of pins is not written") \
+    X("hot.before_publish", "a dataset is loaded into a file that no statement knows") \
     X("ingest.after_commit", "an upload is committed, its client has no answer") \
     X("ingest.after_read", "a worker has turned an upload into Parquet in its own folder") \
     X("ingest.after_write", "the Parquet files of an upload stand, the catalog does not know them") \

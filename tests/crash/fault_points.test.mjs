@@ -53,6 +53,7 @@ async function work(server, ledger, folder, tag) {
   await ledger.provokeFailure(server, 'lost');
   await ledger.tidyErrors(server);
   await ledger.upload(server, 'shared');
+  await ledger.pin(server);
   for (let round = 0; round < 2; round++) {
     await ledger.tell(server, 'thing');
     await ledger.tombstone(server);

@@ -154,6 +154,14 @@ export class Ledger {
   }
 
   /** Rows away, and some of them back. */
+  /** Rows are checked by SQL afterwards: hot or not must make no difference. */
+  async pin(server) {
+    this.#settle(await ask(server, 'POST', '/query/cache/pin', {
+      body: JSON.stringify({ dataset: 'people', wait: true }),
+      headers: { 'content-type': 'application/json' },
+    }), 'a pin');
+  }
+
   async tombstone(server) {
     const first = (3 * ++this.#counter) % ROWS;
     const ids = [first, (first + 1) % ROWS, (first + 2) % ROWS];

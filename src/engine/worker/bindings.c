@@ -20,24 +20,35 @@
 struct answer {
     char *definition; /* NULL: not a dataset */
     char digest[LH_SHA256_HEX];
-    bool stale; /* of an earlier epoch */
+    char *attach_path, *attach_name; /* NULL: the definition reads no database file */
+    bool stale;                      /* of an earlier epoch */
 };
 
 struct view {
-    char *spelling; /* whose answer it was made from */
+    char *spelling;    /* whose answer it was made from */
+    char *attach_name; /* the database file that it reads, or NULL */
     char digest[LH_SHA256_HEX];
     struct lh_err *failure; /* DuckDB did not take the definition; NULL: the view stands */
 };
 
+/* It is not known what the name stands for. */
+static void answer_clear(struct answer *a) {
+    lh_free(a->definition);
+    lh_free(a->attach_path);
+    lh_free(a->attach_name);
+    *a = (struct answer){.definition = NULL};
+}
+
 static void answer_free(struct answer *a) {
     if (a)
-        lh_free(a->definition);
+        answer_clear(a);
     lh_free(a);
 }
 
 static void view_free(struct view *v) {
     if (v) {
         lh_free(v->spelling);
+        lh_free(v->attach_name);
         lh_free(v->failure);
     }
     lh_free(v);
@@ -88,6 +99,48 @@ static void drop_view(struct worker *w, const char *name) {
         w->retire = true;
 }
 
+/* Once a session; a file that cannot be attached fails the statement that reads it. */
+static void append_attach(struct bindings *b, const struct answer *a, struct buf *sql) {
+    if (!a->attach_name)
+        return;
+    name_table_at(&b->attached, a->attach_name);
+    buf_append_str(sql, "ATTACH IF NOT EXISTS ");
+    buf_append_sql_string(sql, a->attach_path);
+    buf_append_str(sql, " AS ");
+    buf_append_sql_ident(sql, a->attach_name);
+    buf_append_str(sql, " (READ_ONLY); ");
+}
+
+static bool is_read(const struct bindings *b, const char *attach_name) {
+    for (size_t i = 0; i < b->views.capacity; i++) {
+        const struct view *v = b->views.slots[i].name ? b->views.slots[i].value : NULL;
+        if (v && v->attach_name && strcmp(v->attach_name, attach_name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int keep_read_file(void *ctx, const char *name, void *value) {
+    struct worker *w = ctx;
+    struct lh_err err = LH_ERR_INIT;
+    (void)value;
+    if (is_read(&w->bindings, name))
+        return 1;
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    buf_append_str(&sql, "DETACH DATABASE IF EXISTS ");
+    buf_append_sql_ident(&sql, name);
+    if (session_run(&w->session, buf_cstr(&sql), &err) != LH_OK)
+        w->retire = true;
+    return 0;
+}
+
+static int keep_no_file(void *ctx, const char *name, void *value) {
+    (void)ctx;
+    (void)name;
+    (void)value;
+    return 0;
+}
+
 /* Make the view for an answer, unless it stands already.  A definition that DuckDB refuses is remembered and only told
  * when the statement turns out to need it: the word may have been a column. */
 static void ensure_view(struct worker *w, const char *spelling, const struct answer *a) {
@@ -99,12 +152,15 @@ static void ensure_view(struct worker *w, const char *spelling, const struct ans
     if (!v)
         *place = v = lh_calloc(1, sizeof *v);
     lh_free(v->spelling);
+    lh_free(v->attach_name);
     lh_free(v->failure);
-    *v = (struct view){.spelling = lh_strdup(spelling)};
+    *v = (struct view){.spelling = lh_strdup(spelling),
+                       .attach_name = a->attach_name ? lh_strdup(a->attach_name) : NULL};
     memcpy(v->digest, a->digest, sizeof v->digest);
 
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     struct lh_err err = LH_ERR_INIT;
+    append_attach(&w->bindings, a, &sql);
     if (qualified_name_of(spelling)) {
         buf_append_str(&sql, "CREATE SCHEMA IF NOT EXISTS ");
         append_schema(&sql, spelling);
@@ -184,6 +240,8 @@ static int keep_no_view(void *ctx, const char *name, void *value) {
 void bindings_release(struct bindings *b) {
     name_table_filter(&b->asked, keep_no_answer, NULL);
     name_table_filter(&b->views, keep_no_view, NULL);
+    name_table_filter(&b->attached, keep_no_file, NULL);
+    name_table_release(&b->attached);
     name_table_release(&b->asked);
     name_table_release(&b->views);
 }
@@ -200,16 +258,24 @@ static void want(json_t *names, const char *name, const struct answer *known) {
 
 /* A binding of the answer, checked: {"name", "definition"} or {"name", "same": true}. */
 static enum lh_code take_binding(struct bindings *b, const json_t *binding, struct lh_err *err) {
-    const char *name, *definition;
+    const char *name, *definition, *attach_path = NULL, *attach_name = NULL;
+    json_t *attach;
     LH_TRY(lh_json_get_string(binding, "binding", "name", &name, err));
     LH_TRY(lh_json_get_string_or(binding, "binding", "definition", NULL, &definition, err));
+    LH_TRY(lh_json_get_object_or_null(binding, "binding", "attach", &attach, err));
+    if (attach) {
+        LH_TRY(lh_json_get_string(attach, "attach", "path", &attach_path, err));
+        LH_TRY(lh_json_get_string(attach, "attach", "name", &attach_name, err));
+    }
     void **place = name_table_at(&b->asked, name);
     if (!*place)
         *place = lh_calloc(1, sizeof(struct answer));
     struct answer *a = *place;
     if (definition) {
-        lh_free(a->definition);
+        answer_clear(a);
         a->definition = lh_strdup(definition);
+        a->attach_path = attach_path ? lh_strdup(attach_path) : NULL;
+        a->attach_name = attach_name ? lh_strdup(attach_name) : NULL;
         lh_sha256_hex(definition, strlen(definition), a->digest);
     } else if (!a->definition) {
         return lh_fail(err, LH_INTERNAL, "the server says that \"%s\" is unchanged, but it was never bound", name);
@@ -241,10 +307,8 @@ static enum lh_code ask(struct worker *w, json_t *question, struct lh_err *err) 
     json_array_foreach(bindings, i, one) LH_TRY(take_binding(b, one, err));
     json_array_foreach(json_object_get(question, "names"), i, one) {
         struct answer *a = answer_find(b, json_string_value(json_object_get(one, "name")));
-        if (a->stale) {
-            lh_free(a->definition);
-            *a = (struct answer){.definition = NULL};
-        }
+        if (a->stale)
+            answer_clear(a);
     }
     const char *suggestions = json_string_value(json_object_get(answer, "suggestions"));
     if (suggestions)
@@ -339,7 +403,20 @@ enum lh_code bindings_prepare(struct worker *w, const struct sql_scan *scan, uin
         name_table_filter(&b->views, keep_confirmed_view, w);
         b->epoch = epoch;
     }
-    return ensure_views(w, scan, err);
+    LH_TRY(ensure_views(w, scan, err));
+    if (changed)
+        name_table_filter(&b->attached, keep_read_file, w);
+    return LH_OK;
+}
+
+json_t *bindings_reads(const struct bindings *b, const struct sql_scan *scan) {
+    json_t *reads = json_array();
+    for (size_t i = 0; i < scan->name_count; i++) {
+        const struct answer *a = answer_find(b, scan->names[i]);
+        if (a && a->definition)
+            json_array_append_new(reads, json_string(scan->names[i]));
+    }
+    return reads;
 }
 
 bool bindings_add_missing(struct worker *w, const char *name, struct lh_err *err) {

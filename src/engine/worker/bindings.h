@@ -9,6 +9,7 @@
 #define LH_ENGINE_WORKER_BINDINGS_H
 
 #include "base/error.h"
+#include "base/json.h"
 #include "engine/worker/name_table.h"
 
 #include <stdbool.h>
@@ -18,10 +19,11 @@ struct sql_scan;
 struct worker;
 
 struct bindings {
-    struct name_table asked; /* spelling -> struct answer */
-    struct name_table views; /* lower-case name -> struct view */
-    uint64_t epoch;          /* of the answers; 0: they count for one statement only */
-    bool all_asked;          /* the whole catalog was bound at this epoch */
+    struct name_table asked;    /* spelling -> struct answer */
+    struct name_table views;    /* lower-case name -> struct view */
+    uint64_t epoch;             /* of the answers; 0: they count for one statement only */
+    struct name_table attached; /* database files by their names in SQL; no values */
+    bool all_asked;             /* the whole catalog was bound at this epoch */
 };
 
 /* Bring the session to `epoch` for the names of `scan`.  LH_SQL where two spellings of one SQL name are different
@@ -32,6 +34,9 @@ LH_CHECKED enum lh_code bindings_prepare(struct worker *w, const struct sql_scan
 /* DuckDB missed the table `name`.  True: it was a dataset after all and is bound now, prepare again.  False: `err`
  * says in the hint what it may have meant, or, where the dataset exists but cannot be read, is that error. */
 bool bindings_add_missing(struct worker *w, const char *name, struct lh_err *err);
+
+/* The names of `scan` that stand for something, as a new array. */
+json_t *bindings_reads(const struct bindings *b, const struct sql_scan *scan);
 
 /* Forget the tables of the system: they are true for one statement only. */
 void bindings_forget_system(struct worker *w);

@@ -279,6 +279,7 @@ static enum lh_code query_send_end(struct query *q, const struct encoder_stats *
     json_object_set_new(end, "row_count", json_integer((json_int_t)stats->row_count));
     json_object_set_new(end, "truncated", json_boolean(stats->truncated));
     json_object_set_new(end, "elapsed_ms", json_real(stats->elapsed_ms));
+    json_object_set_new(end, "reads", bindings_reads(&q->worker->bindings, &q->scan));
     if (q->worker->retire)
         json_object_set_new(end, "retire", json_true());
     LH_AUTO(buf) struct buf frames = BUF_INIT;

@@ -41,6 +41,7 @@ bool task_cancelled(const struct task *t);
     X(compact)           \
     X(events_merge)      \
     X(events_write)      \
+    X(hot_load)          \
     X(ingest)            \
     X(parquet_info)      \
     X(probe)             \

@@ -29,10 +29,10 @@ static void assert_at(const char *sql, struct fake_catalog *catalog, uint64_t ep
 }
 
 static const struct engine_binding people[] = {
-    {"people", "SELECT * FROM (VALUES (1, 'ann'), (2, 'bob')) t(id, name)"},
-    {"Odd \"N.ame\"", "SELECT 7 AS seven"},
-    {"sales.csv", "SELECT 8 AS eight"},
-    {"order", "SELECT 9 AS nine"},
+    {.name = "people", .definition = "SELECT * FROM (VALUES (1, 'ann'), (2, 'bob')) t(id, name)"},
+    {.name = "Odd \"N.ame\"", .definition = "SELECT 7 AS seven"},
+    {.name = "sales.csv", .definition = "SELECT 8 AS eight"},
+    {.name = "order", .definition = "SELECT 9 AS nine"},
 };
 
 static void finds_names_wherever_they_stand(void **state) {
@@ -93,7 +93,8 @@ static void asks_only_when_it_must(void **state) {
 
 static void never_reads_stale(void **state) {
     (void)state;
-    struct engine_binding now[] = {{"t", "SELECT 1 AS v"}, {"u", "SELECT 10 AS w"}};
+    struct engine_binding now[] = {{.name = "t", .definition = "SELECT 1 AS v"},
+                                   {.name = "u", .definition = "SELECT 10 AS w"}};
     struct fake_catalog catalog = {now, 2, 0, NULL};
     assert_at("SELECT v, w FROM t, u", &catalog, 20, "v,w\r\n1,10\r\n");
     now[0].definition = "SELECT 2 AS v";
@@ -120,7 +121,8 @@ static void never_reads_stale(void **state) {
 
 static void spelling_decides(void **state) {
     (void)state;
-    static const struct engine_binding two[] = {{"Orders", "SELECT 1 AS v"}, {"orders", "SELECT 2 AS v"}};
+    static const struct engine_binding two[] = {{.name = "Orders", .definition = "SELECT 1 AS v"},
+                                                {.name = "orders", .definition = "SELECT 2 AS v"}};
     struct fake_catalog catalog = {two, 2, 0, NULL};
     assert_at("SELECT v FROM Orders", &catalog, 30, "v\r\n1\r\n");
     assert_at("SELECT v FROM orders", &catalog, 30, "v\r\n2\r\n");
@@ -141,8 +143,9 @@ static enum lh_code refuse(void *ctx, const char *const *names, size_t count, st
 
 static void explains_what_cannot_be_bound(void **state) {
     (void)state;
-    static const struct engine_binding broken[] = {{"bad", "SELECT * FROM read_parquet('/nowhere/x.parquet')"},
-                                                   {"good", "SELECT 1 AS bad"}};
+    static const struct engine_binding broken[] = {
+        {.name = "bad", .definition = "SELECT * FROM read_parquet('/nowhere/x.parquet')"},
+        {.name = "good", .definition = "SELECT 1 AS bad"}};
     struct fake_catalog catalog = {broken, 2, 0, "did you mean \"good\"?"};
     struct lh_err err = LH_ERR_INIT;
     /* "bad" is a column here, so that the broken dataset does not matter. */
@@ -161,7 +164,7 @@ static void explains_what_cannot_be_bound(void **state) {
     assert_string_equal(err.message, "there was no version 9");
     assert_string_equal(err.hint, "ask for an older one");
     /* A failure on the way to an epoch leaves nothing of the one before. */
-    struct engine_binding now[] = {{"t", "SELECT 4 AS v"}};
+    struct engine_binding now[] = {{.name = "t", .definition = "SELECT 4 AS v"}};
     struct fake_catalog later = {now, 1, 0, NULL};
     assert_at("SELECT v FROM t", &later, 41, "v\r\n4\r\n");
 }
