@@ -74,6 +74,8 @@ void journal_close(struct journal *j);
 typedef enum lh_code journal_feed_fn(void *ctx, struct lh_err *err);
 /* NULL: none.  When this returns the old feed is not running and will not run. */
 void journal_set_feed(struct journal *j, journal_feed_fn *feed, void *ctx);
+/* Let the feed append what is missing: afterwards what it reads of commits until now may go (a vacuum asks for this). */
+LH_CHECKED enum lh_code journal_catch_up(struct journal *j, struct lh_err *err);
 
 /* All of the events or none; `covered` 0, or the catalog version up to which events are in the journal with these.
  * `ret_ids`: an array of `count`, or NULL.  LH_INVALID names a field that is missing or too long. */

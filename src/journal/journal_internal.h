@@ -47,9 +47,6 @@ struct journal {
 
 void journal_notice(struct journal *j, enum lh_code code, const char *fmt, ...) LH_PRINTF(3, 4);
 
-/* Let the feed append what is missing. */
-LH_CHECKED enum lh_code journal_catch_up(struct journal *j, struct lh_err *err);
-
 /* The set of files, with a reference. */
 struct event_files *journal_files(struct journal *j);
 /* Look at the bucket again: other servers write and merge there too. */

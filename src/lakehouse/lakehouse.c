@@ -292,6 +292,7 @@ static enum lh_code start_jobs(struct lakehouse *lh, const struct lakehouse_opti
         .buckets = lh->buckets,
         .catalog = lh->catalog,
         .engine = lh->engine,
+        .journal = lh->journal,
         .jobs = lh->jobs,
         .tmp_dir = lh->tmp_dir,
         .notice = on_upkeep_notice,

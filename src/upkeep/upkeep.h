@@ -19,6 +19,7 @@ struct buckets;
 struct catalog;
 struct engine;
 struct jobs;
+struct journal;
 struct lh_config;
 struct os;
 struct upkeep;
@@ -34,6 +35,7 @@ struct upkeep_services {
     struct buckets *buckets;
     struct catalog *catalog;
     struct engine *engine;
+    struct journal *journal; /* NULL: none follows the catalog */
     struct jobs *jobs;
     const char *tmp_dir;
     /* Told what no caller's error tells.  Any thread.  NULL: nobody. */

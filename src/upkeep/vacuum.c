@@ -18,6 +18,7 @@
 #include "catalog/catalog.h"
 #include "catalog/commit_log.h"
 #include "catalog/manifest.h"
+#include "journal/journal.h"
 #include "lake/horizon.h"
 #include "os/clock.h"
 #include "os/fault.h"
@@ -280,12 +281,17 @@ enum lh_code upkeep_run_vacuum(struct job *job, void *ctx, struct lh_err *err) {
     int64_t retention_ms;
     LH_TRY(lh_json_get_int(input, "", "retention_ms", &retention_ms, err));
     LH_TRY(plan(&v, retention_ms, err));
+    if (u->services.journal) /* the changes of commits until the plan's version are told, and may go */
+        LH_TRY(journal_catch_up(u->services.journal, err));
     LH_TRY(LH_FAULT("vacuum.before_horizon", err));
     if (v.next.version > 0)
         LH_TRY(lake_horizon_write(primary, &v.next, err));
     LH_TRY(LH_FAULT("vacuum.after_horizon", err));
     LH_TRY(remove_victims(&v, err));
     LH_TRY(LH_FAULT("vacuum.after_delete", err));
+    struct journal_compacted forgotten;
+    if (u->services.journal) /* what was erased is gone from the journal too when the job says so */
+        LH_TRY(journal_compact(u->services.journal, &forgotten, err));
     v.next.complete = true;
     if (v.next.version > 0)
         LH_TRY(lake_horizon_write(primary, &v.next, err));

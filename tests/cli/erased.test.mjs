@@ -101,3 +101,35 @@ test('a tombstone without erasure stays in the journal, and is found there', asy
   assert.ok(places(report, 'row').includes('- event'), JSON.stringify(report.findings));
   assert.ok(places(report, 'row').includes('candidates changes'));
 });
+
+test('tombstone with erase, compact, vacuum: it stands nowhere, and the journal has forgotten it', async () => {
+  const key = 'f-4711';
+  await withServer(async ({ server, post, ingest }) => {
+    const job = async (route, body) => {
+      const { job_id: id } = await post(route, body);
+      for (;;) {
+        const { state } = await (await fetch(`${server.url}/jobs/${id}`)).json();
+        if (state === 'done') return;
+        assert.ok(!['failed', 'cancelled'].includes(state), state);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    await ingest('forget', 'create', `who,mail\n${key},fin@example.org\nf-2,pat@example.org\n`);
+    await post('/catalog/datasets/by-name/forget/metadata', { primary_key: ['who'] }, 'PATCH');
+    await post('/query/delta/forget', [{ who: key, mail: 'fin2@example.org' }]);
+    // Nobody has looked at the journal yet: the vacuum has to, before the file of changes goes.
+    await post('/catalog/datasets/forget/tombstone', { row_keys: [key], erase: true });
+    await job('/query/compact', { dataset: 'forget' });
+    const lifted = await fetch(`${server.url}/catalog/datasets/forget/untombstone`, {
+      method: 'POST', body: JSON.stringify({ row_keys: [key] }), headers: { 'content-type': 'application/json' },
+    });
+    assert.equal(lifted.status, 409, 'a compaction has removed it for good');
+    await job('/catalog/vacuum', { retention_hours: 0 });
+    const recent = await (await fetch(`${server.url}/journal/recent?limit=100`)).json();
+    const mine = recent.items.filter((e) => e.entity_type === 'forget');
+    assert.deepEqual(mine.map((e) => e.action).sort(), ['erase', 'update']);
+    for (const e of mine) assert.match(e.entity_id, /^erased:/);
+  });
+  const { code, report } = await erased(key);
+  assert.deepEqual([code, report.findings], [0, []]);
+});
