@@ -1,6 +1,6 @@
 # fish completion for lakehouse(1)
 # Made by tools/generate/command_line.mjs from the program's own help.
-set -l commands serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance pin unpin key vec config version help
+set -l commands serve sql ingest delta demo check history tombstone index search jobs compact vacuum maintenance pin unpin key vec config version help
 complete -c lakehouse -f
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a data folder over HTTP'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d 'run SQL, or start an interactive shell'
@@ -10,6 +10,8 @@ complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a demo -d 
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a check -d 'verify a whole lake, and say how to repair it'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a history -d 'what changed in a dataset, a row of it or another entity, when, by whom'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a tombstone -d 'take rows away by their keys, bring them back, list those that are away'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a index -d 'make documents searchable, and keep them so'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a search -d 'find documents by words and by meaning'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a jobs -d 'long work (compaction, vacuum, ...): list, look, cancel'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a compact -d 'few files in order out of deltas, tombstones and small files'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a vacuum -d 'remove the files of versions past their retention'
@@ -60,7 +62,8 @@ complete -c lakehouse -n "__fish_seen_subcommand_from demo" -s d -l data -d 'the
 complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l config -d 'configuration (default: ./lakehouse.toml)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l scale -d 'multiply the row counts (default: 1, which is 2,469,278 rows)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l seed -d 'another seed, other data (default: 42)' -x
-complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l json -d 'one JSON report a table'
+complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l no-index -d 'do not make the index "resumes"'
+complete -c lakehouse -n "__fish_seen_subcommand_from demo" -l json -d 'one JSON report a table, and one of the index'
 complete -c lakehouse -n "__fish_seen_subcommand_from check" -s d -l data -d 'the data folder (default: $LAKEHOUSE_DATA or ./lakehouse-data)' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from check" -s c -l config -d 'configuration (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from check" -l deep -d 'read every byte and compare its checksum'
@@ -80,6 +83,27 @@ complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s r -l reason 
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -l erase -d 'the journal forgets the rows'\'' names and values too'
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s u -l undo -d 'bring the rows back, as long as no compaction has removed them'
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -l json -d 'the answer as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l id -d 'create: the column that names a document (default: the primary key)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -s t -l text -d 'create: the column that holds its text' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -s n -l name -d 'create, refresh: the index (default: the dataset'\''s name; refresh: all of the dataset)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l provider -d 'create: who embeds (default: builtin)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l model -d 'create: the provider'\''s model' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l dimensions -d 'create: of the vectors' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l refresh -d 'create: manual, on_append' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l rebuild -d 'refresh: write all but the embeddings anew'
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l no-wait -d 'do not wait for the build'
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l json -d 'as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from search" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from search" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from search" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from search" -s i -l index -d 'the index (default: the only one)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from search" -s k -l k -d 'hits (default: 5)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from search" -s m -l mode -d 'vector, text or hybrid (default)' -xa "create append replace"
+complete -c lakehouse -n "__fish_seen_subcommand_from search" -s f -l filter -d 'only documents whose row meets this condition' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from search" -l json -d 'the answer as JSON'
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
@@ -147,4 +171,4 @@ complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -l json -d 'check: the findings as one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from version" -l json -d 'as JSON'
-complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance pin unpin key vec config version"
+complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest delta demo check history tombstone index search jobs compact vacuum maintenance pin unpin key vec config version"

@@ -16,6 +16,8 @@ _lakehouse() {
                 'check:verify a whole lake, and say how to repair it'
                 'history:what changed in a dataset, a row of it or another entity, when, by whom'
                 'tombstone:take rows away by their keys, bring them back, list those that are away'
+                'index:make documents searchable, and keep them so'
+                'search:find documents by words and by meaning'
                 'jobs:long work (compaction, vacuum, ...)\: list, look, cancel'
                 'compact:few files in order out of deltas, tombstones and small files'
                 'vacuum:remove the files of versions past their retention'
@@ -104,7 +106,8 @@ _lakehouse() {
                     '(--config)--config[configuration (default\: ./lakehouse.toml)]:file:_files' \
                     '(--scale)--scale[multiply the row counts (default\: 1, which is 2,469,278 rows)]:f:' \
                     '(--seed)--seed[another seed, other data (default\: 42)]:n:' \
-                    '(--json)--json[one JSON report a table]' \
+                    '(--no-index)--no-index[do not make the index "resumes"]' \
+                    '(--json)--json[one JSON report a table, and one of the index]' \
                     '--help[tell more]'
                     ;;
                 check)
@@ -144,6 +147,45 @@ _lakehouse() {
                     '(--erase)--erase[the journal forgets the rows'\'' names and values too]' \
                     '(-u --undo)-u[bring the rows back, as long as no compaction has removed them]' \
                     '(-u --undo)--undo[bring the rows back, as long as no compaction has removed them]' \
+                    '(--json)--json[the answer as JSON]' \
+                    '--help[tell more]'
+                    ;;
+                index)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(--id)--id[create\: the column that names a document (default\: the primary key)]:column:' \
+                    '(-t --text)-t[create\: the column that holds its text]:column:' \
+                    '(-t --text)--text[create\: the column that holds its text]:column:' \
+                    '(-n --name)-n[create, refresh\: the index (default\: the dataset'\''s name; refresh\: all of the dataset)]:name:' \
+                    '(-n --name)--name[create, refresh\: the index (default\: the dataset'\''s name; refresh\: all of the dataset)]:name:' \
+                    '(--provider)--provider[create\: who embeds (default\: builtin)]:name:' \
+                    '(--model)--model[create\: the provider'\''s model]:name:' \
+                    '(--dimensions)--dimensions[create\: of the vectors]:n:' \
+                    '(--refresh)--refresh[create\: manual, on_append]:when:' \
+                    '(--rebuild)--rebuild[refresh\: write all but the embeddings anew]' \
+                    '(--no-wait)--no-wait[do not wait for the build]' \
+                    '(--json)--json[as JSON]' \
+                    '--help[tell more]'
+                    ;;
+                search)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(-i --index)-i[the index (default\: the only one)]:name:' \
+                    '(-i --index)--index[the index (default\: the only one)]:name:' \
+                    '(-k --k)-k[hits (default\: 5)]:n:' \
+                    '(-k --k)--k[hits (default\: 5)]:n:' \
+                    '(-m --mode)-m[vector, text or hybrid (default)]:mode:(create append replace)' \
+                    '(-m --mode)--mode[vector, text or hybrid (default)]:mode:(create append replace)' \
+                    '(-f --filter)-f[only documents whose row meets this condition]:sql:' \
+                    '(-f --filter)--filter[only documents whose row meets this condition]:sql:' \
                     '(--json)--json[the answer as JSON]' \
                     '--help[tell more]'
                     ;;
@@ -274,7 +316,7 @@ _lakehouse() {
                     ;;
                 help)
                     _arguments \
-                    '1: :(serve sql ingest delta demo check history tombstone jobs compact vacuum maintenance pin unpin key vec config version)' '--help[tell more]'
+                    '1: :(serve sql ingest delta demo check history tombstone index search jobs compact vacuum maintenance pin unpin key vec config version)' '--help[tell more]'
                     ;;
             esac
             ;;

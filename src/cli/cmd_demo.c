@@ -20,7 +20,8 @@ static const struct cli_option options[] = {
     {"config", 0, "FILE", "configuration (default: ./lakehouse.toml)", false},
     {"scale", 0, "F", "multiply the row counts (default: 1, which is 2,469,278 rows)", false},
     {"seed", 0, "N", "another seed, other data (default: 42)", false},
-    {"json", 0, NULL, "one JSON report a table", false},
+    {"no-index", 0, NULL, "do not make the index \"resumes\"", false},
+    {"json", 0, NULL, "one JSON report a table, and one of the index", false},
     {NULL, 0, NULL, NULL, false},
 };
 
@@ -92,6 +93,45 @@ static enum lh_code make_table(struct cli *cli, struct client *client, const str
     return LH_OK;
 }
 
+/* The resumes, searchable by words and by meaning. */
+static enum lh_code make_index(struct cli *cli, struct client *client, struct lh_err *err) {
+    LH_AUTO(json) json_t *request = json_pack("{s:s, s:s, s:s}", "index_name", "resumes", "id_column", "candidate_id",
+                                              "text_column", "resume_text");
+    LH_AUTO(json) json_t *answer = NULL;
+    LH_AUTO(buf) struct buf line = BUF_INIT;
+    struct progress progress;
+    int64_t started = os_monotonic_ns(cli->os);
+    LH_TRY(client_json(client, "POST", "/vectors/refresh/candidates", request, &answer, err));
+    const json_t *job = json_array_get(json_object_get(answer, "jobs"), 0);
+    buf_printf(&line, "/vectors/jobs/%s", json_string_value(json_object_get(job, "job_id")));
+    progress_start(&progress, cli, "resumes");
+    for (;;) {
+        LH_AUTO(json) json_t *now = NULL;
+        enum lh_code code = client_json(client, "GET", buf_cstr(&line), NULL, &now, err);
+        const char *state = json_string_value(json_object_get(now, "state"));
+        const json_t *result = json_object_get(now, "result");
+        if (code == LH_OK && (strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0))
+            code = lh_fail(err, LH_DATA, "the index \"resumes\" was not built: %s",
+                           json_string_value(json_object_get(json_object_get(now, "error"), "message")));
+        if (code != LH_OK || strcmp(state, "done") == 0) {
+            progress_end(&progress);
+            LH_TRY(code);
+            buf_reset(&line);
+            lh_count_format((uint64_t)json_integer_value(json_object_get(result, "chunks_embedded")), &line);
+            if (cli->json) {
+                buf_reset(&line);
+                lh_json_write(now, LH_JSON_COMPACT, &line);
+                printf("%s\n", buf_cstr(&line));
+            } else {
+                printf("  %-11s %10s chunks embedded  %5.1f s\n", "resumes", buf_cstr(&line),
+                       (double)(os_monotonic_ns(cli->os) - started) / 1e9);
+            }
+            return LH_OK;
+        }
+        os_sleep_ms(cli->os, 50);
+    }
+}
+
 static enum lh_code parse_scale(const struct cli_args *args, double *ret_scale, struct lh_err *err) {
     const char *text = cli_arg(args, "scale");
     char *end = NULL;
@@ -123,6 +163,8 @@ static int run(struct cli *cli, const struct cli_args *args) {
     for (int t = 0; code == LH_OK && t < DEMO_TABLE_COUNT; t++)
         code = make_table(cli, client, demo, (enum demo_table)t, &err);
     demo_free(demo);
+    if (code == LH_OK && !cli_flag(args, "no-index"))
+        code = make_index(cli, client, &err);
     if (code != LH_OK)
         return cli_fail(cli, &err);
     return CLI_OK;
@@ -135,7 +177,7 @@ const struct cli_command cli_demo = {
     .help =
         "Makes the lake of an invented staffing company: candidates with resumes, clients, job orders, placements,\n"
         "timesheets, calls and e-mails.  The same seed gives the same bytes.  All people and numbers are invented.\n"
-        "Run again, it replaces its seven tables and touches nothing else.",
+        "Run again, it replaces its seven tables and refreshes the index \"resumes\", and touches nothing else.",
     .options = options,
     .run = run,
 };

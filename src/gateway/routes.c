@@ -11,6 +11,7 @@
 #define CATALOG "Catalog"
 #define QUERY "Query"
 #define INGEST "Ingest"
+#define VECTORS "Vectors"
 #define JOURNAL "Journal"
 #define AI "AI"
 #define ACCESS "Access"
@@ -176,6 +177,36 @@ const struct route gateway_routes[] = {
     {HTTP_GET, "/ingest/rejects/{name}", handle_ingest_rejects, ACCESS_ADMIN, BODY_NONE, 0, INGEST,
      "The lines of a dataset's sources that could not be used, with number and reason", NULL, "RejectList",
      {LIST_LIMIT, PAGE_TOKEN}},
+
+    {HTTP_POST, "/vectors/index", handle_index_create, ACCESS_ADMIN, BODY_JSON, 0, VECTORS,
+     "Define an index over a dataset and start building it", "IndexRequest", "IndexStarted", {{0}}},
+    {HTTP_GET, "/vectors/indexes", handle_index_list, ACCESS_ADMIN, BODY_NONE, 0, VECTORS, "List the indexes", NULL, "IndexList",
+     {{"source", "string", "only those over this dataset", false},
+      {"model", "string", "only those of this model or provider", false}}},
+    {HTTP_GET, "/vectors/indexes/{name}", handle_index_get, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "One index: its definition, its generation, whether its dataset has moved on", NULL, "Index", {{0}}},
+    {HTTP_PATCH, "/vectors/indexes/{name}", handle_index_patch, ACCESS_ADMIN, BODY_JSON, 0, VECTORS,
+     "Change when it is refreshed, how it is searched, or its backend; another backend starts a rebuild", "IndexPatch", "Index",
+     {{0}}},
+    {HTTP_DELETE, "/vectors/indexes/{name}", handle_index_delete, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "Remove an index; its dataset stays", NULL, NULL, {{0}}},
+    {HTTP_GET, "/vectors/indexes/{name}/history", handle_index_history, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "The newest 50 records of an index, newest first", NULL, "IndexList", {{0}}},
+    {HTTP_POST, "/vectors/refresh/{dataset}", handle_index_refresh, ACCESS_ADMIN, BODY_JSON, 0, VECTORS,
+     "Bring a dataset's indexes up to date: only new and changed documents are embedded, those gone leave", "IndexRefresh",
+     "IndexJobs", {{0}}},
+    {HTTP_GET, "/vectors/stale", handle_index_stale, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "The indexes whose dataset has changed since they were refreshed", NULL, "IndexList", {{0}}},
+    {HTTP_POST, "/vectors/search", handle_index_search, ACCESS_ADMIN, BODY_JSON, 0, VECTORS,
+     "Search an index by meaning, by words or by both, with a SQL condition over its dataset", "SearchRequest", "SearchAnswer",
+     {{0}}},
+    {HTTP_POST, "/vectors/compare", handle_index_compare, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, VECTORS,
+     "Ask two indexes the same questions: overlap, latency, what only one finds", "CompareRequest", "CompareAnswer", {{0}}},
+    {HTTP_GET, "/vectors/jobs", handle_index_jobs, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "Builds and refreshes of indexes, newest first", NULL, "JobList",
+     {{"index", "string", "only of this index", false}, LIST_LIMIT, PAGE_TOKEN}},
+    {HTTP_GET, "/vectors/jobs/{id}", handle_index_job, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "One build or refresh: documents done, rate, time left", NULL, "Job", {{0}}},
 
     {HTTP_POST, "/journal/event", handle_journal_event, ACCESS_ADMIN, BODY_JSON, 0, JOURNAL,
      "Write an event, or with {\"events\": [...]} up to 1,000 that stand together or not at all; durable when answered",

@@ -70,6 +70,51 @@ const struct schema gateway_schemas[] = {
     {"BucketRequest", "A bucket to add; a local root is made where it is missing",
      "name string, backend string?, root string"},
     {"BucketHealth", "All buckets judged together", "healthy boolean, items Bucket[]"},
+    {"IndexSource", "What is indexed", "dataset string, id_column string, text_column string"},
+    {"IndexModel", "Whose vectors; version: as the provider names it, once built",
+     "provider string, name string, dimensions integer, version string?"},
+    {"IndexChunks", "How texts are cut", "unit string, size integer, overlap integer"},
+    {"IndexGraph", "Of a graph; 0: the defaults", "m integer, ef_construction integer, ef_search integer"},
+    {"IndexGeneration", "The objects that are searched: rows are chunks, live ones are found",
+     "id string, created_at time, source_version integer, rows integer, live integer, documents integer, "
+     "segments object[], text string?, dead string?, weights string?"},
+    {"Index", "An index; stale: its dataset has changed since",
+     "name string, number integer, created_at time, bucket string, source IndexSource, model IndexModel, "
+     "chunks IndexChunks, hnsw IndexGraph, backend string, refresh string, refresh_every_s integer, ready boolean, "
+     "stale boolean, dataset_version integer?, generation IndexGeneration?, warning string?"},
+    {"IndexList", "Indexes by name, or records of one", "items Index[], next_page_token string?"},
+    {"IndexRequest", "name: else the dataset's; backend: auto, flat or hnsw; refresh: manual, on_append or scheduled",
+     "name string?, dataset string, id_column string, text_column string, provider string?, model string?, "
+     "dimensions integer?, chunk_size integer?, overlap integer?, chunk_unit string?, backend string?, m integer?, "
+     "ef_construction integer?, ef_search integer?, refresh string?, refresh_every_s integer?"},
+    {"IndexPatch", "What may change without embedding anew",
+     "backend string?, ef_search integer?, refresh string?, refresh_every_s integer?"},
+    {"IndexStarted", "The index, and the job that builds it", "job_id string, index Index"},
+    {"IndexRefresh",
+     "index_name: one index, else all of the dataset; with id_column and text_column it is made where there is none",
+     "index_name string?, rebuild boolean?, id_column string?, text_column string?, chunk_size integer?, overlap "
+     "integer?"},
+    {"IndexJob", "joined: it was under way already", "index string, job_id string, joined boolean?"},
+    {"IndexJobs", "The jobs that were started", "jobs IndexJob[]"},
+    {"SearchWeights", "Of the two lists in a hybrid search", "vector number?, text number?"},
+    {"SearchRequest",
+     "query or vector; mode: vector, text or hybrid; filter: a SQL condition over the dataset's columns; text: false leaves "
+     "the texts out",
+     "index string, query string?, vector number[]?, k integer?, mode string?, filter string?, ef_search integer?, "
+     "weights SearchWeights?, text boolean?"},
+    {"SearchHit", "A chunk; its bytes in the document's text",
+     "doc_id string, chunk integer, score number, similarity number?, vector_rank integer?, text_rank integer?, "
+     "page integer?, heading string?, byte_start integer, byte_end integer, text string?"},
+    {"SearchAnswer", "Best first",
+     "index string, dataset string, generation string, mode string, hits SearchHit[], elapsed_ms number, "
+     "warning string?"},
+    {"CompareRequest", "Two indexes and the questions to ask both",
+     "a string, b string, queries string[], k integer?, mode string?"},
+    {"CompareSide", "One index in a comparison", "index string, generation string, mean_ms number, max_ms number"},
+    {"CompareQuery", "overlap: the share of a's documents that b has too",
+     "query string, overlap number, a_ms number, b_ms number, only_a string[], only_b string[]"},
+    {"CompareAnswer", "Means, and each question",
+     "a CompareSide, b CompareSide, mode string, k integer, overlap number, queries CompareQuery[]"},
     {"ErrorEntry", "An operation that failed on a bucket",
      "time time, bucket string, operation string, key string?, code string, message string, request_id string?"},
     {"ErrorList", "The newest failures, newest first", "items ErrorEntry[], next_page_token string?"},

@@ -250,7 +250,8 @@ enum lh_code text_index_search(struct text_index *t, const struct text_search *s
     enum lh_code code = text_query_parse(c->tokenizer, search->words, &query, err);
     if (code == LH_OK)
         code = search_expression(c, &query.all, search->k, ret_hits, &found, err);
-    if (code == LH_OK && found < search->k && query.pieces > 1)
+    size_t enough = search->enough ? search->enough : search->k;
+    if (code == LH_OK && found < enough && query.pieces > 1)
         code = search_expression(c, &query.any, search->k, ret_hits, &found, err);
     c->allowed = NULL;
     give_back(t, c);

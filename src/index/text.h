@@ -6,7 +6,7 @@
  * are left out by the caller's bitmap; the next merge of the index writes the file anew without them.
  *
  * Why SQLite may run in the server, where DuckDB may not: it gets no SQL from outside (all statements are constants), no files
- * from outside (only those that this module wrote, whose SHA-256 the generation's record keeps), and of a query only quoted
+ * from outside (only those that this module wrote), and of a query only quoted
  * strings (index/text_query.h), bound as a parameter.  What a damaged file can do is limited to an error: defensive mode,
  * no schema is trusted, no extensions are loaded.
  *
@@ -47,11 +47,13 @@ struct text_hit {
 struct text_search {
     const char *words; /* as people type them: index/text_query.h */
     size_t k;
+    size_t enough;           /* chunks with all the words that make those with any needless; 0: k */
     const uint64_t *allowed; /* bit row % 64 of word row / 64; NULL: every row */
     size_t rows;             /* of `allowed` */
 };
 
-/* The best k chunks that hold all the words; where there are fewer than k of those, the best k that hold any.
+/* The best k chunks that hold all the words; where there are fewer than `enough` of those, the best k
+ * that hold any.
  * ret_hits[k].  LH_INVALID (no words), LH_TOO_LARGE, LH_CORRUPT. */
 LH_CHECKED enum lh_code text_index_search(struct text_index *t, const struct text_search *search,
                                           struct text_hit *ret_hits, size_t *ret_found, struct lh_err *err);

@@ -10,6 +10,7 @@
 #include "catalog/checkpoint.h"
 #include "engine/engine.h"
 #include "hot/hot.h"
+#include "index/index.h"
 #include "ingest/ingest.h"
 #include "jobs/jobs.h"
 #include "journal/journal.h"
@@ -305,6 +306,28 @@ static enum lh_code start_jobs(struct lakehouse *lh, const struct lakehouse_opti
     return o->passing ? LH_OK : upkeep_start(lh->upkeep, err);
 }
 
+/* ---- indexes ---- */
+
+static void on_index_notice(void *log, enum lh_code code, const char *text) {
+    lh_log_event(log, LH_LOG_WARN, "index", LOG_STR("code", lh_code_name(code)), LOG_STR("message", text));
+}
+
+static enum lh_code open_indexes(struct lakehouse *lh, const struct lakehouse_options *o, struct lh_err *err) {
+    const struct index_options options = {
+        .os = lh->os,
+        .buckets = lh->buckets,
+        .catalog = lh->catalog,
+        .engine = lh->engine,
+        .jobs = lh->jobs,
+        .tmp_dir = lh->tmp_dir,
+        .ai = lh->ai,
+        .upkeep = !o->no_upkeep && !o->passing,
+        .notice = on_index_notice,
+        .notice_ctx = lh->log,
+    };
+    return index_service_open(&options, &lh->indexes, err);
+}
+
 static enum lh_code open_ai(struct lakehouse *lh, struct lh_err *err) {
     const struct ai_options options = {
         .os = lh->os,
@@ -372,12 +395,13 @@ enum lh_code lakehouse_open(const struct lakehouse_options *options, struct lake
     LH_TRY(open_catalog(lh, err));
     feed_journal(lh);
     LH_TRY(open_ingest(lh, err));
-    LH_TRY(open_ai(lh, err));
     LH_TRY(keys_open(lh->os, buckets_primary(lh->buckets), (unsigned)lh->config->auth.failures_per_minute, &lh->keys,
                      err));
     LH_TRY(open_jobs(lh, options, err));
     LH_TRY(open_hot(lh, options->no_upkeep || options->passing, err));
     open_system(lh);
+    LH_TRY(open_ai(lh, err));
+    LH_TRY(open_indexes(lh, options, err));
     LH_TRY(start_jobs(lh, options, err));
     *ret_lakehouse = LH_STEAL(lh);
     return LH_OK;
@@ -392,6 +416,7 @@ void lakehouse_close(struct lakehouse *lh) {
     if (lh->jobs)
         jobs_stop(lh->jobs);
     upkeep_free(lh->upkeep);
+    index_service_close(lh->indexes);
     jobs_close(lh->jobs);
     keys_close(lh->keys);
     ai_close(lh->ai);

@@ -27,6 +27,7 @@ struct catalog;
 struct engine;
 struct error_journal;
 struct hot;
+struct index_service;
 struct ingest;
 struct jobs;
 struct journal;
@@ -56,6 +57,7 @@ struct lakehouse {
     struct journal *journal;
     struct catalog *catalog;
     struct ingest *ingest;
+    struct index_service *indexes;
     struct keys *keys;
     struct ai *ai;
     struct jobs *jobs;

@@ -42,6 +42,10 @@
     X("hot.before_load", "a dataset is about to be loaded into the hot cache, nothing is made")  \
     X("hot.before_pins", "a dataset was pinned in memory, the list of pins is not written") \
     X("hot.before_publish", "a dataset is loaded into a file that no statement knows") \
+    X("index.after_part", "a part of a build is an object, no checkpoint names it") \
+    X("index.after_switch", "an index's new record is durable, searches use the old generation") \
+    X("index.before_seal", "every document is embedded, nothing of the new generation is written") \
+    X("index.before_switch", "all of a new generation stands, no record names it") \
     X("ingest.after_commit", "an upload is committed, its client has no answer") \
     X("ingest.after_read", "a worker has turned an upload into Parquet in its own folder") \
     X("ingest.after_write", "the Parquet files of an upload stand, the catalog does not know them") \

@@ -66,7 +66,7 @@ static enum lh_code check_header(const struct header *header, size_t size, struc
     if (header->size != size)
         return lh_fail(err, LH_CORRUPT, "the index file has %zu bytes where its header says %llu", size,
                        (unsigned long long)header->size);
-    if (header->kind < VEC_FILE_FLAT || header->kind > VEC_FILE_INDEX || header->metric > VEC_COSINE ||
+    if (header->kind < VEC_FILE_FLAT || header->kind > VEC_FILE_CHUNKS || header->metric > VEC_COSINE ||
         header->d == 0 || header->d > VEC_MAX_DIM || header->n >= VEC_NO_ID || header->sections > VEC_FILE_MAX_SECTIONS)
         return lh_fail(err, LH_CORRUPT, "the index file's header names a kind, metric or size that cannot be");
     return LH_OK;

@@ -20,7 +20,7 @@ struct os;
 struct vec_file;
 struct vec_file_writer;
 
-enum vec_file_kind { VEC_FILE_FLAT = 1, VEC_FILE_HNSW = 2, VEC_FILE_IVF = 3, VEC_FILE_INDEX = 4 };
+enum vec_file_kind { VEC_FILE_FLAT = 1, VEC_FILE_HNSW = 2, VEC_FILE_IVF = 3, VEC_FILE_INDEX = 4, VEC_FILE_CHUNKS = 5 };
 
 #define VEC_FILE_VERSION 1u
 #define VEC_FILE_ALIGN 4096u

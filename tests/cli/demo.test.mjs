@@ -25,7 +25,8 @@ test('the same seed gives the same bytes, another seed others', async () => {
   const [one, two, other] = [makeTemporaryFolder(), makeTemporaryFolder(), makeTemporaryFolder()];
   const reports = await makeDemo(one, '--seed', '7');
   const again = await makeDemo(two, '--seed', '7');
-  assert.deepEqual(reports.map((r) => r.dataset), tables);
+  assert.deepEqual(reports.map((r) => r.dataset ?? r.subject), [...tables, 'resumes']);
+  assert.equal(reports.at(-1).result.documents, 400);
   assert.deepEqual(again.map((r) => [r.dataset, r.sha256, r.row_count]), reports.map((r) => [r.dataset, r.sha256, r.row_count]));
   assert.equal(await fingerprint(one), await fingerprint(two));
   const others = await makeDemo(other, '--seed', '8');

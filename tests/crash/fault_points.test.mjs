@@ -63,6 +63,7 @@ async function work(server, ledger, folder, tag) {
     await ledger.flushEvents(server);
   }
   await ledger.maintain(server, 'people', 'shared');
+  await ledger.index(server);
   await ledger.read(server);
 }
 

@@ -36,6 +36,7 @@ export class Ledger {
   #forgotten = new Set(); // ids of rows whose erasure was acknowledged
   #values = new Map(); // key of `kv` -> [possible values; null: not there]
   #keyed = false; // `kv` is certain to exist
+  #indexes = new Set(); // names that were acknowledged
   #events = new Map(); // entity -> [possible values of its `n`]
   #counter = 0;
   /** Answers of 2xx since the beginning. */
@@ -141,6 +142,25 @@ export class Ledger {
     });
     assert.ok(succeeded(keyed), keyed.text);
     for (const id of ids) this.#rows.set(id, ['there']);
+  }
+
+  /** A new index over the people, and the end of its first build, whatever it is. */
+  async index(server) {
+    const name = `people-${++this.#counter}`;
+    const body = JSON.stringify({ name, dataset: 'people', id_column: 'id', text_column: 'mail' });
+    const made = await ask(server, 'POST', '/vectors/index', { body, headers: { 'content-type': 'application/json' } });
+    if (!this.#settle(made, `index ${name}`)) return;
+    this.#indexes.add(name);
+    await this.#jobEnd(server, made.json.job_id);
+  }
+
+  async #jobEnd(server, id) {
+    for (let tries = 0; tries < 400; tries++) {
+      const job = await ask(server, 'GET', `/vectors/jobs/${id}`);
+      if (job.status !== 200 || ['done', 'failed', 'cancelled'].includes(job.json.state)) return job;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`the job ${id} does not end`);
   }
 
   async #moveRows(server, verb, ids, end) {
@@ -282,6 +302,7 @@ export class Ledger {
     await this.#checkKeys(server);
     await this.#checkRows(server);
     await this.#checkValues(server);
+    await this.#checkIndexes(server);
     await this.#checkEvents(server);
     await this.#checkForgotten(server);
     const shown = new Set([...this.#failures]);
@@ -357,6 +378,33 @@ export class Ledger {
     }
   }
 
+  /** Every index that was acknowledged is there, and a refresh makes it hold each of the people once. */
+  async #checkIndexes(server) {
+    const headers = { 'content-type': 'application/json' };
+    const listed = await ask(server, 'GET', '/vectors/indexes');
+    assert.equal(listed.status, 200, listed.text);
+    const names = listed.json.items.map((index) => index.name);
+    for (const name of this.#indexes) assert.ok(names.includes(name), `the index ${name} is lost`);
+    if (names.length === 0) return;
+    const people = await this.#query(server, 'SELECT CAST(id AS VARCHAR) FROM people ORDER BY 1');
+    for (const name of names) {
+      for (let tries = 0; ; tries++) {
+        const body = JSON.stringify({ index_name: name });
+        const started = await ask(server, 'POST', '/vectors/refresh/people', { body, headers });
+        assert.equal(started.status, 202, started.text);
+        const job = await this.#jobEnd(server, started.json.jobs[0].job_id);
+        if (job.json.state === 'done') break;
+        assert.ok(tries < 3, `the index ${name} cannot be refreshed: ${job.text}`);
+      }
+      const body = JSON.stringify({ index: name, query: 'p1', mode: 'vector', k: 1000, text: false });
+      const found = await ask(server, 'POST', '/vectors/search', { body, headers });
+      assert.equal(found.status, 200, found.text);
+      assert.equal(found.json.warning, undefined);
+      assert.deepEqual(found.json.hits.map((hit) => [hit.doc_id]).sort(), people.json.rows.sort(), `the documents of ${name}`);
+      this.#indexes.add(name);
+    }
+  }
+
   /** Every key has the value of its last upsert, once. */
   async #checkValues(server) {
     if (this.#values.size === 0) return;
@@ -407,6 +455,7 @@ export class Ledger {
     copy.#erased = this.#erased;
     copy.#forgotten = new Set(this.#forgotten);
     copy.#events = new Map([...this.#events].map(([entity, told]) => [entity, [...told]]));
+    copy.#indexes = new Set(this.#indexes);
     copy.#counter = this.#counter;
     return copy;
   }

@@ -101,6 +101,7 @@
     X(create_logical_type)                    \
     X(create_decimal_type)                    \
     X(create_list_type)                       \
+    X(create_array_type)                      \
     X(destroy_logical_type)                   \
     X(get_type_id)                            \
     X(logical_type_get_alias)                 \

@@ -37,6 +37,7 @@ bool task_cancelled(const struct task *t);
     X(changes_write)     \
     X(checkpoint_read)   \
     X(checkpoint_write)  \
+    X(chunks_parquet)    \
     X(delta)             \
     X(compact)           \
     X(events_merge)      \

@@ -1,0 +1,85 @@
+/* Which rows a search may answer: a condition in SQL over the source dataset, as a bitmap.
+ *
+ * The condition is asked once of a query process and kept for the generation and the dataset's version.  Where rows of the
+ * dataset were taken away since the index was refreshed, every search has a condition, if only TRUE: what is gone from the
+ * dataset is not answered, from the commit that took it on. */
+#include "index/index_internal.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "catalog/catalog.h"
+#include "catalog/manifest.h"
+#include "index/documents.h"
+#include "os/ids.h"
+
+#include <string.h>
+
+#define FILTER_TIMEOUT_MS 30000
+#define FILTER_MAX_BYTES ((size_t)8192)
+
+/* Were rows taken away after the version that was indexed? */
+static bool rows_gone(const struct manifest *m, uint64_t since) {
+    for (size_t i = 0; i < m->file_count; i++)
+        if (m->files[i].role == FILE_TOMBSTONE && m->files[i].added_version > since)
+            return true;
+    return false;
+}
+
+static enum lh_code ask(struct index_service *s, struct generation *g, struct catalog_snapshot *snapshot,
+                        const char *condition, int cancel_fd, uint64_t *bits, struct lh_err *err) {
+    const struct index_record *r = &g->record;
+    LH_AUTO(documents) struct documents *ids = NULL;
+    char ulid[LH_ULID_SIZE];
+    struct document d;
+    os_ulid(s->options.os, &s->ulids, ulid);
+    LH_AUTO(mem) char *path = lh_asprintf("%s/filter-%s", s->options.tmp_dir, ulid);
+    const struct documents_source source = {.os = s->options.os,
+                                            .engine = s->options.engine,
+                                            .buckets = s->options.buckets,
+                                            .snapshot = snapshot,
+                                            .dataset = r->dataset,
+                                            .id_column = r->id_column,
+                                            .condition = condition,
+                                            .path = path,
+                                            .cancel_fd = cancel_fd,
+                                            .timeout_ms = FILTER_TIMEOUT_MS};
+    if (documents_open(&source, &ids, err) != LH_OK) {
+        err->position = 0; /* it counts from the statement around the condition */
+        lh_ignore(lh_err_context(err, "the filter"));
+        return err->hint[0] ? err->code
+                            : lh_err_hint(err, "a filter is a condition of SQL over the columns of \"%s\"", r->dataset);
+    }
+    while (documents_next(ids, &d)) {
+        size_t first, rows;
+        if (generation_find(g, d.id, d.id_len, &first, &rows))
+            for (size_t row = first; row < first + rows; row++)
+                bits_set(bits, row);
+    }
+    return LH_OK;
+}
+
+enum lh_code index_filter(struct index_service *s, struct generation *g, const char *condition, int cancel_fd,
+                          uint64_t **ret_bits, struct lh_err *err) {
+    struct catalog_snapshot *snapshot = catalog_snapshot(s->options.catalog);
+    const struct manifest *m = NULL;
+    enum lh_code code = catalog_snapshot_require(snapshot, g->record.dataset, &m, err);
+    if (code == LH_OK && condition && strlen(condition) > FILTER_MAX_BYTES)
+        code = lh_fail(err, LH_TOO_LARGE, "the filter has %zu bytes; the limit is %zu", strlen(condition),
+                       FILTER_MAX_BYTES);
+    if (code == LH_OK && (condition || rows_gone(m, g->record.source_version))) {
+        const char *text = condition ? condition : "TRUE";
+        LH_AUTO(mem) uint64_t *bits = lh_calloc(g->room / 64 + 1, sizeof *bits);
+        if (!generation_filter_get(g, text, m->version, bits)) {
+            code = ask(s, g, snapshot, text, cancel_fd, bits, err);
+            if (code == LH_OK)
+                generation_filter_put(g, text, m->version, bits);
+        }
+        if (code == LH_OK)
+            *ret_bits = LH_STEAL(bits);
+    } else if (code == LH_OK) {
+        *ret_bits = NULL;
+    }
+    catalog_snapshot_unref(snapshot);
+    return code;
+}

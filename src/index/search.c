@@ -1,0 +1,399 @@
+/* One search: by vector, by words, or by both; and two indexes compared. */
+#include "index/index_internal.h"
+
+#include "ai/ai.h"
+#include "ai/provider.h"
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "index/text.h"
+#include "os/clock.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RRF_RANK 60.0 /* G. Cormack et al., "Reciprocal Rank Fusion", 2009 */
+#define HYBRID_DEPTH 5
+#define HYBRID_DEPTH_MIN 50
+#define COMPARE_MAX 1000
+
+enum mode { MODE_VECTOR, MODE_TEXT, MODE_HYBRID };
+static const char *const mode_names[] = {"vector", "text", "hybrid"};
+
+struct request {
+    const char *index, *words, *filter;
+    json_t *vector;
+    size_t k;
+    enum mode mode;
+    uint32_t ef;
+    double vector_weight, text_weight;
+    bool with_text;
+};
+
+struct found {
+    uint32_t row;
+    double score;
+    uint32_t vector_rank, text_rank; /* from 1; 0: not on that list */
+    float similarity;                /* of those on the vector's list */
+};
+
+/* ---- the request ---- */
+
+static enum lh_code parse_weights(const json_t *json, struct request *rq, struct lh_err *err) {
+    static const char *const fields[] = {"vector", "text", NULL};
+    json_t *weights;
+    rq->vector_weight = rq->text_weight = 1;
+    LH_TRY(lh_json_get_object_or_null(json, "", "weights", &weights, err));
+    if (!weights)
+        return LH_OK;
+    LH_TRY(lh_json_only_keys(weights, "weights", fields, err));
+    LH_TRY(lh_json_get_double_or(weights, "weights", "vector", 1, &rq->vector_weight, err));
+    LH_TRY(lh_json_get_double_or(weights, "weights", "text", 1, &rq->text_weight, err));
+    if (!(rq->vector_weight >= 0) || !(rq->text_weight >= 0) || !(rq->vector_weight + rq->text_weight > 0) ||
+        rq->vector_weight > 1e6 || rq->text_weight > 1e6)
+        return lh_fail(err, LH_INVALID, "weights must be from 0 to 1000000, and not both 0");
+    return LH_OK;
+}
+
+static enum lh_code parse_mode(const json_t *json, struct request *rq, struct lh_err *err) {
+    const char *mode;
+    LH_TRY(lh_json_get_string_or(json, "", "mode", rq->vector && !rq->words ? "vector" : "hybrid", &mode, err));
+    for (size_t i = 0; i < LH_ARRAY_LEN(mode_names); i++)
+        if (strcmp(mode, mode_names[i]) == 0) {
+            rq->mode = (enum mode)i;
+            if (rq->mode != MODE_VECTOR && !rq->words)
+                return lh_fail(err, LH_INVALID, "mode \"%s\" needs `query`: the words to search for", mode);
+            return LH_OK;
+        }
+    lh_ignore(lh_fail(err, LH_INVALID, "there is no mode \"%.40s\"", mode));
+    return lh_err_hint(err, "use vector, text or hybrid");
+}
+
+static enum lh_code parse_request(const json_t *json, struct request *rq, struct lh_err *err) {
+    static const char *const fields[] = {"index",  "query",     "vector",  "k",    "mode",
+                                         "filter", "ef_search", "weights", "text", NULL};
+    int64_t k, ef;
+    LH_TRY(lh_json_only_keys(json, "", fields, err));
+    LH_TRY(lh_json_get_string(json, "", "index", &rq->index, err));
+    LH_TRY(lh_json_get_string_or(json, "", "query", NULL, &rq->words, err));
+    LH_TRY(lh_json_get_array_or_null(json, "", "vector", &rq->vector, err));
+    LH_TRY(lh_json_get_string_or(json, "", "filter", NULL, &rq->filter, err));
+    LH_TRY(lh_json_get_int_or(json, "", "k", 10, &k, err));
+    LH_TRY(lh_json_get_int_or(json, "", "ef_search", 0, &ef, err));
+    LH_TRY(lh_json_get_bool_or(json, "", "text", true, &rq->with_text, err));
+    if (!rq->words && !rq->vector)
+        return lh_fail(err, LH_INVALID, "a search needs `query` (words) or `vector` (numbers)");
+    if (k < 1 || k > INDEX_K_MAX)
+        return lh_fail(err, LH_INVALID, "k must be from 1 to %d", INDEX_K_MAX);
+    if (ef < 0 || ef > 65536)
+        return lh_fail(err, LH_INVALID, "ef_search must be from 0 to 65536");
+    rq->k = (size_t)k;
+    rq->ef = (uint32_t)ef;
+    LH_TRY(parse_weights(json, rq, err));
+    return parse_mode(json, rq, err);
+}
+
+/* ---- the query's vector ---- */
+
+static enum lh_code fail_dims(const struct generation *g, size_t dims, struct lh_err *err) {
+    lh_ignore(lh_fail(err, LH_CONFLICT, "the vector has %zu dimensions, the index \"%s\" has %" PRIu32, dims,
+                      g->record.name, g->record.dims));
+    return lh_err_hint(err, "embed with the index's model (%s %s), or make an index with yours", g->record.provider,
+                       g->record.model);
+}
+
+static enum lh_code read_vector(const struct generation *g, const json_t *vector, float **ret_query,
+                                struct lh_err *err) {
+    size_t i, n = json_array_size(vector);
+    json_t *value;
+    if (n != g->record.dims)
+        return fail_dims(g, n, err);
+    LH_AUTO(mem) float *query = lh_malloc((n + 1) * sizeof *query);
+    json_array_foreach(vector, i, value) {
+        query[i] = (float)json_number_value(value);
+        if (!json_is_number(value) || !isfinite(query[i]))
+            return lh_fail(err, LH_INVALID, "vector[%zu] is not a finite number", i);
+    }
+    *ret_query = LH_STEAL(query);
+    return LH_OK;
+}
+
+static enum lh_code embed_words(struct index_service *s, const struct generation *g, const char *words, int cancel_fd,
+                                float **ret_query, struct lh_err *err) {
+    LH_AUTO(ai_vectors) struct ai_vectors vectors = {0};
+    const struct index_record *r = &g->record;
+    const struct ai_provider *provider = ai_provider_find(s->options.ai, r->provider);
+    const struct ai_text text = {words, strlen(words)};
+    if (!provider)
+        return lh_fail(err, LH_NOT_FOUND, "there is no provider \"%s\", which the index \"%s\" needs for words",
+                       r->provider, r->name);
+    const struct ai_embed_request request = {.model = r->model[0] ? r->model : NULL,
+                                             .texts = &text,
+                                             .count = 1,
+                                             .purpose = AI_QUERY,
+                                             .dims = r->dims,
+                                             .weights = g->weights,
+                                             .cancel_fd = cancel_fd};
+    LH_TRY(ai_provider_embed(provider, &request, &vectors, err));
+    if (vectors.dims != r->dims)
+        return fail_dims(g, vectors.dims, err);
+    *ret_query = LH_STEAL(vectors.data);
+    return LH_OK;
+}
+
+/* ---- searching ---- */
+
+static enum lh_code by_vector(struct index_service *s, struct generation *g, const struct request *rq, size_t k,
+                              const uint64_t *allowed, int cancel_fd, struct vec_hit *ret_hits, size_t *ret_found,
+                              struct lh_err *err) {
+    LH_AUTO(mem) float *query = NULL;
+    if (rq->vector)
+        LH_TRY(read_vector(g, rq->vector, &query, err));
+    else
+        LH_TRY(embed_words(s, g, rq->words, cancel_fd, &query, err));
+    *ret_found = generation_search(g, query, k, rq->ef, allowed, ret_hits);
+    return LH_OK;
+}
+
+static enum lh_code by_words(struct generation *g, const struct request *rq, size_t k, const uint64_t *allowed,
+                             struct text_hit *ret_hits, size_t *ret_found, struct lh_err *err) {
+    const struct text_search search = {.words = rq->words,
+                                       .k = k,
+                                       .enough = rq->k,
+                                       .allowed = allowed       ? allowed
+                                                  : g->all_live ? NULL
+                                                                : g->live,
+                                       .rows = g->room};
+    if (!g->text) {
+        *err = g->damage;
+        if (g->damage.code == LH_OK)
+            lh_ignore(lh_fail(err, LH_CORRUPT, "the index \"%s\" has no words", g->record.name));
+        return lh_err_hint(err, "POST /vectors/refresh/%s with {\"rebuild\": true} writes them anew",
+                           g->record.dataset);
+    }
+    return text_index_search(g->text, &search, ret_hits, ret_found, err);
+}
+
+static int compare_rows(const void *a, const void *b) {
+    const struct found *x = a, *y = b;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static int compare_scores(const void *a, const void *b) {
+    const struct found *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
+    return compare_rows(a, b);
+}
+
+/* Rows on both lists become one; then best first. */
+static size_t fuse(struct found *all, size_t count) {
+    size_t kept = 0;
+    qsort(all, count, sizeof *all, compare_rows);
+    for (size_t i = 0; i < count; i++) {
+        if (kept > 0 && all[kept - 1].row == all[i].row) {
+            struct found *f = &all[kept - 1];
+            f->score += all[i].score;
+            f->vector_rank = f->vector_rank ? f->vector_rank : all[i].vector_rank;
+            f->text_rank = f->text_rank ? f->text_rank : all[i].text_rank;
+            f->similarity = all[i].vector_rank ? all[i].similarity : f->similarity;
+        } else {
+            all[kept++] = all[i];
+        }
+    }
+    qsort(all, kept, sizeof *all, compare_scores);
+    return kept;
+}
+
+static enum lh_code search(struct index_service *s, struct generation *g, const struct request *rq, int cancel_fd,
+                           struct found **ret_found, size_t *ret_count, struct lh_err *err) {
+    LH_AUTO(mem) uint64_t *allowed = NULL;
+    size_t depth = rq->k, vectors = 0, texts = 0, count = 0;
+    if (rq->mode == MODE_HYBRID)
+        depth = rq->k * HYBRID_DEPTH > HYBRID_DEPTH_MIN ? rq->k * HYBRID_DEPTH : HYBRID_DEPTH_MIN;
+    LH_TRY(index_filter(s, g, rq->filter, cancel_fd, &allowed, err));
+    LH_AUTO(mem) struct vec_hit *near = lh_malloc(depth * sizeof *near);
+    LH_AUTO(mem) struct text_hit *worded = lh_malloc(depth * sizeof *worded);
+    if (rq->mode != MODE_TEXT)
+        LH_TRY(by_vector(s, g, rq, depth, allowed, cancel_fd, near, &vectors, err));
+    if (rq->mode != MODE_VECTOR)
+        LH_TRY(by_words(g, rq, depth, allowed, worded, &texts, err));
+    LH_AUTO(mem) struct found *all = lh_calloc(vectors + texts + 1, sizeof *all);
+    for (size_t i = 0; i < vectors; i++, count++) {
+        float similarity = 1 - near[i].dist;
+        double score = rq->mode == MODE_HYBRID ? rq->vector_weight / (RRF_RANK + (double)i + 1) : (double)similarity;
+        all[count] =
+            (struct found){.row = near[i].id, .score = score, .vector_rank = (uint32_t)i + 1, .similarity = similarity};
+    }
+    for (size_t i = 0; i < texts; i++, count++) {
+        double score = rq->mode == MODE_HYBRID ? rq->text_weight / (RRF_RANK + (double)i + 1) : (double)worded[i].score;
+        all[count] = (struct found){.row = worded[i].row, .score = score, .text_rank = (uint32_t)i + 1};
+    }
+    if (rq->mode == MODE_HYBRID)
+        count = fuse(all, count);
+    *ret_count = count < rq->k ? count : rq->k;
+    *ret_found = LH_STEAL(all);
+    return LH_OK;
+}
+
+/* ---- answers ---- */
+
+static json_t *hit_json(const struct chunk_record *r, const struct found *f, const struct request *rq) {
+    json_t *hit = json_object();
+    json_object_set_new(hit, "doc_id", json_stringn(r->doc_id, r->doc_id_len));
+    json_object_set_new(hit, "chunk", json_integer(r->number));
+    json_object_set_new(hit, "score", json_real(f->score));
+    if (f->vector_rank)
+        json_object_set_new(hit, "similarity", json_real((double)f->similarity));
+    if (rq->mode == MODE_HYBRID) {
+        json_object_set_new(hit, "vector_rank", f->vector_rank ? json_integer(f->vector_rank) : json_null());
+        json_object_set_new(hit, "text_rank", f->text_rank ? json_integer(f->text_rank) : json_null());
+    }
+    if (r->page)
+        json_object_set_new(hit, "page", json_integer(r->page));
+    if (r->heading_len)
+        json_object_set_new(hit, "heading", json_stringn(r->heading, r->heading_len));
+    json_object_set_new(hit, "byte_start", json_integer((json_int_t)r->begin));
+    json_object_set_new(hit, "byte_end", json_integer((json_int_t)r->end));
+    if (rq->with_text)
+        json_object_set_new(hit, "text", json_stringn(r->text, r->text_len));
+    return hit;
+}
+
+static enum lh_code run(struct index_service *s, struct generation *g, const struct request *rq, int cancel_fd,
+                        json_t **ret_hits, struct lh_err *err) {
+    LH_AUTO(mem) struct found *found = NULL;
+    LH_AUTO(json) json_t *hits = json_array();
+    size_t count = 0;
+    if (!g->record.generation) {
+        lh_ignore(lh_fail(err, LH_CONFLICT, "the index \"%s\" is still being built", g->record.name));
+        return lh_err_hint(err, "GET /vectors/jobs shows how far it is");
+    }
+    if (g->segment_count > 0) {
+        LH_TRY(search(s, g, rq, cancel_fd, &found, &count, err));
+        for (size_t i = 0; i < count; i++) {
+            struct chunk_record record;
+            LH_TRY(generation_record(g, found[i].row, &record, err));
+            json_array_append_new(hits, hit_json(&record, &found[i], rq));
+        }
+    }
+    *ret_hits = LH_STEAL(hits);
+    return LH_OK;
+}
+
+enum lh_code index_search(struct index_service *s, const json_t *request, int cancel_fd, json_t **ret_answer,
+                          struct lh_err *err) {
+    LH_AUTO(generation) struct generation *g = NULL;
+    LH_AUTO(json) json_t *hits = NULL;
+    struct request rq = {0};
+    int64_t start = os_monotonic_ns(s->options.os);
+    LH_TRY(parse_request(request, &rq, err));
+    LH_TRY(index_open_generation(s, rq.index, &g, err));
+    LH_TRY(run(s, g, &rq, cancel_fd, &hits, err));
+    json_t *answer = json_pack("{s:s, s:s, s:s, s:s, s:O, s:f}", "index", g->record.name, "dataset", g->record.dataset,
+                               "generation", g->record.generation, "mode", mode_names[rq.mode], "hits", hits,
+                               "elapsed_ms", (double)(os_monotonic_ns(s->options.os) - start) / 1e6);
+    if (g->damage.code != LH_OK)
+        json_object_set_new(answer, "warning", json_string(g->damage.message));
+    *ret_answer = answer;
+    return LH_OK;
+}
+
+/* ---- comparing ---- */
+
+static bool same_chunk(const json_t *x, const json_t *y) {
+    return json_equal(json_object_get(x, "doc_id"), json_object_get(y, "doc_id"));
+}
+
+/* Documents of `a` that are not in `b`. */
+static json_t *only_in(const json_t *a, const json_t *b) {
+    json_t *only = json_array(), *x, *y;
+    size_t i, j;
+    json_array_foreach(a, i, x) {
+        bool there = false;
+        json_array_foreach(b, j, y) there = there || same_chunk(x, y);
+        if (!there)
+            json_array_append(only, json_object_get(x, "doc_id"));
+    }
+    return only;
+}
+
+struct side {
+    struct generation *g;
+    double total_ms, worst_ms;
+};
+
+static enum lh_code ask_side(struct index_service *s, struct side *side, const struct request *rq, int cancel_fd,
+                             json_t **ret_hits, double *ret_ms, struct lh_err *err) {
+    int64_t start = os_monotonic_ns(s->options.os);
+    LH_TRY(run(s, side->g, rq, cancel_fd, ret_hits, err));
+    *ret_ms = (double)(os_monotonic_ns(s->options.os) - start) / 1e6;
+    side->total_ms += *ret_ms;
+    side->worst_ms = *ret_ms > side->worst_ms ? *ret_ms : side->worst_ms;
+    return LH_OK;
+}
+
+static enum lh_code compare_one(struct index_service *s, struct side *a, struct side *b, const struct request *rq,
+                                int cancel_fd, json_t *items, double *overlap, struct lh_err *err) {
+    LH_AUTO(json) json_t *of_a = NULL;
+    LH_AUTO(json) json_t *of_b = NULL;
+    double ms_a, ms_b;
+    LH_TRY(ask_side(s, a, rq, cancel_fd, &of_a, &ms_a, err));
+    LH_TRY(ask_side(s, b, rq, cancel_fd, &of_b, &ms_b, err));
+    json_t *only_a = only_in(of_a, of_b), *only_b = only_in(of_b, of_a);
+    size_t n = json_array_size(of_a);
+    double share = n ? (double)(n - json_array_size(only_a)) / (double)n : json_array_size(of_b) ? 0 : 1;
+    *overlap += share;
+    json_array_append_new(items, json_pack("{s:s, s:f, s:f, s:f, s:o, s:o}", "query", rq->words, "overlap", share,
+                                           "a_ms", ms_a, "b_ms", ms_b, "only_a", only_a, "only_b", only_b));
+    return LH_OK;
+}
+
+static json_t *side_json(const struct side *side, size_t n) {
+    return json_pack("{s:s, s:s, s:f, s:f}", "index", side->g->record.name, "generation", side->g->record.generation,
+                     "mean_ms", side->total_ms / (double)n, "max_ms", side->worst_ms);
+}
+
+static enum lh_code compare(struct index_service *s, struct side *a, struct side *b, const json_t *request,
+                            int cancel_fd, json_t **ret_answer, struct lh_err *err) {
+    struct request rq = {.vector_weight = 1, .text_weight = 1};
+    LH_AUTO(json) json_t *items = json_array();
+    json_t *queries, *query;
+    double overlap = 0;
+    int64_t k;
+    size_t i, n;
+    LH_TRY(lh_json_get_array(request, "", "queries", &queries, err));
+    LH_TRY(lh_json_get_int_or(request, "", "k", 10, &k, err));
+    n = json_array_size(queries);
+    if (n == 0 || n > COMPARE_MAX || k < 1 || k > INDEX_K_MAX)
+        return lh_fail(err, LH_INVALID, "queries must hold 1 to %d texts, and k be from 1 to %d", COMPARE_MAX,
+                       INDEX_K_MAX);
+    rq.k = (size_t)k;
+    json_array_foreach(queries, i, query) {
+        rq.words = json_string_value(query);
+        if (!rq.words)
+            return lh_fail(err, LH_INVALID, "queries[%zu] is not a text", i);
+        if (i == 0)
+            LH_TRY(parse_mode(request, &rq, err));
+        LH_TRY(compare_one(s, a, b, &rq, cancel_fd, items, &overlap, err));
+    }
+    *ret_answer = json_pack("{s:o, s:o, s:s, s:i, s:f, s:O}", "a", side_json(a, n), "b", side_json(b, n), "mode",
+                            mode_names[rq.mode], "k", (int)k, "overlap", overlap / (double)n, "queries", items);
+    return LH_OK;
+}
+
+enum lh_code index_compare(struct index_service *s, const json_t *request, int cancel_fd, json_t **ret_answer,
+                           struct lh_err *err) {
+    static const char *const fields[] = {"a", "b", "queries", "k", "mode", NULL};
+    LH_AUTO(generation) struct generation *ga = NULL;
+    LH_AUTO(generation) struct generation *gb = NULL;
+    const char *a, *b;
+    LH_TRY(lh_json_only_keys(request, "", fields, err));
+    LH_TRY(lh_json_get_string(request, "", "a", &a, err));
+    LH_TRY(lh_json_get_string(request, "", "b", &b, err));
+    LH_TRY(index_open_generation(s, a, &ga, err));
+    LH_TRY(index_open_generation(s, b, &gb, err));
+    struct side side_a = {.g = ga}, side_b = {.g = gb};
+    return compare(s, &side_a, &side_b, request, cancel_fd, ret_answer, err);
+}

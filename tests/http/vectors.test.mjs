@@ -1,0 +1,219 @@
+// Indexes over HTTP: made, searched by words, by vector and by both, filtered, refreshed, compared, removed.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { makeTemporaryFolder, runLakehouse, startServer } from '../lib/server.mjs';
+
+const people = [
+  ['1', 'Austin', 12, 'Registered nurse. Ten years of intensive care in Austin hospitals. Ventilators and triage.'],
+  ['2', 'Dallas', 3, 'Forklift driver and warehouse clerk. Night shifts. Inventory with SAP.'],
+  ['3', 'Austin', 7, 'Senior C++ developer. Also C# and .NET. Databases, storage engines, search.'],
+  ['4', 'Houston', 1, 'Pediatric nurse, newly graduated. Speaks Spanish.'],
+  ['5', 'Dallas', 9, 'Müller & Sons: welder, pipe fitter, steel frames.'],
+];
+const csv = (rows) =>
+  ['person_id,city,years,resume', ...rows.map(([id, city, years, text]) => `${id},${city},${years},"${text}"`)].join('\n') + '\n';
+
+async function ask(server, method, path, body) {
+  const reply = await fetch(`${server.url}${path}`, {
+    method,
+    headers: body === undefined ? {} : { 'content-type': 'application/json' },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await reply.text();
+  return { status: reply.status, body: text ? JSON.parse(text) : null };
+}
+
+async function upload(server, rows, mode = 'create', name = 'people') {
+  const reply = await fetch(`${server.url}/ingest/file?name=${name}&mode=${mode}&file_name=${name}.csv`, { method: 'POST', body: csv(rows) });
+  assert.ok(reply.ok, await reply.clone().text());
+  await reply.json();
+}
+
+async function finished(server, id) {
+  for (let i = 0; i < 600; i++) {
+    const { body } = await ask(server, 'GET', `/vectors/jobs/${id}`);
+    if (!['queued', 'running', 'waiting'].includes(body.state)) return body;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('the job does not end');
+}
+
+async function makeIndex(server, more = {}) {
+  const made = await ask(server, 'POST', '/vectors/index', {
+    name: 'people', dataset: 'people', id_column: 'person_id', text_column: 'resume', ...more,
+  });
+  assert.equal(made.status, 202, JSON.stringify(made.body));
+  const job = await finished(server, made.body.job_id);
+  assert.equal(job.state, 'done', JSON.stringify(job));
+  return job;
+}
+
+const search = async (server, request) => {
+  const reply = await ask(server, 'POST', '/vectors/search', { index: 'people', ...request });
+  assert.equal(reply.status, 200, JSON.stringify(reply.body));
+  return reply.body.hits.map((hit) => hit.doc_id);
+};
+
+test('words, meaning and both find the right person', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, people);
+  const job = await makeIndex(server);
+  assert.equal(job.result.documents, 5);
+
+  assert.deepEqual(await search(server, { query: 'C++', mode: 'text' }), ['3']);
+  assert.deepEqual(await search(server, { query: 'mueller', mode: 'text' }), ['5']);
+  assert.deepEqual((await search(server, { query: 'nurses', mode: 'text' })).sort(), ['1', '4']);
+  assert.equal((await search(server, { query: 'intensiv care nursing', mode: 'vector' }))[0], '1');
+  assert.equal((await search(server, { query: 'pediatric nurse' }))[0], '4');
+
+  const whole = await ask(server, 'POST', '/vectors/search', { index: 'people', query: 'pediatric nurse', k: 2 });
+  assert.equal(whole.body.mode, 'hybrid');
+  const hit = whole.body.hits[0];
+  assert.equal(Buffer.from(people[3][3]).subarray(hit.byte_start, hit.byte_end).toString(), hit.text);
+  assert.equal(hit.vector_rank, 1);
+  assert.equal(hit.text_rank, 1);
+
+  const one = await ask(server, 'GET', '/vectors/indexes/people');
+  assert.equal(one.body.ready, true);
+  assert.equal(one.body.stale, false);
+  assert.equal(one.body.model.dimensions, 384);
+  assert.equal(one.body.generation.documents, 5);
+
+  const vector = Array.from({ length: 384 }, (_, i) => (i % 7) - 3);
+  assert.equal((await search(server, { vector, k: 3 })).length, 3);
+});
+
+test('a condition in SQL decides what may be answered', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, people);
+  await makeIndex(server);
+  for (const mode of ['vector', 'text', 'hybrid']) {
+    const found = await search(server, { query: 'nurse developer driver welder', mode, filter: "city = 'Dallas' -- only" });
+    assert.deepEqual(found.sort(), ['2', '5'], mode);
+  }
+  assert.deepEqual(await search(server, { query: 'nurse', filter: 'years > 100' }), []);
+  const wrong = await ask(server, 'POST', '/vectors/search', { index: 'people', query: 'nurse', filter: 'no_such > 1' });
+  assert.equal(wrong.status, 400);
+  assert.match(wrong.body.detail, /filter/);
+});
+
+test('a refresh embeds what is new and changed and lets go what is gone', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, people);
+  await makeIndex(server);
+  const idle = await ask(server, 'POST', '/vectors/refresh/people', {});
+  assert.equal(idle.status, 202);
+  assert.equal((await finished(server, idle.body.jobs[0].job_id)).result.changed, false);
+
+  const now = people.filter(([id]) => id !== '2').map((row) => (row[0] === '4' ? ['4', 'Houston', 2, 'Astronaut and nurse.'] : row));
+  now.push(['6', 'Dallas', 4, 'Beekeeper.']);
+  await upload(server, now, 'replace');
+  assert.deepEqual((await ask(server, 'GET', '/vectors/stale')).body.items.map((i) => i.name), ['people']);
+  const again = await ask(server, 'POST', '/vectors/refresh/people', { index_name: 'people' });
+  const job = await finished(server, again.body.jobs[0].job_id);
+  assert.equal(job.state, 'done', JSON.stringify(job));
+  assert.equal(job.result.unchanged, 3);
+  assert.equal(job.result.chunks_embedded, 2);
+  assert.deepEqual((await ask(server, 'GET', '/vectors/stale')).body.items, []);
+  assert.deepEqual(await search(server, { query: 'forklift', mode: 'text' }), []);
+  assert.deepEqual(await search(server, { query: 'astronaut', mode: 'text' }), ['4']);
+  assert.deepEqual(await search(server, { query: 'pediatric', mode: 'text' }), []);
+  assert.equal((await search(server, { query: 'beekeeper', mode: 'vector' }))[0], '6');
+  assert.deepEqual((await search(server, { query: 'anyone', mode: 'vector', k: 100 })).sort(), ['1', '3', '4', '5', '6']);
+});
+
+test('on_append refreshes by itself', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, people);
+  await makeIndex(server, { refresh: 'on_append' });
+  await upload(server, [['7', 'Waco', 5, 'Glassblower']], 'append');
+  for (let i = 0; ; i++) {
+    const found = await search(server, { query: 'glassblower', mode: 'text' });
+    if (found.length === 1) break;
+    assert.ok(i < 200, 'the new row is never found');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+});
+
+test('two indexes over one dataset stand side by side and are compared', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, people);
+  await makeIndex(server);
+  await makeIndex(server, { name: 'wide', dimensions: 768, backend: 'hnsw' });
+  const listed = await ask(server, 'GET', '/vectors/indexes?source=people');
+  assert.deepEqual(listed.body.items.map((i) => i.name), ['people', 'wide']);
+  const compared = await ask(server, 'POST', '/vectors/compare', { a: 'people', b: 'wide', queries: ['nurse', 'C++ developer'], k: 3, mode: 'vector' });
+  assert.equal(compared.status, 200, JSON.stringify(compared.body));
+  assert.ok(compared.body.overlap > 0 && compared.body.overlap <= 1);
+  assert.equal(compared.body.queries.length, 2);
+  const short = await ask(server, 'POST', '/vectors/search', { index: 'wide', vector: [1, 2, 3] });
+  assert.equal(short.status, 409);
+  assert.match(short.body.detail, /3 dimensions.*768/);
+  assert.match(short.body.hint, /index/);
+});
+
+test('it survives a restart, a patch, and ends by DELETE', async (t) => {
+  const dataDir = makeTemporaryFolder();
+  const server = await startServer({ dataDir });
+  await upload(server, people);
+  await makeIndex(server);
+  await server.stop();
+  const second = await startServer({ t, dataDir });
+  assert.deepEqual(await search(second, { query: 'welder', mode: 'text' }), ['5']);
+  const patched = await ask(second, 'PATCH', '/vectors/indexes/people', { backend: 'hnsw', ef_search: 80 });
+  assert.equal(patched.status, 200, JSON.stringify(patched.body));
+  for (let i = 0; i < 200; i++) {
+    const { body } = await ask(second, 'GET', '/vectors/indexes/people');
+    if (body.generation.segments[0].backend === 'hnsw') break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.ok(i < 199, 'no rebuild');
+  }
+  assert.deepEqual(await search(second, { query: 'welder', mode: 'text' }), ['5']);
+  const history = await ask(second, 'GET', '/vectors/indexes/people/history');
+  assert.ok(history.body.items.length >= 4);
+  assert.equal((await ask(second, 'DELETE', '/vectors/indexes/people')).status, 204);
+  assert.equal((await ask(second, 'POST', '/vectors/search', { index: 'people', query: 'x' })).status, 404);
+  const left = await ask(second, 'GET', '/storage/objects?prefix=_vectors/data/');
+  assert.deepEqual(left.body.items, []);
+  await makeIndex(second);
+  assert.deepEqual(await search(second, { query: 'welder', mode: 'text' }), ['5']);
+});
+
+test('what is wrong is said', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, people);
+  const base = { dataset: 'people', id_column: 'person_id', text_column: 'resume' };
+  for (const [change, status] of [
+    [{ dataset: 'none' }, 404], [{ id_column: 'none' }, 404], [{ provider: 'none' }, 404], [{ name: 'Bad Name' }, 400],
+    [{ dimensions: 100 }, 400], [{ backend: 'magic' }, 400], [{ refresh: 'scheduled' }, 400], [{ chunk_size: 0 }, 400], [{ odd: 1 }, 400],
+  ]) {
+    const reply = await ask(server, 'POST', '/vectors/index', { ...base, ...change });
+    assert.equal(reply.status, status, JSON.stringify([change, reply.body]));
+  }
+  await makeIndex(server);
+  assert.equal((await ask(server, 'POST', '/vectors/index', { ...base, name: 'people' })).status, 409);
+  for (const [change, status] of [
+    [{ index: 'none', query: 'x' }, 404], [{}, 400], [{ query: 'x', k: 0 }, 400], [{ query: 'x', mode: 'magic' }, 400],
+    [{ query: '***', mode: 'text' }, 400], [{ vector: ['a'] }, 409], [{ query: 'x', weights: { vector: 0, text: 0 } }, 400],
+  ]) {
+    const reply = await ask(server, 'POST', '/vectors/search', { index: 'people', ...change });
+    assert.equal(reply.status, status, JSON.stringify([change, reply.body]));
+  }
+});
+
+test('the command line makes, lists, refreshes and searches', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, people);
+  const run = (...args) => runLakehouse([...args, '--server', server.url]);
+  const made = await run('index', 'create', 'people', '--id', 'person_id', '--text', 'resume');
+  assert.equal(made.code, 0, made.stderr);
+  assert.match(made.stdout, /5 documents/);
+  assert.match((await run('index', 'list')).stdout, /people .*builtin .*384 .*5 documents .*fresh/);
+  const found = await run('search', 'pediatric nurse', '--filter', 'years < 5');
+  assert.equal(found.code, 0, found.stderr);
+  assert.match(found.stdout, /^ 1 .* 4\n.*Pediatric nurse/);
+  assert.match((await run('index', 'refresh', 'people')).stdout, /nothing has changed/);
+  assert.equal((await run('index', 'create', 'people')).code, 2);
+  assert.equal((await run('index', 'delete', 'people')).code, 0);
+  assert.equal((await run('search', 'nurse')).code, 2);
+});
