@@ -146,9 +146,9 @@ static enum lh_code open_engine(struct lakehouse *lh, struct lh_err *err) {
     struct engine_config e;
     const char **roots;
     engine_config_default(&e);
-    LH_AUTO(mem) char *system = lh_asprintf("%s/" SYSTEM_DIR, lh->tmp_dir);
+    LH_AUTO(mem) char *system_dir = lh_asprintf("%s/" SYSTEM_DIR, lh->tmp_dir);
     LH_TRY(os_mkdir_all(lh->os, AT_FDCWD, scratch, 0700, err));
-    LH_TRY(os_mkdir_all(lh->os, AT_FDCWD, system, 0700, err));
+    LH_TRY(os_mkdir_all(lh->os, AT_FDCWD, system_dir, 0700, err));
     LH_AUTO(mem) char *cache = lh_asprintf("%s/" CACHE_DIR, lh->data_dir);
     LH_TRY(os_mkdir_all(lh->os, AT_FDCWD, cache, 0700, err));
     e.scratch_dir = scratch;

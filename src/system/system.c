@@ -20,10 +20,10 @@ struct system *system_new(const struct system_services *services) {
     return system;
 }
 
-void system_free(struct system *system) {
-    if (system)
-        lh_free(system->dir);
-    lh_free(system);
+void system_free(struct system *s) {
+    if (s)
+        lh_free(s->dir);
+    lh_free(s);
 }
 
 static enum lh_code check_allowed(const struct system_scope *scope, const char *name, struct lh_err *err) {
