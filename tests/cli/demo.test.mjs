@@ -30,7 +30,7 @@ test('the same seed gives the same bytes, another seed others', async () => {
   assert.deepEqual(again.map((r) => [r.dataset, r.sha256, r.row_count]), reports.map((r) => [r.dataset, r.sha256, r.row_count]));
   assert.equal(await fingerprint(one), await fingerprint(two));
   const others = await makeDemo(other, '--seed', '8');
-  for (const [i, report] of others.entries()) assert.notEqual(report.sha256, reports[i].sha256, report.dataset);
+  for (const [i, report] of others.slice(0, tables.length).entries()) assert.notEqual(report.sha256, reports[i].sha256, report.dataset);
 });
 
 test('made again, it replaces its tables and leaves others alone', async () => {

@@ -100,7 +100,7 @@ test('bash completes commands, options, and their values', () => {
     const file = path.join(root, 'share/completions/lakehouse.bash');
     return spawnSync('bash', ['-c', script, '-', file, 'lakehouse', ...words], { encoding: 'utf8' }).stdout.trim().split('\n');
   };
-  assert.deepEqual(complete('s'), ['serve', 'sql']);
+  assert.deepEqual(complete('s'), ['serve', 'sql', 'search']);
   assert.deepEqual(complete('key', 'c'), ['create']);
   assert.deepEqual(complete('key', 'create', '--role', 'a'), ['admin', 'analyst', 'agent']);
   assert.deepEqual(complete('sql', '--as'), ['--as-of']);
