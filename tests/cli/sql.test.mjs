@@ -115,7 +115,7 @@ test('--as-of reads an older version, and names the versions there are', async (
   assert.match(future.stderr, /no catalog version 999; the versions go from \d+ to \d+/);
   const nonsense = await sql(['--data', data, '--as-of', 'yesterday', '-c', 'FROM v']);
   assert.equal(nonsense.code, 1);
-  assert.match(nonsense.stderr, /version \(a number\) or a time/);
+  assert.match(nonsense.stderr, /version \(a number\) nor a time/);
 });
 
 test('a reader that leaves early ends it quietly', () => {
