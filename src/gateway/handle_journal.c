@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/timefmt.h"
 #include "catalog/catalog.h"
+#include "catalog/manifest.h"
 #include "gateway/journal_entry.h"
 #include "gateway/page.h"
 #include "journal/entity_state.h"
@@ -153,19 +154,55 @@ static enum lh_code parse_as_of(struct request *rq, int64_t *ret_us, struct lh_e
     return lh_err_hint(err, "use RFC 3339, such as 2026-11-21T01:25:47Z");
 }
 
-/* The entity's type: `entity_type`, or `dataset` for a row of it, by the name that the catalog writes.  NULL: any. */
-static enum lh_code parse_type(struct request *rq, const char **ret_type, struct lh_err *err) {
-    const char *type = request_query_param(rq, "entity_type");
+static struct catalog_ops ops_of(const struct lakehouse *lh) {
+    return (struct catalog_ops){.catalog = lh->catalog, .buckets = lh->buckets, .engine = lh->engine};
+}
+
+/* The row of `dataset` that the request names, as the catalog and the journal write it.  LH_NOT_FOUND where there never was such a
+ * dataset, LH_INVALID where the id is no key of it: then the query names what was asked for, which may have events still. */
+static enum lh_code find_row(struct request *rq, const char *dataset, struct journal_query *query, struct lh_err *err) {
+    const struct lakehouse *lh = request_lakehouse(rq);
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(lh->catalog);
+    const struct manifest *m = catalog_snapshot_find(s, dataset);
+    const struct catalog_ops ops = ops_of(lh);
+    struct catalog_version *versions;
+    size_t count;
+    query->entity_type = arena_strdup(request_arena(rq), m ? m->name : dataset);
+    if (!m)
+        return catalog_history(lh->catalog, dataset, UINT64_MAX, 1, request_arena(rq), &versions, &count, err);
+    if (m->primary_key_count == 0)
+        return LH_OK;
+    return row_entity_id(&ops, m, query->entity_id, request_cancel_fd(rq), request_arena(rq), &query->entity_id, err);
+}
+
+/* Does the journal know the entity, at any time? */
+static bool has_events(struct request *rq, const struct journal_query *query) {
+    struct journal_query any = *query;
+    struct journal_event *events;
+    size_t count;
+    bool more;
+    struct lh_err ignored = LH_ERR_INIT;
+    any.as_of_us = INT64_MAX;
+    any.limit = 1;
+    return journal_history(request_lakehouse(rq)->journal, &any, request_arena(rq), &events, &count, &more, &ignored) ==
+               LH_OK &&
+           count > 0;
+}
+
+/* Of whom: `entity_type`, or `dataset` for a row of it.  No type: any. */
+static enum lh_code parse_entity(struct request *rq, struct journal_query *query, struct lh_err *err) {
     const char *dataset = request_query_param(rq, "dataset");
-    if (type && dataset)
+    struct lh_err refusal = LH_ERR_INIT;
+    query->entity_id = request_path_param(rq, "entity_id");
+    query->entity_type = request_query_param(rq, "entity_type");
+    if (query->entity_type && dataset)
         return lh_fail(err, LH_INVALID, "give dataset (of a row) or entity_type, not both");
-    if (dataset) {
-        LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(request_lakehouse(rq)->catalog);
-        const struct manifest *m = catalog_snapshot_find(s, dataset);
-        type = arena_strdup(request_arena(rq), m ? m->name : dataset);
-    }
-    *ret_type = type;
-    return LH_OK;
+    if (!dataset || find_row(rq, dataset, query, &refusal) == LH_OK)
+        return LH_OK;
+    if ((refusal.code == LH_NOT_FOUND || refusal.code == LH_INVALID) && has_events(rq, query))
+        return LH_OK;
+    *err = refusal;
+    return refusal.code;
 }
 
 static json_t *types_of(const struct journal_event *events, size_t count) {
@@ -178,6 +215,30 @@ static json_t *types_of(const struct journal_event *events, size_t count) {
     json_object_foreach(seen, type, unused) json_array_append_new(types, json_string(type));
     json_decref(seen);
     return types;
+}
+
+/* A state that is not known whole: what events after the moment say was there before them. */
+static enum lh_code add_later(struct request *rq, const struct journal_query *query, const char *type, size_t count,
+                              json_t **state, struct lh_err *err) {
+    struct journal_query all = *query;
+    struct journal_event *every;
+    size_t every_count, at = 0;
+    bool more;
+    bool ended = count > 0 && json_is_null(*state);
+    if (query->as_of_us == INT64_MAX || ended)
+        return LH_OK;
+    all.as_of_us = INT64_MAX;
+    all.entity_type = type;
+    if (journal_history(request_lakehouse(rq)->journal, &all, request_arena(rq), &every, &every_count, &more, err) !=
+        LH_OK) {
+        json_decref(*state);
+        return err->code;
+    }
+    while (at < every_count && every[at].ts_us <= query->as_of_us)
+        at++;
+    if (at == count && !more) /* else some that stand between are not among these */
+        *state = entity_state_before(*state, every + at, every_count - at);
+    return LH_OK;
 }
 
 /* What the entity was at that moment.  A row is read from its dataset as it was then, where that can be read still; anything else
@@ -201,24 +262,29 @@ static enum lh_code add_state(struct request *rq, const struct journal_query *qu
                                            .entity_id = query->entity_id,
                                            .as_of_us = query->as_of_us,
                                            .cancel_fd = request_cancel_fd(rq)};
-    const struct catalog_ops ops = {.catalog = lh->catalog, .buckets = lh->buckets, .engine = lh->engine};
+    const struct catalog_ops ops = ops_of(lh);
+    bool lost = false;
     if (type)
-        LH_TRY(row_state_read(&ops, &wanted, &row, err));
-    bool complete = row || row_events_complete(events, count, more);
-    json_object_set_new(answer, "state", row ? row : entity_state(events, count));
+        LH_TRY(row_state_read(&ops, &wanted, &row, &lost, err));
+    bool complete = row || row_events_complete(events, count, more, lost);
+    if (!row)
+        row = entity_state(events, count);
+    if (lost && !complete)
+        LH_TRY(add_later(rq, query, type, count, &row, err));
+    json_object_set_new(answer, "state", row);
     json_object_set_new(answer, "state_complete", json_boolean(complete));
     return LH_OK;
 }
 
 enum lh_code handle_journal_history(struct request *rq, struct lh_err *err) {
-    struct journal_query query = {.entity_id = request_path_param(rq, "entity_id"), .limit = JOURNAL_READ_MAX};
+    struct journal_query query = {.limit = JOURNAL_READ_MAX};
     struct journal_event *events;
     size_t count;
     uint64_t limit;
     bool more;
     LH_TRY(request_query_uint(rq, "limit", 1, JOURNAL_READ_MAX, 1000, &limit, err));
     LH_TRY(parse_as_of(rq, &query.as_of_us, err));
-    LH_TRY(parse_type(rq, &query.entity_type, err));
+    LH_TRY(parse_entity(rq, &query, err));
     LH_TRY(journal_history(request_lakehouse(rq)->journal, &query, request_arena(rq), &events, &count, &more, err));
     size_t skip = count > limit ? count - (size_t)limit : 0;
     LH_AUTO(json) json_t *answer = json_pack("{s:s, s:o, s:b}", "entity_id", query.entity_id, "items",

@@ -219,7 +219,7 @@ const struct route gateway_routes[] = {
      "The events of an entity, oldest first, and what it looked like after them; a dataset's entity is its name, a row's "
      "its key (of several columns: their texts as a JSON array)", NULL,
      "JournalHistory",
-     {{"dataset", "string", "the entity is a row of this dataset", false},
+     {{"dataset", "string", "the entity is a row of this dataset, and its id a key of it, typed to the key's columns", false},
       {"entity_type", "string", "only entities of this type; that of a row is its dataset's name", false},
       {"as_of", "string", "only what had happened by this time (RFC 3339)", false},
       {"limit", "integer", "events in the answer, the newest ones (1,000)", false}}},

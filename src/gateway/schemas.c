@@ -256,8 +256,10 @@ const struct schema gateway_schemas[] = {
     {"JournalFlush", "What was moved and merged", "segments integer, events integer, merged_files integer"},
     {"JournalHistory",
      "state is the entity after these events, null where it is gone or was never there; a dataset's row is read from the "
-     "dataset as it was then, while that version can be read. state_complete is false where events older than the 10,000 "
-     "read, or than the first change that was told row by row, would be needed. entity_types: the types that have events "
+     "dataset as it was then, while that version can be read; after a vacuum it is made of its events, and of the old values in "
+     "later ones, as far as they tell. state_complete is false where events older than the 10,000 "
+     "read, or than the first change that was told row by row, would be needed, so that a null state does not mean that the "
+     "row was not there. entity_types: the types that have events "
      "of this id; where there are several, state is null and hint says how to choose. truncated: there are older events "
      "than items",
      "entity_id string, entity_types string[], items JournalEvent[], truncated boolean, state any?, state_complete boolean, "

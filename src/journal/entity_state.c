@@ -49,3 +49,28 @@ json_t *entity_state(const struct journal_event *events, size_t count) {
     }
     return state ? state : json_null();
 }
+
+json_t *entity_state_before(json_t *state, const struct journal_event *later, size_t count) {
+    json_t *found = json_object();
+    for (size_t i = 0; i < count; i++) {
+        LH_AUTO(json) json_t *value = event_value(later[i].old_value);
+        if (later[i].field && !json_object_get(found, later[i].field))
+            json_object_set(found, later[i].field, value);
+        if (later[i].field)
+            continue;
+        if (json_is_object(value))
+            json_object_update_missing(found, value);
+        break; /* what comes after is no longer about what was before */
+    }
+    if (json_is_object(state))
+        json_object_update(found, state);
+    json_decref(state);
+    const char *field;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(found, next, field, value) if (json_is_null(value)) json_object_del(found, field);
+    if (json_object_size(found) > 0)
+        return found;
+    json_decref(found);
+    return json_null();
+}

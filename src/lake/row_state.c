@@ -5,15 +5,17 @@
 #include "base/cleanup.h"
 #include "catalog/catalog.h"
 #include "engine/engine.h"
+#include "engine/row_name.h"
 #include "lake/catalog_ops.h"
 #include "lake/read_plan.h"
+#include "lake/row_keys.h"
 
 #include <string.h>
 
 #define QUERY_TIMEOUT_MS 30000
 
-bool row_events_complete(const struct journal_event *events, size_t count, bool more) {
-    if (more)
+bool row_events_complete(const struct journal_event *events, size_t count, bool more, bool lost) {
+    if (more || (lost && (count == 0 || events[0].field || strcmp(events[0].action, "insert") != 0)))
         return false;
     bool whole =
         count == 0 || strcmp(events[0].source, "catalog") != 0 || strcmp(events[0].entity_type, "dataset") == 0;
@@ -61,9 +63,9 @@ bool row_key_condition(const struct manifest *m, const char *entity_id, struct b
 }
 
 static enum lh_code snapshot_then(struct catalog *c, int64_t as_of_us, struct catalog_snapshot **ret_snapshot) {
-    struct lh_err ignored = LH_ERR_INIT;
+    struct lh_err failure = LH_ERR_INIT;
     if (as_of_us != INT64_MAX)
-        return catalog_snapshot_at_time(c, as_of_us, ret_snapshot, &ignored);
+        return catalog_snapshot_at_time(c, as_of_us, ret_snapshot, &failure);
     *ret_snapshot = catalog_snapshot(c);
     return LH_OK;
 }
@@ -90,16 +92,16 @@ static enum lh_code read_row(const struct catalog_ops *ops, const char *sql, int
 }
 
 enum lh_code row_state_read(const struct catalog_ops *ops, const struct row_state_query *query, json_t **ret_row,
-                            struct lh_err *err) {
+                            bool *ret_lost, struct lh_err *err) {
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     struct lh_err failure = LH_ERR_INIT;
     const char *plan;
     *ret_row = NULL;
-    if (snapshot_then(ops->catalog, query->as_of_us, &s) != LH_OK)
-        return LH_OK;
-    const struct manifest *m = catalog_snapshot_find(s, query->dataset);
+    enum lh_code found = snapshot_then(ops->catalog, query->as_of_us, &s);
+    const struct manifest *m = found == LH_OK ? catalog_snapshot_find(s, query->dataset) : NULL;
+    *ret_lost = m || (found != LH_OK && found != LH_NOT_FOUND);
     if (!m || lake_read_plan(ops->buckets, m, arena, &plan, &failure) != LH_OK)
         return LH_OK;
     buf_printf(&sql, "SELECT * FROM (%s) WHERE ", plan);
@@ -110,5 +112,73 @@ enum lh_code row_state_read(const struct catalog_ops *ops, const struct row_stat
         *err = failure;
         return code;
     }
+    *ret_lost = !*ret_row;
     return LH_OK; /* a version that vacuum took has its history still */
+}
+
+/* ---- names ---- */
+
+static enum lh_code refuse_key(const struct manifest *m, const char *text, struct lh_err *err) {
+    LH_AUTO(buf) struct buf key = BUF_INIT;
+    for (size_t i = 0; i < m->primary_key_count; i++) {
+        const struct manifest_column *column = manifest_find_column(m, m->primary_key[i]);
+        buf_printf(&key, "%s\"%s\" %s", i > 0 ? ", " : "", m->primary_key[i], column ? column->type : "");
+    }
+    *err = (struct lh_err)LH_ERR_INIT;
+    lh_ignore(
+        lh_fail(err, LH_INVALID, "\"%.100s\" is no key of \"%s\", whose key is %s", text, m->name, buf_cstr(&key)));
+    return m->primary_key_count == 1 ? LH_INVALID
+                                     : lh_err_hint(err, "give a JSON array of the key's values, in this order");
+}
+
+/* [key], as row_keys_parse takes it; NULL where `text` is none. */
+static json_t *key_of_text(const struct manifest *m, const char *text) {
+    bool several = m->primary_key_count > 1;
+    json_t *value = NULL;
+    struct lh_err ignored = LH_ERR_INIT;
+    if ((several || text[0] == '"') && lh_json_parse(text, strlen(text), NULL, &value, &ignored) != LH_OK)
+        value = NULL;
+    if (several ? json_is_array(value) || json_is_object(value) : json_is_string(value))
+        return json_pack("[o]", value);
+    json_decref(value);
+    return several ? NULL : json_pack("[s]", text);
+}
+
+static void write_name(const struct manifest *m, const json_t *texts, struct buf *sql) {
+    size_t count = m->primary_key_count;
+    buf_append_str(sql, "SELECT " ROW_NAME_SQL("t") " AS id FROM (SELECT ");
+    buf_append_str(sql, count > 1 ? "CAST(to_json([" : "");
+    for (size_t i = 0; i < count; i++)
+        buf_printf(sql, "%sk%zu", i > 0 ? ", " : "", i);
+    buf_append_str(sql, count > 1 ? "]) AS VARCHAR)" : "");
+    buf_append_str(sql, " AS t FROM (SELECT ");
+    for (size_t i = 0; i < count; i++) {
+        buf_append_str(sql, i > 0 ? ", CAST(TRY_CAST(" : "CAST(TRY_CAST(");
+        buf_append_sql_string(sql, json_string_value(json_array_get(texts, i)));
+        buf_printf(sql, " AS %s) AS VARCHAR) AS k%zu", manifest_find_column(m, m->primary_key[i])->type, i);
+    }
+    buf_append_str(sql, ") WHERE ");
+    for (size_t i = 0; i < count; i++)
+        buf_printf(sql, "%sk%zu IS NOT NULL", i > 0 ? " AND " : "", i);
+    buf_append_char(sql, ')');
+}
+
+enum lh_code row_entity_id(const struct catalog_ops *ops, const struct manifest *m, const char *text, int cancel_fd,
+                           struct arena *arena, const char **ret_id, struct lh_err *err) {
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    LH_AUTO(json) json_t *texts = NULL, *row = NULL;
+    if (strncmp(text, "sha256:", 7) == 0 || (m->primary_key_count > 1 && text[0] == '"')) {
+        *ret_id = arena_strdup(arena, text); /* a name already, and no key */
+        return LH_OK;
+    }
+    LH_AUTO(json) json_t *key = key_of_text(m, text);
+    if (!key || row_keys_parse(m, key, &texts, err) != LH_OK)
+        return refuse_key(m, text, err);
+    write_name(m, json_array_get(texts, 0), &sql);
+    LH_TRY(read_row(ops, buf_cstr(&sql), cancel_fd, &row, err));
+    const char *id = json_string_value(json_object_get(row, "id"));
+    if (!id)
+        return refuse_key(m, text, err);
+    *ret_id = arena_strdup(arena, id);
+    return LH_OK;
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct arena;
 struct buf;
 struct catalog_ops;
 struct manifest;
@@ -23,15 +24,21 @@ struct row_state_query {
     int cancel_fd;
 };
 
-/* The row as a JSON object (docs/formats/json-values.md), JSON null where there was none; NULL where the dataset cannot tell: it
- * did not exist then, has no primary key, its version is gone, or the id names no key of its.  A new reference.  Blocks on the
- * engine; LH_BUSY, LH_TIMEOUT, LH_CANCELLED. */
+/* The row as a JSON object (docs/formats/json-values.md), JSON null where there was none; NULL where the dataset cannot tell.  A
+ * new reference.  *ret_lost: it was there then and may have had the row, but cannot be read so: its version is gone, it had no
+ * primary key, or the id names no key of its.  Blocks on the engine; LH_BUSY, LH_TIMEOUT, LH_CANCELLED. */
 LH_CHECKED enum lh_code row_state_read(const struct catalog_ops *ops, const struct row_state_query *query,
-                                       json_t **ret_row, struct lh_err *err);
+                                       json_t **ret_row, bool *ret_lost, struct lh_err *err);
 
 /* Do these events (all that there are but for `more`), oldest first, tell everything of their entity?  Those of a row do where
- * they begin with the whole of it. */
-bool row_events_complete(const struct journal_event *events, size_t count, bool more);
+ * they begin with the whole of it.  `lost`: the row may have been there without any event, so that none tell nothing. */
+bool row_events_complete(const struct journal_event *events, size_t count, bool more, bool lost);
+
+/* The journal's name of the row that `text` names: a key as clients write it, of several columns as a JSON array or object, typed
+ * as those of tombstones are (lake/row_keys.h), so that ["x",1] and ["x","1"] are one row.  In `arena`.  `m` has a primary key.
+ * LH_INVALID names the key's columns.  Blocks on the engine. */
+LH_CHECKED enum lh_code row_entity_id(const struct catalog_ops *ops, const struct manifest *m, const char *text,
+                                      int cancel_fd, struct arena *arena, const char **ret_id, struct lh_err *err);
 
 /* Appends `"k" = CAST('text' AS type) AND ...` for the row that `entity_id` names; false where it names none. */
 bool row_key_condition(const struct manifest *m, const char *entity_id, struct buf *ret_condition);

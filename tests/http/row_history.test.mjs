@@ -1,7 +1,7 @@
 // What an upsert does to each row, field by field, as the journal tells it; and what a row was at any moment.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { makeTemporaryFolder, query, startServer } from './server.mjs';
+import { makeTemporaryFolder, query, runLakehouse, startServer } from './server.mjs';
 
 let server;
 const folder = makeTemporaryFolder();
@@ -91,6 +91,63 @@ test('writers at one time: every change is told once, from the value that it fou
   assert.equal(changes.length, 12);
   changes.forEach((e, i) => assert.equal(e.old_value, i === 0 ? 0 : changes[i - 1].new_value));
   assert.deepEqual((await query(server, 'SELECT n FROM counters WHERE id = 1')).rows, [[changes.at(-1).new_value]]);
+});
+
+async function job(started) {
+  assert.equal(started.status, 202, JSON.stringify(started));
+  for (let tries = 0; tries < 600; tries++) {
+    const now = await ask('GET', `/jobs/${started.job_id}`);
+    if (!['queued', 'running', 'waiting'].includes(now.state)) return assert.equal(now.state, 'done', JSON.stringify(now));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return assert.fail('the job did not end');
+}
+
+test('what a vacuum took is not said to have never been', async () => {
+  await upload('taken', 'create', 'id,v\n1,1\n2,2\n3,3\n', '&primary_key=id');
+  const then = new Date().toISOString();
+  const at = async (key) => {
+    const answer = await ask('GET', `/journal/history/${key}?dataset=taken&as_of=${then}`);
+    return [answer.status, answer.items.length, answer.state, answer.state_complete];
+  };
+  assert.deepEqual(await at('1'), [200, 0, { id: 1, v: 1 }, true]);
+  assert.deepEqual(await at('4'), [200, 0, null, true]);
+  await upsert([{ id: 1, v: 10 }], 'taken');
+  await upsert([{ id: 4, v: 4 }], 'taken');
+  await job(await ask('POST', '/query/compact', { dataset: 'taken' }));
+  await job(await ask('POST', '/catalog/vacuum', { retention_hours: 0 }));
+  assert.deepEqual(await at('1'), [200, 0, { v: 1 }, false], 'the old value of a later change is known');
+  assert.deepEqual(await at('2'), [200, 0, null, false]);
+  assert.deepEqual(await at('4'), [200, 0, null, false]);
+  const inserted = (await ask('GET', '/journal/history/4?dataset=taken')).items[0].ts;
+  const whole = await ask('GET', `/journal/history/4?dataset=taken&as_of=${inserted}`);
+  assert.deepEqual([whole.state, whole.state_complete], [{ id: 4, v: 4 }, true], 'its events begin with its creation');
+});
+
+test('a key is found however it is written; what is no key, and what is no dataset, is refused', async () => {
+  await upload('pairs', 'create', 'who,no,v\nx,1,1\n', '&primary_key=who,no');
+  const done = await upsert([{ who: 'x', no: 1, v: 2 }], 'pairs');
+  assert.equal(done.status < 300, true, JSON.stringify(done));
+  const of = (key, name = 'pairs') => ask('GET', `/journal/history/${encodeURIComponent(key)}?dataset=${name}`);
+  for (const key of ['["x","1"]', '["x",1]', '[ "x", "01" ]', '{"no":1,"who":"x"}']) {
+    const answer = await of(key);
+    assert.deepEqual([answer.status, answer.entity_id, answer.items?.length], [200, '["x","1"]', 1], key);
+    assert.deepEqual(answer.state, { who: 'x', no: 1, v: 2 });
+  }
+  for (const key of ['x', '["x"]', '["x","y"]', '["x","99999999999999999999"]', '{"who":"x"}', '7']) {
+    const answer = await of(key);
+    assert.deepEqual([answer.status, answer.code], [400, 'invalid'], key);
+    assert.match(answer.detail, /"who" VARCHAR, "no" BIGINT/);
+    assert.match(answer.hint, /JSON array/);
+  }
+  const nothing = await of('1', 'peeple');
+  assert.deepEqual([nothing.status, nothing.code], [404, 'not_found']);
+  assert.match(nothing.detail + nothing.hint, /people/);
+  await ask('POST', '/journal/event', { entity_type: 'elsewhere', entity_id: '1', new_value: 1 });
+  assert.equal((await of('1', 'elsewhere')).items.length, 1);
+  const shown = await runLakehouse(['history', 'peeple', '1', '--server', server.url]);
+  assert.equal(shown.code, 1);
+  assert.match(shown.stderr, /people/);
 });
 
 test('it outlives a kill', async () => {

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "engine/row_name.h"
 #include "engine/worker/session.h"
 
 #include <inttypes.h>
@@ -10,7 +11,6 @@
 #include <strings.h>
 
 #define VALUE_MAX_BYTES INT64_C(65536) /* JOURNAL_VALUE_MAX */
-#define KEY_MAX_BYTES 1000             /* below JOURNAL_ENTITY_MAX */
 
 enum lh_code row_text_define(struct session *session, int64_t rows, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
@@ -20,10 +20,8 @@ enum lh_code row_text_define(struct session *session, int64_t rows, struct lh_er
     buf_printf(&sql,
                "CREATE OR REPLACE TEMP MACRO row_value(t) AS CASE WHEN strlen(t) > %" PRId64
                " THEN '{\"omitted_bytes\":' || strlen(t) || '}' ELSE t END; "
-               "CREATE OR REPLACE TEMP MACRO row_name(t) AS CASE WHEN strlen(t) > %d THEN 'sha256:' || sha256(t) "
-               "WHEN t = '' OR regexp_matches(t, '^\"|^sha256:|[[:cntrl:]]') "
-               "THEN replace(CAST(to_json(t) AS VARCHAR), chr(127), '\\u007f') ELSE t END;",
-               max_bytes, KEY_MAX_BYTES);
+               "CREATE OR REPLACE TEMP MACRO row_name(t) AS " ROW_NAME_SQL("t") ";",
+               max_bytes);
     return session_run(session, buf_cstr(&sql), err);
 }
 
