@@ -182,7 +182,7 @@ const struct cli_command cli_check = {
         "a query process and this machine.  Nothing is changed.  The folder must not be open in a server.\n\n"
         "Exit codes: 0 all is well, 3 warnings, 1 damage.\n\n"
         "With --erased it proves that a row is gone: every live and retained file, the journal and the local logs are\n"
-        "searched for the key (of several columns a JSON array of their texts), and each place is named with the versions that\n"
+        "searched for the key (given as to `lakehouse tombstone`), and each place is named with the versions that\n"
         "refer to it and what removes it.  A row is found by its dataset's primary key; without --dataset the key is also\n"
         "looked for in every other column and in text.  Exit codes: 0 it stands nowhere, 3 it is only mentioned, 1 its row\n"
         "stands somewhere, or something could not be searched:\n\n"

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "lake/row_keys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -19,15 +20,6 @@ static void print_json(const json_t *value) {
     LH_AUTO(buf) struct buf text = BUF_INIT;
     lh_json_write(value, LH_JSON_COMPACT, &text);
     printf("%s\n", buf_cstr(&text));
-}
-
-/* [..] and {..} are keys of several columns; all else is the text of one. */
-static json_t *key_of(const char *text) {
-    json_t *key = NULL;
-    struct lh_err ignored = LH_ERR_INIT;
-    if ((text[0] == '[' || text[0] == '{') && lh_json_parse(text, strlen(text), NULL, &key, &ignored) == LH_OK)
-        return key;
-    return json_string(text);
 }
 
 static void append_route(struct buf *path, const char *dataset, const char *verb) {
@@ -98,7 +90,7 @@ static enum lh_code change(struct cli *cli, const struct cli_args *args, struct 
     json_t *keys = json_array(), *missing;
     json_object_set_new(body, "row_keys", keys);
     for (size_t i = 1; i < args->positional_count; i++)
-        json_array_append_new(keys, key_of(args->positional[i]));
+        json_array_append_new(keys, row_key_of_text(args->positional[i]));
     if (cli_arg(args, "reason"))
         json_object_set_new(body, "reason", json_string(cli_arg(args, "reason")));
     if (cli_flag(args, "erase"))

@@ -7,6 +7,7 @@
 #include "base/timefmt.h"
 #include "catalog/catalog.h"
 #include "engine/engine.h"
+#include "lake/erased_keys.h"
 #include "lake/past_files.h"
 #include "lake/row_state.h"
 #include "os/file.h"
@@ -24,12 +25,14 @@ struct hunt {
     const struct erased_search *search;
     struct arena *arena;
     struct past_files past;
+    struct erased_keys keys;
     const char *dataset; /* as the catalog writes it; NULL: any */
     struct erased_totals totals;
     uint64_t total; /* objects that are known beforehand */
 };
 
 static void hunt_release(struct hunt *h) {
+    erased_keys_release(&h->keys);
     past_files_release(&h->past);
     arena_free(h->arena);
 }
@@ -114,22 +117,35 @@ static enum lh_code count_all(struct hunt *h, const struct conditions *c, const 
     return LH_OK;
 }
 
+/* 'form', 'form', ...: each between `before` and `after`. */
+static void append_forms(const struct hunt *h, const char *before, const char *after, const char *between,
+                         struct buf *sql) {
+    size_t i;
+    json_t *form;
+    json_array_foreach(h->keys.forms, i, form) {
+        buf_printf(sql, "%s%s", i > 0 ? between : "", before);
+        buf_append_sql_string(sql, json_string_value(form));
+        buf_append_str(sql, after);
+    }
+}
+
 /* A condition: does the column hold the key? */
-static void append_holds(struct buf *sql, const char *name, const char *type, const char *key) {
+static void append_holds(const struct hunt *h, struct buf *sql, const char *name, const char *type) {
     bool nested = type[strlen(type) - 1] == ']' || strchr(type, '(') || strcmp(type, "JSON") == 0;
     bool decimal = strncmp(type, "DECIMAL(", 8) == 0;
     if (nested && !decimal) {
-        buf_append_str(sql, "contains(CAST(");
-        buf_append_sql_ident(sql, name);
-        buf_append_str(sql, " AS VARCHAR), ");
-        buf_append_sql_string(sql, key);
-        buf_append_char(sql, ')');
+        LH_AUTO(buf) struct buf contains = BUF_INIT;
+        buf_append_str(&contains, "contains(CAST(");
+        buf_append_sql_ident(&contains, name);
+        buf_append_str(&contains, " AS VARCHAR), ");
+        append_forms(h, buf_cstr(&contains), ")", " OR ", sql);
         return;
     }
+    LH_AUTO(mem) char *after = lh_asprintf(" AS %s)", type);
     buf_append_sql_ident(sql, name);
-    buf_append_str(sql, " = TRY_CAST(");
-    buf_append_sql_string(sql, key);
-    buf_printf(sql, " AS %s)", type);
+    buf_append_str(sql, " IN (");
+    append_forms(h, "TRY_CAST(", after, ", ", sql);
+    buf_append_char(sql, ')');
 }
 
 static bool is_column(const json_t *columns, const char *name) {
@@ -149,19 +165,27 @@ static bool has_key(const json_t *columns, const struct manifest *m) {
     return m->primary_key_count > 0;
 }
 
+/* The key as the dataset of `m` has it; NULL where it cannot be one of its. */
+static const json_t *texts_of(const struct hunt *h, const struct manifest *m) {
+    for (size_t i = 0; m && i < h->past.dataset_count; i++)
+        if (h->past.datasets[i].newest == m)
+            return h->keys.texts[i];
+    return NULL;
+}
+
 /* The row by the dataset's key, where it has one; any column, where mentions are wanted. */
 static void add_conditions(struct hunt *h, const json_t *columns, const struct manifest *m, struct conditions *c) {
     LH_AUTO(buf) struct buf row = BUF_INIT;
     size_t i;
     json_t *column;
-    if (m && has_key(columns, m) && row_key_condition(m, h->search->key, &row))
+    if (m && has_key(columns, m) && row_key_texts_condition(m, texts_of(h, m), &row))
         add_condition(c, NULL, buf_cstr(&row));
     if (h->search->dataset)
         return;
     json_array_foreach(columns, i, column) {
         const char *name = json_string_value(json_object_get(column, "name"));
         LH_AUTO(buf) struct buf holds = BUF_INIT;
-        append_holds(&holds, name, json_string_value(json_object_get(column, "type")), h->search->key);
+        append_holds(h, &holds, name, json_string_value(json_object_get(column, "type")));
         add_condition(c, arena_strdup(h->arena, name), buf_cstr(&holds));
     }
 }
@@ -215,6 +239,8 @@ static enum lh_code search_parquet(struct hunt *h, const struct erased_finding *
         columns = json_deep_copy(engine_result_columns(result));
     }
     add_conditions(h, columns, m, &c);
+    if (c.count == 0 && m)
+        return lh_fail(err, LH_INVALID, "its rows cannot be told by this key: search without --dataset");
     if (c.count == 0)
         return LH_OK;
     LH_TRY(count_all(h, &c, buf_cstr(&from), &counts, err));
@@ -233,19 +259,18 @@ static enum lh_code search_events(struct hunt *h, const struct erased_finding *p
     buf_append_str(&from, " FROM read_parquet(");
     buf_append_sql_path(&from, path);
     buf_append_str(&from, ", hive_partitioning = false)");
-    buf_append_str(&row, changes ? "list_contains([*COLUMNS('^(entity_id|erases)$')], " : "entity_id IN (");
-    buf_append_sql_string(&row, h->search->key);
-    buf_append_char(&row, ')');
+    buf_append_str(&row, changes ? "list_has_any([*COLUMNS('^(entity_id|erases)$')], [" : "entity_id IN (");
+    append_forms(h, "", "", ", ", &row);
+    buf_append_str(&row, changes ? "])" : ")");
     if (h->dataset && !changes) {
         buf_append_str(&row, " AND entity_type = ");
         buf_append_sql_string(&row, h->dataset);
     }
     add_condition(&c, NULL, buf_cstr(&row));
     if (!h->search->dataset) {
-        buf_append_str(&values,
-                       "regexp_matches(concat(old_value, ' ', new_value), '(^|[^[:alnum:]])' || regexp_escape(");
-        buf_append_sql_string(&values, h->search->key);
-        buf_append_str(&values, ") || '($|[^[:alnum:]])')");
+        buf_append_str(&values, "regexp_matches(concat(old_value, ' ', new_value), '(^|[^[:alnum:]])(' || ");
+        append_forms(h, "regexp_escape(", ")", " || '|' || ", &values);
+        buf_append_str(&values, " || ')($|[^[:alnum:]])')");
         add_condition(&c, "old_value, new_value", buf_cstr(&values));
     }
     LH_TRY(count_all(h, &c, buf_cstr(&from), &counts, err));
@@ -280,8 +305,21 @@ static uint64_t count_lines(const char *text, size_t len, const char *key) {
     return lines;
 }
 
+/* In any form, as it is and as it stands inside a JSON string. */
 static void search_text(struct hunt *h, struct erased_finding place, const struct buf *text, enum erased_kind kind) {
-    place.rows = count_lines(buf_cstr(text), text->len, h->search->key);
+    size_t i;
+    json_t *form;
+    place.rows = 0;
+    json_array_foreach(h->keys.forms, i, form) {
+        const char *plain = json_string_value(form);
+        LH_AUTO(buf) struct buf quoted = BUF_INIT;
+        buf_append_json_string(&quoted, plain, strlen(plain));
+        LH_AUTO(mem) char *escaped = lh_strndup(buf_cstr(&quoted) + 1, quoted.len - 2);
+        uint64_t lines = count_lines(buf_cstr(text), text->len, plain);
+        if (lines == 0)
+            lines = count_lines(buf_cstr(text), text->len, escaped);
+        place.rows = lines > place.rows ? lines : place.rows;
+    }
     place.columns = "";
     if (place.rows > 0)
         tell(h, kind, place);
@@ -467,6 +505,7 @@ enum lh_code erased_search(const struct erased_search *search, struct erased_tot
     LH_CLEANUP(hunt_release) struct hunt h = {.search = search, .arena = arena_new()};
     LH_TRY(past_files_read(search->catalog, buckets_primary(search->buckets), &h.past, err));
     LH_TRY(find_dataset(&h, err));
+    LH_TRY(erased_keys_read(search->engine, &h.past, search->key, search->dataset, &h.keys, err));
     for (size_t i = 0; i < h.past.count; i++)
         h.total += is_wanted(&h, &h.past.files[i]);
     for (size_t i = 0; i < h.past.count; i++)

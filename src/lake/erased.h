@@ -7,7 +7,10 @@
  *       A *mention* is the key's text anywhere else: in another column, in an old or new value, in a rejected line.
  *   E2  What cannot be searched (an object that cannot be read, a Parquet file that is damaged) is a finding too: silence is a proof
  *       only where everything was read.
- *   E3  Commit records and checkpoints hold no values of rows and are not searched.
+ *       So is a file of the dataset that was asked for where its rows cannot be told by the key.
+ *   E3  The key is typed to each dataset's key as a tombstone's is, and what is compared as text is compared with every name that a
+ *       dataset has for it (lake/erased_keys.h).
+ *   E4  Commit records and checkpoints hold no values of rows and are not searched.
  * Nothing is changed.  One thread; blocks on the store and the engine. */
 #ifndef LH_LAKE_ERASED_H
 #define LH_LAKE_ERASED_H
@@ -44,7 +47,7 @@ struct erased_search {
     struct buckets *buckets;
     struct engine *engine;
     const char *data_dir;
-    const char *key;     /* as text; of several columns a JSON array of texts */
+    const char *key;     /* as `lakehouse tombstone` takes it: row_key_of_text */
     const char *dataset; /* only its rows; NULL: of any dataset, and mentions */
     void (*found)(void *ctx, const struct erased_finding *finding);
     void (*progress)(void *ctx, uint64_t done, uint64_t total); /* objects; NULL: none */
@@ -56,7 +59,8 @@ struct erased_totals {
     uint64_t findings[3]; /* by enum erased_kind */
 };
 
-/* LH_OK however much is found.  LH_NOT_FOUND: no version ever had the dataset. */
+/* LH_OK however much is found.  LH_NOT_FOUND: no version ever had the dataset; LH_CONFLICT: it has no primary key; LH_INVALID: the
+ * key cannot be one of its. */
 LH_CHECKED enum lh_code erased_search(const struct erased_search *search, struct erased_totals *ret_totals,
                                       struct lh_err *err);
 

@@ -103,6 +103,14 @@ enum lh_code row_keys_require(const struct manifest *m, const char *what, struct
     return lh_err_hint(err, "set one: PATCH /catalog/datasets/by-name/{name}/metadata {\"primary_key\": [\"column\"]}");
 }
 
+json_t *row_key_of_text(const char *text) {
+    json_t *key = NULL;
+    struct lh_err ignored = LH_ERR_INIT;
+    if ((text[0] == '[' || text[0] == '{') && lh_json_parse(text, strlen(text), NULL, &key, &ignored) == LH_OK)
+        return key;
+    return json_string(text);
+}
+
 enum lh_code row_keys_parse(const struct manifest *m, const json_t *row_keys, json_t **ret_texts, struct lh_err *err) {
     size_t count = json_array_size(row_keys);
     if (count < 1 || count > ROW_KEYS_MAX)

@@ -15,6 +15,8 @@ struct manifest;
 
 /* LH_OK where the dataset has a primary key.  LH_CONFLICT says how to give it one. */
 LH_CHECKED enum lh_code row_keys_require(const struct manifest *m, const char *what, struct lh_err *err);
+/* A key as a command line gives it: [..] and {..} are JSON, all else is the text of one column.  A new reference. */
+json_t *row_key_of_text(const char *text);
 /* [[text of each key column]], a new reference.  LH_INVALID names the first bad key by its position. */
 LH_CHECKED enum lh_code row_keys_parse(const struct manifest *m, const json_t *row_keys, json_t **ret_texts,
                                        struct lh_err *err);

@@ -48,6 +48,10 @@ static json_t *key_texts(const struct manifest *m, const char *entity_id) {
 
 bool row_key_condition(const struct manifest *m, const char *entity_id, struct buf *ret_condition) {
     LH_AUTO(json) json_t *texts = m->primary_key_count > 0 ? key_texts(m, entity_id) : NULL;
+    return row_key_texts_condition(m, texts, ret_condition);
+}
+
+bool row_key_texts_condition(const struct manifest *m, const json_t *texts, struct buf *ret_condition) {
     for (size_t i = 0; texts && i < m->primary_key_count; i++) {
         const struct manifest_column *column = manifest_find_column(m, m->primary_key[i]);
         const char *text = json_string_value(json_array_get(texts, i));

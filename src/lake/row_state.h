@@ -42,5 +42,7 @@ LH_CHECKED enum lh_code row_entity_id(const struct catalog_ops *ops, const struc
 
 /* Appends `"k" = CAST('text' AS type) AND ...` for the row that `entity_id` names; false where it names none. */
 bool row_key_condition(const struct manifest *m, const char *entity_id, struct buf *ret_condition);
+/* The same of the texts of the key's columns, an array in the key's order. */
+bool row_key_texts_condition(const struct manifest *m, const json_t *texts, struct buf *ret_condition);
 
 #endif

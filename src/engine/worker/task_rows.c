@@ -11,7 +11,11 @@
  *                         What `delta` (rows of unique keys, all columns) changes, field by field, in changes.parquet.
  *                         -> {"changes", "inserted", "updated", "too_many"}; too_many: no file
  *
- * All have {"rows": the SELECT that reads the dataset, "columns": [{"name", "type"}], "key": [names]} and need an output folder.
+ *     row_names           {"keys": [[text]]}
+ *                         -> {"names": [text]}: what the journal calls their rows, each once, whether there are such rows or not
+ *
+ * All have {"rows": the SELECT that reads the dataset, "columns": [{"name", "type"}], "key": [names]} and need an output folder;
+ * row_names needs none and leaves nothing.
  * A key is given as the texts of its columns.  LH_INVALID names the position of one that is not of the column's type.
  *
  * changes.parquet: entity_id, field, action, old_value, new_value, erases, all VARCHAR; sorted as they are to be told
@@ -186,6 +190,48 @@ static enum lh_code add_missing(struct rows_task *r, const char *found, json_t *
     result.duckdb = db;
     for (idx_t i = 0; i < db->row_count(&result.result); i++)
         json_array_append_new(missing, json_integer(db->value_int64(&result.result, 0, i)));
+    return LH_OK;
+}
+
+/* ---- row_names ---- */
+
+static enum lh_code name_rows(struct rows_task *r, json_t *names, struct lh_err *err) {
+    const struct duckdb_api *db = r->task->session->duckdb;
+    LH_AUTO(query_result) struct query_result result = {.duckdb = NULL};
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    LH_TRY(type_keys(r, err));
+    LH_TRY(row_text_define(r->task->session, 0, err));
+    buf_append_str(&sql, "SELECT ");
+    row_text_append_key(&sql, "wanted", &r->shape);
+    buf_append_str(&sql, " FROM wanted ORDER BY \"#p\"");
+    LH_TRY(session_query(r->task->session, buf_cstr(&sql), &result.result, err));
+    result.duckdb = db;
+    for (idx_t i = 0; i < db->row_count(&result.result); i++) {
+        char *text = db->value_varchar(&result.result, 0, i);
+        json_array_append_new(names, json_string(text ? text : ""));
+        db->free(text);
+    }
+    return LH_OK;
+}
+
+enum lh_code task_row_names(struct task *t, const json_t *request, json_t **ret_answer, struct lh_err *err) {
+    LH_CLEANUP(rows_task_release) struct rows_task r = {.task = t, .request = request};
+    LH_AUTO(json) json_t *answer = json_object();
+    struct lh_err dropping = LH_ERR_INIT;
+    json_t *names = json_array();
+    json_object_set_new(answer, "names", names);
+    LH_TRY(row_shape_read(request, &r.shape, err));
+    enum lh_code code = name_rows(&r, names, err);
+    enum lh_code dropped = session_run(t->session,
+                                       "DROP TABLE IF EXISTS asked; DROP TABLE IF EXISTS wanted; "
+                                       "DROP MACRO IF EXISTS row_value; DROP MACRO IF EXISTS row_name",
+                                       &dropping);
+    LH_TRY(code);
+    if (dropped != LH_OK) {
+        *err = dropping;
+        return dropped;
+    }
+    *ret_answer = LH_STEAL(answer);
     return LH_OK;
 }
 

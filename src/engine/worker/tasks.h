@@ -46,6 +46,7 @@ bool task_cancelled(const struct task *t);
     X(ingest)            \
     X(parquet_info)      \
     X(probe)             \
+    X(row_names)         \
     X(tombstones_remove) \
     X(tombstones_write)  \
     X(vectors_read)

@@ -241,13 +241,42 @@ static void untombstoned_rows_come_back(void **state) {
                 "3,untombstone,\"{\"\"id\"\":3,\"\"name\"\":\"\"n3\"\",\"\"pay\"\":\"\"4.50\"\"}\"\r\n");
 }
 
+/* In a pooled worker, which must be as it was before, whatever became of the request. */
+static void keys_have_the_names_of_their_rows(void **state) {
+    static const char *const shape = "{\"columns\":[{\"name\":\"a\",\"type\":\"VARCHAR\"},{\"name\":\"n\",\"type\":"
+                                     "\"INTEGER\"}],\"key\":[\"a\",\"n\"]}";
+    static const struct {
+        const char *keys, *names; /* names NULL: refused */
+    } cases[] = {
+        {"[[\"x\\\"y\",\"007\"],[\"x\\\"y\",\"7\"]]", "{\"names\":[\"[\\\"x\\\\\\\"y\\\",\\\"7\\\"]\"]}"},
+        {"[[\"x\",\"99999999999\"]]", NULL},
+        {"[[\"\",\"-1\"]]", "{\"names\":[\"[\\\"\\\",\\\"-1\\\"]\"]}"},
+    };
+    struct rows_fixture *f = *state;
+    for (size_t i = 0; i < LH_ARRAY_LEN(cases); i++) {
+        struct lh_err err = LH_ERR_INIT;
+        json_t *answer = NULL;
+        LH_AUTO(json) json_t *request = parse(shape);
+        json_object_set_new(request, "keys", parse(cases[i].keys));
+        const struct engine_task call = {.task = "row_names", .request = request, .timeout_ms = 20000, .cancel_fd = -1};
+        assert_int_equal(engine_run_task(f->engine.engine, &call, &answer, &err), cases[i].names ? LH_OK : LH_INVALID);
+        if (cases[i].names)
+            assert_answer(answer, cases[i].names);
+    }
+}
+
 int main(int argc, char **argv) {
     ENGINE_TEST_MAIN(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tombstones_tell_the_rows),    cmocka_unit_test(keys_that_are_not_there_write_nothing),
-        cmocka_unit_test(a_bad_key_is_named),          cmocka_unit_test(keys_of_several_columns_have_a_name),
-        cmocka_unit_test(odd_keys_have_a_name),        cmocka_unit_test(changes_tell_fields),
-        cmocka_unit_test(values_are_those_of_results), cmocka_unit_test(untombstoned_rows_come_back),
+        cmocka_unit_test(tombstones_tell_the_rows),
+        cmocka_unit_test(keys_that_are_not_there_write_nothing),
+        cmocka_unit_test(a_bad_key_is_named),
+        cmocka_unit_test(keys_of_several_columns_have_a_name),
+        cmocka_unit_test(odd_keys_have_a_name),
+        cmocka_unit_test(changes_tell_fields),
+        cmocka_unit_test(values_are_those_of_results),
+        cmocka_unit_test(untombstoned_rows_come_back),
+        cmocka_unit_test(keys_have_the_names_of_their_rows),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
