@@ -87,7 +87,7 @@ test('rows in the order of a column', async (t) => {
   await ingest(server, 'shuffled', `n\n${Array.from({ length: 1000 }, (_, i) => (i * 617) % 1000).join('\n')}\n`, 'create');
   await compact(server, { dataset: 'shuffled', sort_by: 'n' });
   const rows = (await sql(server, 'SELECT n FROM shuffled')).map(([n]) => n);
-  assert.deepEqual(rows, rows.toSorted((a, b) => a - b));
+  assert.deepEqual(rows, [...rows].sort((a, b) => a - b));
   const odd = await ask(server, 'POST', '/query/compact', { dataset: 'shuffled', sort_by: 'm' });
   assert.equal(odd.status, 400);
   const missing = await ask(server, 'POST', '/query/compact', { dataset: 'nobody' });
@@ -120,6 +120,21 @@ test('vacuum: a dry run tells, then the past is gone and says so', async (t) => 
   for (const hours of [-1, 1e9]) {
     const odd = await ask(server, 'POST', '/catalog/vacuum', { retention_hours: hours });
     assert.equal(odd.status, 400);
+  }
+});
+
+test('a past version that a statement has read and a vacuum removed spoils no later statement', async (t) => {
+  const server = await startServer({ t, env: quiet });
+  await twelveFiles(server);
+  const { version } = await dataset(server, 'people');
+  const past = `SELECT count(*) FROM people AT (VERSION => ${version})`;
+  assert.deepEqual(await sql(server, past), [[24]]);
+  await compact(server, { dataset: 'people' });
+  await vacuum(server, { retention_hours: 0 });
+  for (let round = 0; round < 3; round++) {
+    assert.deepEqual(await sql(server, 'SELECT count(*) FROM people'), [[24]]);
+    assert.deepEqual(await sql(server, 'SELECT 1'), [[1]]);
+    assert.equal((await ask(server, 'POST', '/query/sql', { sql: past })).status, 410);
   }
 });
 
