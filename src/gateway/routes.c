@@ -121,7 +121,7 @@ const struct route gateway_routes[] = {
      CATALOG, "Bring tombstoned rows back, as long as no compaction has removed them (409)", "UntombstoneRequest",
      "Untombstoned", {BUCKET, IDEMPOTENCY}},
     {HTTP_GET, "/catalog/datasets/{name}/tombstones", handle_dataset_tombstones, ACCESS_ADMIN, BODY_NONE, 0, CATALOG,
-     "The tombstones in force, oldest first", NULL, "TombstoneList", {LIST_LIMIT, PAGE_TOKEN, BUCKET}},
+     "The tombstones in force, oldest first; not of keys that were written again", NULL, "TombstoneList", {LIST_LIMIT, PAGE_TOKEN, BUCKET}},
     {HTTP_POST, "/catalog/vacuum", handle_catalog_vacuum, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, CATALOG,
      "Remove the files that no version within the retention names (a job), or with dry_run tell which they are", "VacuumRequest",
      "VacuumAnswer", {{0}}},

@@ -71,17 +71,19 @@ LH_CHECKED enum lh_code catalog_ops_migrate_buckets(const struct catalog_ops *op
  *     {"row_keys": [...] (lake/row_keys.h), "reason"?, "actor"?, "erase"?} -> {"dataset", "version", "tombstoned", "missing": [keys],
  *     "replayed"}
  * With `erase` the event names neither the row nor its values, and the journal forgets both (docs/adr/0008).
- * LH_NOT_FOUND, LH_CONFLICT (no primary key; the dataset kept changing meanwhile), LH_INVALID names the first bad key. */
+ * LH_NOT_FOUND, LH_CONFLICT (no primary key), LH_BUSY (the dataset kept changing: nothing was written), LH_INVALID
+ * names the first bad key. */
 LH_CHECKED enum lh_code catalog_ops_tombstone(const struct catalog_ops *ops, const struct catalog_caller *caller,
                                               const char *dataset, const json_t *request, json_t **ret_answer,
                                               struct lh_err *err);
 /* Bring tombstoned rows back, as long as compaction has not removed them.
- *     {"row_keys", "actor"?} -> {"dataset", "version", "untombstoned", "missing": [keys without a tombstone], "replayed"}
- * As above; LH_CONFLICT also where no key has a tombstone (any more). */
+ *     {"row_keys", "actor"?} -> {"dataset", "version", "untombstoned", "missing": [keys without a tombstone in force],
+ *     "replayed"}
+ * As above; LH_CONFLICT also where no key has one (any more). */
 LH_CHECKED enum lh_code catalog_ops_untombstone(const struct catalog_ops *ops, const struct catalog_caller *caller,
                                                 const char *dataset, const json_t *request, json_t **ret_answer,
                                                 struct lh_err *err);
-/* The tombstones in force, oldest first: [{"key", "reason", "actor", "at"}], at most `limit` from the `*position`th on, as of
+/* The tombstones in force, oldest first, without those whose key has a row again: [{"key", "reason", "actor", "at"}], at most `limit` from the `*position`th on, as of
  * *version (0: now, which is set).  *position becomes where the next page begins, 0 at the end. */
 LH_CHECKED enum lh_code catalog_ops_tombstones(const struct catalog_ops *ops, const struct catalog_caller *caller,
                                                const char *dataset, uint64_t *version, uint64_t *position,

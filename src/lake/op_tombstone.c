@@ -108,7 +108,7 @@ static enum lh_code plan_rows(struct row_op *op, struct arena *arena, const char
 static enum lh_code run_task(struct row_op *op, json_t **ret_answer, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(json) json_t *keys = NULL;
-    const char *plan;
+    const char *plan, *visible;
     LH_TRY(row_keys_parse(op->seen, op->row_keys, &keys, err));
     LH_TRY(plan_rows(op, arena, &plan, err));
     LH_AUTO(json) json_t *request = row_change_request(op->seen, plan);
@@ -118,8 +118,11 @@ static enum lh_code run_task(struct row_op *op, json_t **ret_answer, struct lh_e
     json_object_set_new(request, "erase", json_boolean(op->erase));
     if (op->reason)
         json_object_set_new(request, "reason", json_string(op->reason));
-    if (op->lift)
+    if (op->lift) {
+        LH_TRY(lake_read_plan(op->ops->buckets, op->seen, arena, &visible, err));
+        json_object_set_new(request, "visible", json_string(visible));
         LH_TRY(add_tombstone_paths(op, arena, request, err));
+    }
     const struct engine_task task = {.task = op->lift ? "tombstones_remove" : "tombstones_write",
                                      .request = request,
                                      .output_dir = op->objects.out,
@@ -175,7 +178,6 @@ static enum lh_code put_stripped(struct row_op *op, const json_t *answer, struct
         struct manifest_file *old = tombstone_file(op->draft, position), left = {0};
         if (!old || rows < 0)
             return lh_fail(err, LH_INTERNAL, "the worker names a tombstone file that there is not");
-        op->rows += old->row_count - (uint64_t)rows;
         snprintf(name, sizeof name, "%lld.parquet", (long long)position);
         if (rows > 0)
             LH_TRY(new_objects_put(&op->objects, name, FILE_TOMBSTONE, (uint64_t)rows, op->draft->arena, &left, err));
@@ -199,6 +201,7 @@ static enum lh_code compute(struct row_op *op, json_t **ret_answer, struct lh_er
     LH_TRY(new_objects_open(op->ops->os, op->ops->buckets, op->ops->tmp_dir, op->seen->name, op->seen->bucket,
                             &op->objects, err));
     LH_TRY(run_task(op, ret_answer, err));
+    op->rows = (uint64_t)json_integer_value(json_object_get(*ret_answer, "rows"));
     return take_missing(op, *ret_answer, err);
 }
 
@@ -247,23 +250,14 @@ static enum lh_code nothing_to_do(struct row_op *op, json_t **ret_answer, struct
     return LH_OK;
 }
 
-static int64_t rows_of(const struct row_op *op, const json_t *answer) {
-    if (op->lift)
-        return (int64_t)json_array_size(json_object_get(answer, "files"));
-    return json_integer_value(json_object_get(answer, "rows"));
-}
-
 static enum lh_code attempt(struct row_op *op, const struct catalog_change *change, json_t **ret_answer,
                             struct lh_err *err) {
     LH_AUTO(json) json_t *answer = NULL;
     struct catalog_commit done;
     op->snapshot = catalog_snapshot(op->ops->catalog);
-    op->rows = 0;
     LH_TRY(compute(op, &answer, err));
-    if (rows_of(op, answer) == 0)
+    if (op->rows == 0)
         return nothing_to_do(op, ret_answer, err);
-    if (!op->lift)
-        op->rows = (uint64_t)rows_of(op, answer);
     LH_TRY(LH_FAULT("lake.before_tombstones", err));
     LH_TRY(make_draft(op, answer, err));
     LH_TRY(LH_FAULT("lake.after_tombstones", err));
@@ -279,9 +273,6 @@ static enum lh_code replay(struct row_op *op, uint64_t version, json_t **ret_ans
     LH_AUTO(json) json_t *answer = NULL;
     LH_TRY(catalog_snapshot_at_version(op->ops->catalog, version - 1, &op->snapshot, err));
     LH_TRY(compute(op, &answer, err));
-    op->rows = (uint64_t)rows_of(op, answer);
-    if (op->lift)
-        op->rows = json_array_size(op->row_keys) - json_array_size(op->missing);
     *ret_answer = answer_of(op, (struct catalog_commit){version, true});
     return LH_OK;
 }
@@ -304,8 +295,10 @@ static enum lh_code run(struct row_op *op, const json_t *request, json_t **ret_a
     for (unsigned tries = 1;; tries++) {
         op->stale = false;
         enum lh_code code = attempt(op, &change, ret_answer, err);
-        if (code != LH_CONFLICT || !op->stale || tries == ROW_CHANGE_ATTEMPTS)
+        if (code != LH_CONFLICT || !op->stale)
             return code;
+        if (tries == ROW_CHANGE_ATTEMPTS)
+            return row_change_busy(op->seen->name, err);
         *err = (struct lh_err)LH_ERR_INIT;
         forget(op);
     }

@@ -1,10 +1,11 @@
-/* The tombstones of a dataset, page by page, straight from their files. */
+/* The tombstones of a dataset, page by page, straight from their files; not those whose key was written again since. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "catalog/catalog.h"
 #include "engine/engine.h"
 #include "lake/catalog_ops.h"
+#include "lake/read_plan.h"
 #include "lake/row_keys.h"
 #include "store/buckets.h"
 #include "store/object_store.h"
@@ -25,6 +26,32 @@ static void append_key(struct buf *sql, const struct manifest *m) {
     }
 }
 
+/* " ANTI JOIN" with the rows that are newer than the oldest tombstone: where one of them is seen, it was written after all of its
+ * key.  They are few, where the rows of the dataset may be many. */
+static enum lh_code append_without_rows(struct buf *sql, const struct catalog_ops *ops, const struct manifest *m,
+                                        struct arena *arena, struct lh_err *err) {
+    LH_AUTO(manifest) struct manifest *newer = manifest_edit(m);
+    uint64_t oldest = UINT64_MAX;
+    size_t kept = 0;
+    const char *plan;
+    for (size_t i = 0; i < m->file_count; i++)
+        if (m->files[i].role == FILE_TOMBSTONE && m->files[i].sequence < oldest)
+            oldest = m->files[i].sequence;
+    for (size_t i = 0; i < m->file_count; i++)
+        if (m->files[i].sequence >= oldest)
+            newer->files[kept++] = newer->files[i];
+    newer->file_count = kept;
+    LH_TRY(lake_read_plan(ops->buckets, newer, arena, &plan, err));
+    buf_printf(sql, " t ANTI JOIN (%s) r ON ", plan);
+    for (size_t i = 0; i < m->primary_key_count; i++) {
+        buf_append_str(sql, i > 0 ? " AND t." : "t.");
+        buf_append_sql_ident(sql, m->primary_key[i]);
+        buf_append_str(sql, " = r.");
+        buf_append_sql_ident(sql, m->primary_key[i]);
+    }
+    return LH_OK;
+}
+
 /* A key as a request has it: a scalar, or an object of several columns. */
 static enum lh_code write_statement(const struct catalog_ops *ops, const struct manifest *m, uint64_t offset,
                                     uint64_t limit, struct buf *sql, size_t *ret_files, struct lh_err *err) {
@@ -35,7 +62,7 @@ static enum lh_code write_statement(const struct catalog_ops *ops, const struct 
     append_key(sql, m);
     buf_append_str(sql, several ? ") AS key" : " AS key");
     buf_append_str(sql, ", " TOMBSTONE_REASON " AS reason, " TOMBSTONE_ACTOR " AS actor, " TOMBSTONE_AT
-                        " AS at FROM read_parquet([");
+                        " AS at FROM (SELECT t.* FROM read_parquet([");
     for (size_t i = 0; i < m->file_count; i++) {
         const struct manifest_file *f = &m->files[i];
         LH_AUTO(bucket) struct bucket *bucket = NULL;
@@ -47,10 +74,9 @@ static enum lh_code write_statement(const struct catalog_ops *ops, const struct 
         buf_append_str(sql, files++ > 0 ? ", " : "");
         buf_append_sql_path(sql, path);
     }
-    buf_printf(sql,
-               "], hive_partitioning = false, union_by_name = true) ORDER BY \"at\", key LIMIT %" PRIu64
-               " OFFSET %" PRIu64,
-               limit, offset);
+    buf_append_str(sql, "], hive_partitioning = false, union_by_name = true)");
+    LH_TRY(append_without_rows(sql, ops, m, arena, err));
+    buf_printf(sql, ") ORDER BY \"at\", key LIMIT %" PRIu64 " OFFSET %" PRIu64, limit, offset);
     *ret_files = files;
     return LH_OK;
 }

@@ -47,6 +47,13 @@ enum lh_code row_change_check(const struct manifest *now, const struct manifest 
     *ret_stale = !row_change_same_rows(now, seen);
     if (!*ret_stale)
         return LH_OK;
-    lh_ignore(lh_fail(err, LH_CONFLICT, "\"%s\" kept changing while its old rows were read", now->name));
-    return lh_err_hint(err, "try again; where many writers change one dataset, send larger changes less often");
+    return lh_fail(err, LH_CONFLICT, "\"%s\" changed while its old rows were read", now->name);
+}
+
+enum lh_code row_change_busy(const char *dataset, struct lh_err *err) {
+    *err = (struct lh_err)LH_ERR_INIT;
+    lh_ignore(
+        lh_fail(err, LH_BUSY, "other writers changed \"%s\" first, %d times in a row", dataset, ROW_CHANGE_ATTEMPTS));
+    return lh_err_hint(err, "nothing was written: send it again; where many write to one dataset, larger changes sent "
+                            "less often go through sooner");
 }

@@ -12,7 +12,7 @@
 
 struct manifest;
 
-#define ROW_CHANGE_ATTEMPTS 20 /* computed again at most this often; then LH_CONFLICT */
+#define ROW_CHANGE_ATTEMPTS 20 /* computed again at most this often; then row_change_busy */
 
 /* {"rows", "columns", "key"} of task_rows.c; `rows` is the SELECT that reads `m`.  A new reference. */
 json_t *row_change_request(const struct manifest *m, const char *rows);
@@ -21,5 +21,7 @@ bool row_change_same_rows(const struct manifest *a, const struct manifest *b);
 /* In a transaction: LH_OK where `now` has the rows of `seen`; else LH_CONFLICT and *ret_stale. */
 LH_CHECKED enum lh_code row_change_check(const struct manifest *now, const struct manifest *seen, bool *ret_stale,
                                          struct lh_err *err);
+/* After the last try: LH_BUSY, for nothing was written and the same request may well succeed. */
+enum lh_code row_change_busy(const char *dataset, struct lh_err *err);
 
 #endif

@@ -121,5 +121,5 @@ enum lh_code row_history_commit(struct row_history *h, const struct lake_commit 
         *err = (struct lh_err)LH_ERR_INIT;
     }
     pthread_mutex_unlock(lock);
-    return code;
+    return code == LH_CONFLICT && stale ? row_change_busy(name, err) : code;
 }

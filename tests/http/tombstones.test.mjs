@@ -111,6 +111,26 @@ test('rows come back with their values, and leave an event', async () => {
   assert.match(none.hint, /tombstones/);
 });
 
+test('a row that was written again has no tombstone to lift', async () => {
+  await make('back', people, ['id']);
+  await tombstone('back', { row_keys: [1, 2] });
+  assert.equal((await ask('POST', '/query/delta/back', [{ id: 1, mail: 'new@example.com', city: 'Bonn' }])).status < 300, true);
+  assert.deepEqual((await tombstones('back')).items.map((t) => t.key), [2]);
+  const version = (await ask('GET', '/catalog/datasets/by-name/back')).version;
+  const none = await untombstone('back', { row_keys: [1] });
+  assert.deepEqual([none.status, none.code], [409, 'conflict']);
+  assert.equal((await ask('GET', '/catalog/datasets/by-name/back')).version, version, 'nothing is committed');
+  const some = await untombstone('back', { row_keys: [1, 2, 2] });
+  assert.deepEqual([some.status, some.untombstoned, some.missing], [200, 1, [1]]);
+  assert.deepEqual(await rows('SELECT id, mail FROM back WHERE id < 3 ORDER BY id'), [[1, 'new@example.com'], [2, 'b@example.com']]);
+  assert.equal((await history('1', '?dataset=back')).items.filter((e) => e.action === 'untombstone').length, 0);
+  // Gone again: its second tombstone is in force, and lifting it brings the newest row back.
+  await tombstone('back', { row_keys: [1] });
+  assert.equal((await tombstones('back')).items.at(-1).key, 1);
+  assert.equal((await untombstone('back', { row_keys: [1] })).untombstoned, 1);
+  assert.deepEqual(await rows('SELECT mail FROM back WHERE id = 1'), [['new@example.com']]);
+});
+
 test('the same request again gives the same answer', async () => {
   await make('again', people, ['id']);
   const headers = { 'idempotency-key': 'gone-1' };

@@ -3,10 +3,11 @@
  *     tombstones_write    {"keys": [[text]], "reason", "actor", "at_us", "erase"}
  *                         Of the keys whose rows are there: output_dir/tombstones.parquet (the key's columns, then __reason, __actor,
  *                         __at) and their rows in changes.parquet.  -> {"rows", "missing": [positions]}
- *     tombstones_remove   {"keys": [[text]], "files": [paths]}
- *                         Each tombstone file that holds one of the keys, without them, as output_dir/{its position}.parquet; the
+ *     tombstones_remove   {"keys": [[text]], "files": [paths], "visible": the SELECT of the rows there are}
+ *                         Of the keys that have no visible row: each tombstone file that holds one, without them, as output_dir/{its position}.parquet; the
  *                         rows that come back in changes.parquet.
- *                         -> {"files": [{"file": position, "rows": left}], "missing": [positions]}; none left: no file
+ *                         -> {"files": [{"file": position, "rows": left}], "rows": keys lifted, "missing": [positions]}; none
+ *                         left: no file
  *     changes_write       {"delta": SELECT, "max_changes": n}
  *                         What `delta` (rows of unique keys, all columns) changes, field by field, in changes.parquet.
  *                         -> {"changes", "inserted", "updated", "too_many"}; too_many: no file
@@ -178,14 +179,15 @@ static enum lh_code find_rows(struct rows_task *r, const char *name, const char 
     return session_run(r->task->session, buf_cstr(&sql), err);
 }
 
-/* Positions of the wanted keys that `found` lacks. */
-static enum lh_code add_missing(struct rows_task *r, const char *found, json_t *answer, struct lh_err *err) {
+/* Positions of the keys `asked_for` that `found` lacks. */
+static enum lh_code add_missing(struct rows_task *r, const char *asked_for, const char *found, json_t *answer,
+                                struct lh_err *err) {
     const struct duckdb_api *db = r->task->session->duckdb;
     LH_AUTO(query_result) struct query_result result = {.duckdb = NULL};
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     json_t *missing = json_array();
     json_object_set_new(answer, "missing", missing);
-    buf_printf(&sql, "SELECT \"#p\" FROM wanted WHERE \"#p\" NOT IN (SELECT \"#p\" FROM %s) ORDER BY 1", found);
+    buf_printf(&sql, "SELECT \"#p\" FROM %s WHERE \"#p\" NOT IN (SELECT \"#p\" FROM %s) ORDER BY 1", asked_for, found);
     LH_TRY(session_query(r->task->session, buf_cstr(&sql), &result.result, err));
     result.duckdb = db;
     for (idx_t i = 0; i < db->row_count(&result.result); i++)
@@ -317,7 +319,7 @@ enum lh_code task_tombstones_write(struct task *t, const json_t *request, json_t
     LH_TRY(open_task(t, request, &r, err));
     LH_TRY(type_keys(&r, err));
     LH_TRY(find_rows(&r, "found", r.rows, err));
-    LH_TRY(add_missing(&r, "found", answer, err));
+    LH_TRY(add_missing(&r, "wanted", "found", answer, err));
     LH_TRY(session_query_int64(t->session, "SELECT count(*) FROM found", &rows, err));
     if (rows > 0) {
         LH_TRY(write_tombstones(&r, &rows, err));
@@ -363,21 +365,34 @@ static enum lh_code strip_file(struct rows_task *r, size_t position, const char 
     return LH_OK;
 }
 
+/* A key that was written again has its row: its tombstone hides nothing that could come back.  every: all that was wanted. */
+static enum lh_code forget_visible(struct rows_task *r, struct lh_err *err) {
+    const char *visible;
+    LH_TRY(lh_json_get_string(r->request, "", "visible", &visible, err));
+    LH_TRY(session_run(r->task->session, "CREATE TEMP TABLE every AS SELECT \"#p\" FROM wanted", err));
+    LH_TRY(find_rows(r, "shown", visible, err));
+    return session_run(r->task->session, "DELETE FROM wanted WHERE \"#p\" IN (SELECT \"#p\" FROM shown)", err);
+}
+
 enum lh_code task_tombstones_remove(struct task *t, const json_t *request, json_t **ret_answer, struct lh_err *err) {
     LH_CLEANUP(rows_task_release) struct rows_task r = {0};
     LH_AUTO(json) json_t *answer = json_object();
     LH_AUTO(buf) struct buf row = BUF_INIT;
     json_t *paths, *path, *files = json_array();
     size_t i;
+    int64_t rows;
     json_object_set_new(answer, "files", files);
     LH_TRY(open_task(t, request, &r, err));
     LH_TRY(lh_json_get_array(request, "", "files", &paths, err));
     LH_TRY(type_keys(&r, err));
+    LH_TRY(forget_visible(&r, err));
     LH_TRY(session_run(t->session, "CREATE TEMP TABLE lifted (\"#p\" BIGINT)", err));
     json_array_foreach(paths, i, path)
         LH_TRY(strip_file(&r, i, json_is_string(path) ? json_string_value(path) : "", files, err));
-    LH_TRY(add_missing(&r, "lifted", answer, err));
+    LH_TRY(add_missing(&r, "every", "lifted", answer, err));
     LH_TRY(session_run(t->session, "DELETE FROM wanted WHERE \"#p\" NOT IN (SELECT \"#p\" FROM lifted)", err));
+    LH_TRY(session_query_int64(t->session, "SELECT count(*) FROM wanted", &rows, err));
+    json_object_set_new(answer, "rows", json_integer(rows));
     LH_TRY(find_rows(&r, "found", r.rows, err));
     row_text_append_row(&row, "f", &r.shape);
     LH_TRY(write_whole_rows(&r, "untombstone", "NULL", buf_cstr(&row), err));

@@ -230,9 +230,11 @@ static void untombstoned_rows_come_back(void **state) {
     json_decref(answer);
     LH_AUTO(mem) char *second = lh_asprintf("%s/tombstones.parquet", f->out);
 
-    more = json_pack("{s:[[s], [s], [s]], s:[s, s]}", "keys", "4", "1", "3", "files", first, second);
+    /* 0 was written again: its tombstone stays. */
+    more = json_pack("{s:[[s], [s], [s], [s]], s:[s, s], s:s}", "keys", "4", "1", "3", "0", "files", first, second,
+                     "visible", "SELECT 0 AS id");
     assert_int_equal(run(f, "tombstones_remove", candidates(more), &answer, &err), LH_OK);
-    assert_answer(answer, "{\"files\":[{\"file\":0,\"rows\":1},{\"file\":1,\"rows\":0}],\"missing\":[1]}");
+    assert_answer(answer, "{\"files\":[{\"file\":0,\"rows\":1},{\"file\":1,\"rows\":0}],\"missing\":[1,3],\"rows\":2}");
     assert_file(f, "id", "0.parquet", "id\r\n0\r\n");
     assert_no_file(f, "1.parquet");
     assert_file(f, "entity_id, action, new_value", "changes.parquet",
