@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/vec_source.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "vector/file.h"
 #include "vector/flat.h"
 #include "vector/hnsw.h"
@@ -14,6 +15,7 @@
 #include "vector/rows_file.h"
 #include "vector/scan_tune.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +138,19 @@ static enum lh_code build_scan(struct cli *cli, const struct cli_args *args, boo
     return LH_OK;
 }
 
+/* What is replaced must be an index: not the vectors themselves, nor a device or whatever else a mistyped name means. */
+static enum lh_code check_output(struct cli *cli, const char *output, struct lh_err *err) {
+    struct os_stat there;
+    struct lh_err none = LH_ERR_INIT;
+    if (os_stat_at(cli->os, AT_FDCWD, output, &there, &none) != LH_OK)
+        return LH_OK; /* a folder that is missing is told when the file is written */
+    LH_AUTO(vec_file) struct vec_file *old = NULL;
+    if (there.is_file && vec_file_open(cli->os, output, &old, &none) == LH_OK)
+        return LH_OK;
+    lh_fail(err, LH_EXISTS, "\"%s\" exists and is not a vector index", output);
+    return lh_err_hint(err, "choose another name with --output, or remove it first");
+}
+
 static enum lh_code build(struct cli *cli, const struct cli_args *args, struct lh_err *err) {
     const char *path = args->positional[1];
     const char *kind = cli_arg(args, "kind") ? cli_arg(args, "kind") : "graph";
@@ -150,6 +165,7 @@ static enum lh_code build(struct cli *cli, const struct cli_args *args, struct l
     if (!lists && strcmp(kind, "graph") != 0 && strcmp(kind, "flat") != 0)
         return lh_fail(err, LH_USAGE, "--kind is \"%s\"; it must be graph, flat or ivf", kind);
     LH_TRY(arg_config(args, &config, &threads, err));
+    LH_TRY(check_output(cli, output, err));
     LH_TRY(open_vectors(cli, args, path, &file, err));
     if (strcmp(kind, "graph") != 0)
         return build_scan(cli, args, lists, &file.rows, output, err);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -175,4 +175,24 @@ test('vec reads a column of vectors from Parquet', async (t) => {
   assert.equal(garbage.code, 1);
   const misplaced = await runLakehouse(['vec', 'build', file('queries.npy'), '--column', 'v']);
   assert.equal(misplaced.code, 2);
+});
+
+test('vec build replaces an index and nothing else', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lakehouse-vec-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = (name) => path.join(folder, name);
+  writeFileSync(file('v.npy'), npy(values(rows * d), rows));
+  writeFileSync(file('notes.txt'), 'precious');
+  mkdirSync(file('folder'));
+  symlinkSync('notes.txt', file('link'));
+  for (const name of ['v.npy', 'notes.txt', 'folder', 'link']) {
+    const run = await runLakehouse(['vec', 'build', file('v.npy'), '-o', file(name)]);
+    assert.equal(run.code, 1, name);
+    assert.match(run.stderr, /exists and is not a vector index\n {2}hint: .*--output/);
+  }
+  assert.equal(readFileSync(file('notes.txt'), 'utf8'), 'precious');
+  for (const kind of ['graph', 'flat']) {
+    const run = await runLakehouse(['vec', 'build', file('v.npy'), '-o', file('v.vec'), '--kind', kind]);
+    assert.equal(run.code, 0, run.stderr);
+  }
 });
