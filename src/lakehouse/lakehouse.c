@@ -115,7 +115,7 @@ static enum lh_code open_errors(struct lakehouse *lh, struct lh_err *err) {
     return LH_OK;
 }
 
-/* What workers may read: the folders of all buckets that can be reached, and where the rows of system tables are. */
+/* What workers may read: the folders of all buckets that could be opened (one that takes no writes any more is still read), and where the rows of system tables are. */
 static size_t read_roots(struct lakehouse *lh, struct arena *arena, const char ***ret_roots) {
     struct bucket_info *infos;
     size_t count, kept = 0;
@@ -124,7 +124,7 @@ static size_t read_roots(struct lakehouse *lh, struct arena *arena, const char *
     roots[kept++] = arena_printf(arena, "%s/" SYSTEM_DIR, lh->tmp_dir);
     roots[kept++] = arena_printf(arena, "%s/" CACHE_DIR, lh->data_dir);
     for (size_t i = 0; i < count; i++)
-        if (infos[i].reachable)
+        if (infos[i].opened)
             roots[kept++] = infos[i].root;
     *ret_roots = roots;
     return kept;

@@ -16,7 +16,7 @@
 #include <sys/types.h>
 
 struct os_sandbox {
-    const char *const *read_paths; /* files or folders, existing; readable with all below */
+    const char *const *read_paths; /* files or folders, readable with all below; one that is not there is left out */
     size_t read_count;
     const char *const *write_paths; /* files or folders, existing; readable, writable, with all below */
     size_t write_count;

@@ -74,8 +74,11 @@ static enum lh_code allow_path(int ruleset, const char *path, uint64_t rights, s
 
 static enum lh_code fill_and_restrict(int ruleset, const struct os_sandbox *sandbox, uint64_t handled,
                                       struct lh_err *err) {
-    for (size_t i = 0; i < sandbox->read_count; i++)
-        LH_TRY(allow_path(ruleset, sandbox->read_paths[i], READ_RIGHTS & handled, err));
+    for (size_t i = 0; i < sandbox->read_count; i++) {
+        enum lh_code code = allow_path(ruleset, sandbox->read_paths[i], READ_RIGHTS & handled, err);
+        if (code != LH_OK && code != LH_NOT_FOUND) /* what is not there is not read either */
+            return code;
+    }
     for (size_t i = 0; i < sandbox->write_count; i++)
         LH_TRY(allow_path(ruleset, sandbox->write_paths[i], WRITE_RIGHTS & handled, err));
     if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)

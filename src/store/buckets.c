@@ -548,12 +548,14 @@ void buckets_list(struct buckets *b, struct arena *arena, struct bucket_info **r
     for (size_t i = 0; i < count; i++) {
         struct lh_err err = LH_ERR_INIT;
         enum lh_code code = reach(b, all[i], &err);
-        if (code == LH_OK)
+        bool opened = code == LH_OK;
+        if (opened)
             code = object_store_ping(bucket_store(all[i]), &err);
         infos[i] = (struct bucket_info){
             .name = arena_strdup(arena, all[i]->name),
             .backend = arena_strdup(arena, all[i]->backend),
             .root = arena_strdup(arena, all[i]->root),
+            .opened = opened,
             .reachable = code == LH_OK,
             .primary = all[i]->primary,
             .rescue = strcmp(all[i]->name, b->rescue) == 0,

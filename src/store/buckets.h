@@ -73,7 +73,8 @@ struct bucket_info {
     const char *name;
     const char *backend;
     const char *root;
-    bool reachable;
+    bool opened;    /* its folder was there: what it holds can be read, also while nothing can be written */
+    bool reachable; /* it can be read and written now */
     bool primary;
     bool rescue;
     bool configured;    /* of the configuration, not added at run time */
