@@ -35,7 +35,8 @@ struct host {
     struct frame_channel channel;
     struct title title;
     struct duckdb_api duckdb;
-    struct lh_err failure; /* why there is no DuckDB; LH_OK where there is */
+    duckdb_database database; /* prepared; each worker has its copy */
+    struct lh_err failure;    /* why there is no DuckDB; LH_OK where there is */
 };
 
 /* The stacks of the workers' main threads (by limit) and of DuckDB's own threads (by default attribute). */
@@ -64,7 +65,7 @@ static LH_NORETURN void become_worker(struct host *h, int socket_fd, const json_
     LH_AUTO(mem) char *text = lh_asprintf("lakehouse: %s worker", class_name ? class_name : "?");
     title_set(&h->title, "lakehouse-work", text);
     close(h->channel.fd);
-    worker_main(h->os, &h->duckdb, socket_fd, spawn, host_pid);
+    worker_main(h->os, &h->duckdb, h->database, socket_fd, spawn, host_pid);
 }
 
 static enum lh_code spawn_worker(struct host *h, const json_t *spawn, struct lh_err *err) {
@@ -129,7 +130,8 @@ int engine_host_main(int argc, char **argv) {
     title_init(&h.title, argc, argv);
     title_set(&h.title, "lakehouse-host", "lakehouse: engine host");
     enlarge_stacks();
-    lh_ignore(duckdb_api_open(&h.duckdb, &h.failure));
+    if (duckdb_api_open(&h.duckdb, &h.failure) == LH_OK)
+        lh_ignore(session_prepare(&h.duckdb, &h.database, &h.failure));
     struct lh_err err = LH_ERR_INIT;
     while (serve_one(&h, &err) == LH_OK)
         continue;

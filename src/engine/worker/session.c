@@ -9,31 +9,44 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Settings that must stand before the database opens. */
-static enum lh_code configure(const struct duckdb_api *db, const struct worker_profile *profile,
-                              duckdb_config *ret_config, struct lh_err *err) {
-    char memory[32], threads[16];
-    snprintf(memory, sizeof memory, "%lluMiB",
-             (unsigned long long)(profile->memory_limit_bytes ? profile->memory_limit_bytes >> 20 : 1024));
-    snprintf(threads, sizeof threads, "%u", profile->threads ? profile->threads : 1);
-    const char *const settings[][2] = {
+enum lh_code session_prepare(const struct duckdb_api *duckdb, duckdb_database *ret_database, struct lh_err *err) {
+    static const char *const settings[][2] = {
         {"errors_as_json", "true"},
-        {"memory_limit", memory},
-        {"threads", threads},
-        {"temp_directory", profile->temp_dir ? profile->temp_dir : ""},
+        {"threads", "1"},
+        {"temp_directory", ""},
         {"autoinstall_known_extensions", "false"},
         {"autoload_known_extensions", "false"},
         {"allow_community_extensions", "false"},
     };
-    if (db->create_config(ret_config) != DuckDBSuccess)
+    duckdb_config config;
+    if (duckdb->create_config(&config) != DuckDBSuccess)
         return lh_fail(err, LH_INTERNAL, "DuckDB gave no configuration");
     for (size_t i = 0; i < LH_ARRAY_LEN(settings); i++) {
-        if (db->set_config(*ret_config, settings[i][0], settings[i][1]) == DuckDBSuccess)
+        if (duckdb->set_config(config, settings[i][0], settings[i][1]) == DuckDBSuccess)
             continue;
-        db->destroy_config(ret_config);
+        duckdb->destroy_config(&config);
         return lh_fail(err, LH_INTERNAL, "DuckDB does not take the setting %s = %s", settings[i][0], settings[i][1]);
     }
+    duckdb_database database = NULL;
+    char *reason = NULL;
+    duckdb_state opened = duckdb->open_ext(NULL, &database, config, &reason);
+    duckdb->destroy_config(&config);
+    if (opened != DuckDBSuccess) {
+        lh_ignore(lh_fail(err, LH_UNAVAILABLE, "DuckDB does not start: %s", reason ? reason : "no reason given"));
+        duckdb->free(reason);
+        return err->code;
+    }
+    *ret_database = database;
     return LH_OK;
+}
+
+/* What the host could not know when it opened the database. */
+static void append_limits(struct buf *sql, const struct worker_profile *profile) {
+    buf_printf(sql, "SET memory_limit = '%lluMiB'; SET threads = %u; SET temp_directory = ",
+               (unsigned long long)(profile->memory_limit_bytes ? profile->memory_limit_bytes >> 20 : 1024),
+               profile->threads ? profile->threads : 1);
+    buf_append_sql_string(sql, profile->temp_dir ? profile->temp_dir : "");
+    buf_append_str(sql, "; ");
 }
 
 static void append_path(struct buf *sql, const char *path, bool *first) {
@@ -64,19 +77,9 @@ static void append_fence(struct buf *sql, const struct worker_profile *profile) 
     buf_append_str(sql, "]::VARCHAR[]; SET enable_external_access = false; SET lock_configuration = true;");
 }
 
-enum lh_code session_open(struct session *s, const struct duckdb_api *duckdb, const struct worker_profile *profile,
-                          struct lh_err *err) {
-    *s = (struct session){.duckdb = duckdb};
-    duckdb_config config;
-    LH_TRY(configure(duckdb, profile, &config, err));
-    char *reason = NULL;
-    duckdb_state opened = duckdb->open_ext(NULL, &s->database, config, &reason);
-    duckdb->destroy_config(&config);
-    if (opened != DuckDBSuccess) {
-        lh_ignore(lh_fail(err, LH_UNAVAILABLE, "DuckDB does not start: %s", reason ? reason : "no reason given"));
-        duckdb->free(reason);
-        return err->code;
-    }
+enum lh_code session_open(struct session *s, const struct duckdb_api *duckdb, duckdb_database database,
+                          const struct worker_profile *profile, struct lh_err *err) {
+    *s = (struct session){.duckdb = duckdb, .database = database};
     if (duckdb->connect(s->database, &s->connection) != DuckDBSuccess) {
         session_close(s);
         return lh_fail(err, LH_UNAVAILABLE, "DuckDB takes no connection");
@@ -85,6 +88,7 @@ enum lh_code session_open(struct session *s, const struct duckdb_api *duckdb, co
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     /* Data files are immutable, so a footer once read stays true. */
     buf_append_str(&sql, "SET TimeZone = 'UTC'; SET parquet_metadata_cache = true; ");
+    append_limits(&sql, profile);
     append_fence(&sql, profile);
     enum lh_code code = session_run(s, buf_cstr(&sql), err);
     if (code != LH_OK) {

@@ -21,8 +21,13 @@ struct session {
     char *temp_dir; /* the worker's own folder, absolute; it may write here */
 };
 
-/* Open an in-memory database with the profile's limits and fences (see profile.h). */
-LH_CHECKED enum lh_code session_open(struct session *s, const struct duckdb_api *duckdb,
+/* An in-memory database with what all workers have in common.  The host opens it once, before it forks: that is most
+ * of what the start of a worker costs.  It has no thread but the caller's, so that a fork copies it whole.  LH_UNAVAILABLE. */
+LH_CHECKED enum lh_code session_prepare(const struct duckdb_api *duckdb, duckdb_database *ret_database,
+                                        struct lh_err *err);
+/* Take a prepared database, which is the session's from now on, and put the profile's limits and fences on it (see
+ * profile.h). */
+LH_CHECKED enum lh_code session_open(struct session *s, const struct duckdb_api *duckdb, duckdb_database database,
                                      const struct worker_profile *profile, struct lh_err *err);
 void session_close(struct session *s);
 

@@ -196,7 +196,8 @@ static const char **readable_paths(struct worker *w, size_t *ret_count) {
     return paths;
 }
 
-static enum lh_code worker_start(struct worker *w, const json_t *spawn, pid_t host, struct lh_err *err) {
+static enum lh_code worker_start(struct worker *w, duckdb_database database, const json_t *spawn, pid_t host,
+                                 struct lh_err *err) {
     LH_TRY(worker_profile_from_json(spawn, w->memory, &w->profile, err));
     const struct worker_profile *p = &w->profile;
     const char *writable[2];
@@ -221,7 +222,7 @@ static enum lh_code worker_start(struct worker *w, const json_t *spawn, pid_t ho
         .open_files = p->open_files,
     };
     LH_TRY(os_sandbox_enter(&sandbox, &w->fences, err));
-    return session_open(&w->session, w->duckdb, p, err);
+    return session_open(&w->session, w->duckdb, database, p, err);
 }
 
 static void send_ready(struct worker *w) {
@@ -233,7 +234,8 @@ static void send_ready(struct worker *w) {
         _exit(EXIT_SUCCESS);
 }
 
-void worker_main(struct os *os, const struct duckdb_api *duckdb, int socket_fd, const json_t *spawn, pid_t host) {
+void worker_main(struct os *os, const struct duckdb_api *duckdb, duckdb_database database, int socket_fd,
+                 const json_t *spawn, pid_t host) {
     struct worker *w = lh_calloc(1, sizeof *w);
     struct lh_err err = LH_ERR_INIT;
     struct os_thread reader;
@@ -243,7 +245,7 @@ void worker_main(struct os *os, const struct duckdb_api *duckdb, int socket_fd, 
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->changed, NULL);
     frame_channel_init(&w->channel, os, socket_fd, FRAMES_TO_WORKER, false);
-    if (worker_start(w, spawn, host, &err) != LH_OK ||
+    if (worker_start(w, database, spawn, host, &err) != LH_OK ||
         os_thread_start(&reader, "frames", 0, read_frames, w, &err) != LH_OK) {
         send_error(w, &err);
         _exit(EXIT_FAILURE);

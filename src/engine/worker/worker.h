@@ -48,10 +48,10 @@ struct worker {
     int64_t progress_sent_ns;
 };
 
-/* Become a worker: put up the fences, open DuckDB, say READY, serve until the server hangs up.  `spawn` is the payload
- * of the spawn frame; `host` is the parent's pid. */
-LH_NORETURN void worker_main(struct os *os, const struct duckdb_api *duckdb, int socket_fd, const json_t *spawn,
-                             pid_t host);
+/* Become a worker: put up the fences, open a session on the database that the host prepared, say READY, serve until the
+ * server hangs up.  `spawn` is the payload of the spawn frame; `host` is the parent's pid. */
+LH_NORETURN void worker_main(struct os *os, const struct duckdb_api *duckdb, duckdb_database database, int socket_fd,
+                             const json_t *spawn, pid_t host);
 
 bool worker_cancelled(struct worker *w);
 /* The next frame of `type` for the running request (a new reference).  LH_CANCELLED. */

@@ -38,8 +38,9 @@ static inline void ingest_task_open(struct ingest_task *t) {
                                      .temp_dir = t->folder,
                                      .read_paths = (const char *const[]){t->folder, LH_TEST_SOURCE_DIR},
                                      .read_count = 2};
-    if (duckdb_api_open(&t->duckdb, &err) != LH_OK ||
-        session_open(&t->worker.session, &t->duckdb, &profile, &err) != LH_OK) {
+    duckdb_database database;
+    if (duckdb_api_open(&t->duckdb, &err) != LH_OK || session_prepare(&t->duckdb, &database, &err) != LH_OK ||
+        session_open(&t->worker.session, &t->duckdb, database, &profile, &err) != LH_OK) {
         fprintf(stderr, "%s\n", err.message);
         abort();
     }

@@ -84,6 +84,41 @@ static pid_t host_pid(void) {
     return pid;
 }
 
+/* ---- the host ---- */
+
+/* The database that it prepared is copied by fork, which copies one thread. */
+static void the_host_has_one_thread(void **state) {
+    (void)state;
+    char path[64], line[128];
+    int threads = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)host_pid());
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        sscanf(line, "Threads: %d", &threads);
+    fclose(file);
+    assert_int_equal(threads, 1);
+}
+
+/* Copies of one database, which yet must not deal the same cards. */
+static void workers_do_not_share_their_randomness(void **state) {
+    (void)state;
+    struct buf values[2] = {BUF_INIT, BUF_INIT};
+    struct lh_err err = LH_ERR_INIT;
+    for (int i = 0; i < 2; i++) {
+        pid_t pids[8];
+        struct engine_query query = query_of("SELECT random(), uuid()");
+        assert_int_equal(run_query(&fx, &query, &values[i], NULL, &err), LH_OK);
+        size_t count = find_processes(host_pid(), "lakehouse: admin worker", pids, 8);
+        for (size_t w = 0; w < count; w++)
+            kill(pids[w], SIGKILL);
+        os_sleep_ms(fx.os, 100);
+    }
+    assert_string_not_equal(buf_cstr(&values[0]), buf_cstr(&values[1]));
+    buf_release(&values[0]);
+    buf_release(&values[1]);
+}
+
 /* ---- crashes ---- */
 
 static void kill_workers_later(void *arg) {
@@ -296,6 +331,8 @@ static void nothing_is_left_behind(void **state) {
 int main(int argc, char **argv) {
     ENGINE_TEST_MAIN(argc, argv);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_host_has_one_thread),
+        cmocka_unit_test(workers_do_not_share_their_randomness),
         cmocka_unit_test(a_crash_costs_its_own_request),
         cmocka_unit_test(a_crash_inside_duckdb_is_told),
         cmocka_unit_test(a_dead_host_is_started_again),
