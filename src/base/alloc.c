@@ -1,6 +1,8 @@
 #include "base/alloc.h"
 
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +20,36 @@ void lh_alloc_fail_nth(long n) {
 static bool fault_due(void) {
     return fail_countdown > 0 && --fail_countdown == 0;
 }
+
+/* LAKEHOUSE_FAULT_ALLOCATION=N: the Nth allocation of this process finds no memory; `count` tells at the end how many there were. */
+static struct {
+    pthread_once_t read;
+    atomic_long made;
+    long fatal;
+} process = {.read = PTHREAD_ONCE_INIT};
+
+static void tell_allocations(void) {
+    fprintf(stderr, "%ld allocations\n", atomic_load(&process.made));
+}
+
+static void read_environment(void) {
+    const char *text = getenv("LAKEHOUSE_FAULT_ALLOCATION");
+    if (text && strcmp(text, "count") == 0)
+        atexit(tell_allocations);
+    else if (text)
+        process.fatal = strtol(text, NULL, 10);
+}
+
+static bool memory_ends_here(void) {
+    pthread_once(&process.read, read_environment);
+    return atomic_fetch_add(&process.made, 1) + 1 == process.fatal;
+}
 #else
 static bool fault_due(void) {
+    return false;
+}
+
+static bool memory_ends_here(void) {
     return false;
 }
 #endif
@@ -30,21 +60,21 @@ LH_NORETURN static void die_without_memory(size_t size) {
 }
 
 void *lh_malloc(size_t size) {
-    void *ptr = size <= ABSURD_SIZE ? malloc(size ? size : 1) : NULL;
+    void *ptr = size <= ABSURD_SIZE && !memory_ends_here() ? malloc(size ? size : 1) : NULL;
     if (!ptr)
         die_without_memory(size);
     return ptr;
 }
 
 void *lh_calloc(size_t count, size_t size) {
-    void *ptr = calloc(count ? count : 1, size ? size : 1);
+    void *ptr = memory_ends_here() ? NULL : calloc(count ? count : 1, size ? size : 1);
     if (!ptr)
         die_without_memory(size);
     return ptr;
 }
 
 void *lh_realloc(void *ptr, size_t size) {
-    void *grown = size <= ABSURD_SIZE ? realloc(ptr, size ? size : 1) : NULL;
+    void *grown = size <= ABSURD_SIZE && !memory_ends_here() ? realloc(ptr, size ? size : 1) : NULL;
     if (!grown)
         die_without_memory(size);
     return grown;
@@ -78,13 +108,13 @@ char *lh_asprintf(const char *fmt, ...) {
 }
 
 void *lh_try_malloc(size_t size) {
-    if (size > ABSURD_SIZE || fault_due())
+    if (size > ABSURD_SIZE || fault_due() || memory_ends_here())
         return NULL;
     return malloc(size ? size : 1);
 }
 
 void *lh_try_realloc(void *ptr, size_t size) {
-    if (size > ABSURD_SIZE || fault_due())
+    if (size > ABSURD_SIZE || fault_due() || memory_ends_here())
         return NULL;
     return realloc(ptr, size ? size : 1);
 }
@@ -95,14 +125,14 @@ static void *allocate_aligned(size_t alignment, size_t size) {
 }
 
 void *lh_malloc_aligned(size_t alignment, size_t size) {
-    void *ptr = allocate_aligned(alignment, size);
+    void *ptr = memory_ends_here() ? NULL : allocate_aligned(alignment, size);
     if (!ptr)
         die_without_memory(size);
     return ptr;
 }
 
 void *lh_try_malloc_aligned(size_t alignment, size_t size) {
-    return fault_due() ? NULL : allocate_aligned(alignment, size);
+    return fault_due() || memory_ends_here() ? NULL : allocate_aligned(alignment, size);
 }
 
 void lh_free(void *ptr) {

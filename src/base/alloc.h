@@ -29,7 +29,8 @@ void *lh_malloc_aligned(size_t alignment, size_t size) __attribute__((malloc, re
 void *lh_try_malloc_aligned(size_t alignment, size_t size) __attribute__((malloc));
 
 #ifdef LH_FAULTS
-/* Tests: the `n`th lh_try_ call of this thread from now on fails, once; 0 disarms. */
+/* Tests: the `n`th lh_try_ call of this thread from now on fails, once; 0 disarms.  For tests that drive the program from
+ * outside: LAKEHOUSE_FAULT_ALLOCATION=N in the environment lets the Nth allocation of the process find no memory. */
 void lh_alloc_fail_nth(long n);
 #endif
 

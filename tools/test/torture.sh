@@ -5,19 +5,20 @@
 #   power cuts (seeds)             500      2,000     10,000
 #   kill -9 under load              20        100      1,000
 #   hits of each fault point         1          1          8
+#   places without memory            4         10         40
 #
-# SEEDS, KILLS and HITS in the environment stand for the numbers above.
+# SEEDS, KILLS, HITS and PLACES in the environment stand for the numbers above.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 case ${1:-} in
-    "") seeds=2000 kills=100 hits=1 ;;
-    release) seeds=10000 kills=1000 hits=8 ;;
+    "") seeds=2000 kills=100 hits=1 places=10 ;;
+    release) seeds=10000 kills=1000 hits=8 places=40 ;;
     *)
         echo "usage: torture.sh [release]" >&2
         exit 2
         ;;
 esac
-seeds=${SEEDS:-$seeds} kills=${KILLS:-$kills} hits=${HITS:-$hits}
+seeds=${SEEDS:-$seeds} kills=${KILLS:-$kills} hits=${HITS:-$hits} places=${PLACES:-$places}
 tools/setup/setup.sh build test && tools/build.sh release && tools/build.sh debug || exit 1
 mkdir -p build/log
 report=build/torture.md
@@ -49,6 +50,7 @@ done
 run "fault points" env LAKEHOUSE_FAULT_HITS=$hits node --test tests/crash/fault_points.test.mjs
 run "kill -9" env LAKEHOUSE_KILLS=$kills node --test tests/crash/kill.test.mjs
 run "a living dataset" env LAKEHOUSE_LIVING_ROUNDS=$kills node --test tests/crash/living.test.mjs
+run "out of memory" env LAKEHOUSE_MEMORY_PLACES=$places node --test tests/crash/out_of_memory.test.mjs
 run "full disk" node --test tests/crash/disk_full.test.mjs
 
 cat "$report"
