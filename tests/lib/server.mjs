@@ -15,6 +15,8 @@ import { fileURLToPath } from 'node:url';
 export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const binary = path.resolve(root, process.env.LAKEHOUSE_BIN ?? 'build/release/bin/lakehouse');
 
+const LOGS_KEPT = 8 << 20;
+
 const children = new Set();
 const folders = new Set();
 
@@ -109,7 +111,7 @@ export async function startServer({ t, dataDir, config, args = [], listen = '127
     url: '',
     dataDir: data,
     pid: child.pid,
-    /** All that the server printed, both streams in the order of arrival. */
+    /** What the server printed, both streams in the order of arrival; of very much, the end. */
     logs: '',
     /** Resolves to {code, signal} when the process is gone. */
     exited,
@@ -131,11 +133,15 @@ export async function startServer({ t, dataDir, config, args = [], listen = '127
   t?.after(() => server.stop());
 
   const listening = new Promise((resolve) => {
+    let heard = false;
     const watch = (stream) => {
       stream.setEncoding('utf8');
       stream.on('data', (text) => {
         server.logs += text;
+        if (server.logs.length > 2 * LOGS_KEPT) server.logs = server.logs.slice(-LOGS_KEPT);
+        if (heard) return; // a server under load prints megabytes
         const found = /listening (https?:\/\/\S+)\s/.exec(server.logs);
+        heard = Boolean(found);
         if (found) resolve(found[1]);
       });
     };
