@@ -16,6 +16,9 @@ static const struct cli_option options[] = {
     {"name", 'n', "NAME", "dataset name (default: from the file name); one file only", false},
     {"mode", 'm', "MODE", "create, append, upsert or replace (default: create)", false},
     {"primary-key", 'k', "COLUMNS", "primary key of a new dataset: a column, or several with commas", false},
+    {"misfits", 0, "HOW",
+     "on append and upsert, a value that does not fit its column's type: refuse (default), or text, which makes the column text",
+     false},
     {"bucket", 'b', "BUCKET", "where the files go (default: primary)", false},
     {"format", 'f', "FORMAT", "csv, tsv, json, ndjson, parquet or text (default: found by looking)", false},
     {"delimiter", 0, "CHAR", "field separator of a CSV file; 'tab' for a tab (default: found by looking)", false},
@@ -52,8 +55,8 @@ static const char *file_name(const char *path) {
 
 /* /ingest/file?file_name=...&name=... : what was given on the command line under the same names. */
 static void append_route(const struct cli_args *args, const char *path, struct buf *url) {
-    static const char *const passed[] = {"name",      "mode",  "bucket", "format",
-                                         "delimiter", "quote", "header", "encoding"};
+    static const char *const passed[] = {"name",  "mode",   "bucket",   "format", "delimiter",
+                                         "quote", "header", "encoding", "misfits"};
     buf_append_str(url, "/ingest/file?source_system=cli&file_name=");
     client_append_escaped(url, file_name(path));
     for (size_t i = 0; i < LH_ARRAY_LEN(passed); i++) {

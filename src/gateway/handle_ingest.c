@@ -29,11 +29,12 @@ enum field {
     FIELD_HEADER,
     FIELD_ENCODING,
     FIELD_PRIMARY_KEY,
+    FIELD_MISFITS,
     FIELD_COUNT
 };
-static const char *const field_names[FIELD_COUNT] = {"name",          "mode",     "bucket",     "file_name",
-                                                     "source_system", "format",   "delimiter",  "quote",
-                                                     "header",        "encoding", "primary_key"};
+static const char *const field_names[FIELD_COUNT] = {"name",          "mode",     "bucket",      "file_name",
+                                                     "source_system", "format",   "delimiter",   "quote",
+                                                     "header",        "encoding", "primary_key", "misfits"};
 
 struct upload {
     struct request *rq;
@@ -73,7 +74,7 @@ static enum lh_code part_begin(void *ctx, const struct multipart_part *part, str
         }
     lh_fail(err, LH_INVALID, "there is no field \"%.100s\"", part->name);
     return lh_err_hint(err, "fields: file, name, mode, bucket, file_name, source_system, format, delimiter, quote, "
-                            "header, encoding, primary_key");
+                            "header, encoding, primary_key, misfits");
 }
 
 static enum lh_code part_data(void *ctx, const void *data, size_t len, struct lh_err *err) {
@@ -167,6 +168,13 @@ static enum lh_code check_source_system(const char *text, struct lh_err *err) {
     return lh_fail(err, LH_INVALID, "source_system must be upload, cli, inbox or demo");
 }
 
+static enum lh_code parse_misfits(const char *misfits, bool *ret_text, struct lh_err *err) {
+    *ret_text = misfits && strcmp(misfits, "text") == 0;
+    if (!misfits || *ret_text || strcmp(misfits, "refuse") == 0)
+        return LH_OK;
+    return lh_fail(err, LH_INVALID, "misfits must be refuse or text, not \"%.40s\"", misfits);
+}
+
 static enum lh_code run(struct upload *u, struct ingest_report *ret_report, struct lh_err *err) {
     struct request *rq = u->rq;
     struct ingest_request r = {
@@ -194,6 +202,7 @@ static enum lh_code run(struct upload *u, struct ingest_report *ret_report, stru
             return lh_fail(err, LH_INVALID, "the field bucket and X-Lakehouse-Bucket name different buckets");
         r.bucket = u->fields[FIELD_BUCKET];
     }
+    LH_TRY(parse_misfits(u->fields[FIELD_MISFITS], &r.text_for_misfits, err));
     const char *mode = u->fields[FIELD_MODE];
     LH_TRY(ingest_mode_parse(mode ? mode : "create", &r.mode, err));
     return ingest_file(request_lakehouse(rq)->ingest, &r, request_arena(rq), ret_report, err);
@@ -232,21 +241,13 @@ static enum lh_code choose_rows_format(struct request *rq, bool *ret_lines, stru
     return lh_err_hint(err, "other formats go to POST /ingest/file");
 }
 
-static enum lh_code choose_misfits(struct request *rq, bool *ret_text, struct lh_err *err) {
-    const char *misfits = request_query_param(rq, "misfits");
-    *ret_text = misfits && strcmp(misfits, "text") == 0;
-    if (!misfits || *ret_text || strcmp(misfits, "refuse") == 0)
-        return LH_OK;
-    return lh_fail(err, LH_INVALID, "misfits must be refuse or text, not \"%.40s\"", misfits);
-}
-
 enum lh_code handle_query_delta(struct request *rq, struct lh_err *err) {
     struct ingest_delta delta = {.dataset = request_path_param(rq, "name"),
                                  .actor = request_principal(rq)->name,
                                  .idempotency_key = request_header(rq, "Idempotency-Key"),
                                  .cancel_fd = request_cancel_fd(rq)};
     LH_TRY(choose_rows_format(rq, &delta.lines, err));
-    LH_TRY(choose_misfits(rq, &delta.text_for_misfits, err));
+    LH_TRY(parse_misfits(request_query_param(rq, "misfits"), &delta.text_for_misfits, err));
     LH_AUTO(buf) struct buf text = BUF_INIT;
     LH_TRY(request_body_text(rq, &text, err));
     if (text.len == 0) {

@@ -155,7 +155,7 @@ const struct route gateway_routes[] = {
      "Write rows on top of a dataset: JSON (an array of objects, or one) or an object a line; with a primary key the newest "
      "row of a key wins; durable when answered", "application/json", "DeltaReport",
      {{"Content-Type", "string", "application/json, or application/x-ndjson for an object a line", true},
-      {"misfits", "string", "where a value does not fit its column's type: refuse (default), or text, which makes the "
+      {"misfits", "string", "where a value does not fit its column's type, nor a wider one: refuse (default), or text, which makes the "
        "column VARCHAR", false},
       IDEMPOTENCY}},
     {HTTP_POST, "/ingest/file", handle_ingest_file, ACCESS_ADMIN, BODY_UPLOAD, ROUTE_LONG, INGEST,
@@ -164,6 +164,7 @@ const struct route gateway_routes[] = {
      {{"name", "string", "the dataset; else made from the file's name", false},
       {"mode", "string", "create (default), append, upsert or replace", false},
       {"primary_key", "string", "columns of a new dataset's primary key: a, or a,b, or a JSON array of names", false},
+      {"misfits", "string", "append and upsert: as for POST /query/delta/{name}", false},
       {"file_name", "string", "the file's name, where the body is the bytes themselves", false},
       {"source_system", "string", "what the lineage says: upload (default), cli, inbox or demo", false},
       {"format", "string", "csv, tsv, json, ndjson, parquet or text; else found by looking, as are the next four", false},

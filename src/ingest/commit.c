@@ -85,6 +85,7 @@ enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err) {
         .idempotency_key = c->request->idempotency_key,
         .request = c->asked,
         .deduplicate = true,
+        .fit = {.text = c->request->text_for_misfits},
         .draft = draft,
     };
     struct lake_committed done;

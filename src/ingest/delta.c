@@ -68,8 +68,10 @@ static enum lh_code report_replayed(struct delta_run *r, uint64_t version, struc
 
 /* ---- rows ---- */
 
-static enum lh_code read_rows(struct delta_run *r, struct buf *ret_parquet, struct lh_err *err) {
-    LH_AUTO(json) json_t *request = ingest_task_request(r->in, r->m, r->m->primary_key, r->m->primary_key_count);
+/* Into the types of `types`, where the values allow. */
+static enum lh_code read_rows_as(struct delta_run *r, const struct manifest *types, struct buf *ret_parquet,
+                                 struct lh_err *err) {
+    LH_AUTO(json) json_t *request = ingest_task_request(r->in, types, types->primary_key, types->primary_key_count);
     LH_AUTO(json) json_t *answer = NULL;
     json_t *text = json_stringn(r->delta->text, r->delta->text_len);
     if (!text)
@@ -84,27 +86,18 @@ static enum lh_code read_rows(struct delta_run *r, struct buf *ret_parquet, stru
     LH_TRY(engine_run_task(r->in->services.engine, &task, &answer, err));
     LH_TRY(ingest_report_read(r->in, answer, r->arena, &r->rows, err));
     const json_t *parquet = json_object_get(answer, "parquet");
+    buf_reset(ret_parquet);
     if (!json_is_string(parquet) ||
         !lh_base64_decode(json_string_value(parquet), json_string_length(parquet), ret_parquet))
         return lh_fail(err, LH_CORRUPT, "the process that read the rows gave no Parquet file");
     return r->rows.row_count > 0 ? LH_OK : lh_fail(err, LH_INVALID, "there is no row to write");
 }
 
-/* The commit judges the columns again; here the first row that does not fit can be named. */
-static enum lh_code check_types(const struct delta_run *r, struct lh_err *err) {
-    for (size_t i = 0; i < r->rows.column_count; i++) {
-        const struct ingest_column *c = &r->rows.columns[i];
-        const struct manifest_column *have = manifest_find_column(r->m, c->name);
-        if (!have || c->misfit_row == 0 || lake_type_merge(have->type, c->type))
-            continue;
-        if (r->delta->text_for_misfits && lake_type_prints(have->type) && lake_type_prints(c->type))
-            continue;
-        lh_ignore(lh_fail(err, LH_CONFLICT, "row %llu: its value for \"%s\" is no %s, which that column of \"%s\" is",
-                          (unsigned long long)c->misfit_row, have->name, have->type, r->m->name));
-        return lh_err_hint(err,
-                           "mend the row (rows are counted from 1), or send misfits=text, which makes the column text");
-    }
-    return LH_OK;
+static enum lh_code read_rows(struct delta_run *r, struct buf *ret_parquet, struct lh_err *err) {
+    LH_AUTO(manifest) struct manifest *reread = NULL;
+    LH_TRY(read_rows_as(r, r->m, ret_parquet, err));
+    LH_TRY(ingest_fit_columns(r->in, r->m, &r->rows, r->delta->text_for_misfits, r->delta->cancel_fd, &reread, err));
+    return reread ? read_rows_as(r, reread, ret_parquet, err) : LH_OK;
 }
 
 /* ---- the commit ---- */
@@ -151,7 +144,7 @@ static enum lh_code commit(struct delta_run *r, const struct buf *parquet, struc
         .actor = r->delta->actor,
         .idempotency_key = r->asked.idempotency_key,
         .request = r->asked.request,
-        .text_for_misfits = r->delta->text_for_misfits,
+        .fit = {.text = r->delta->text_for_misfits},
         .draft = draft,
     };
     struct lake_committed done;
@@ -186,7 +179,6 @@ static void describe_rows(struct delta_run *r) {
 static enum lh_code write_rows(struct delta_run *r, struct lh_err *err) {
     LH_AUTO(buf) struct buf parquet = BUF_INIT;
     LH_TRY(read_rows(r, &parquet, err));
-    LH_TRY(check_types(r, err));
     enum lh_code code = put_object(r, &parquet, err);
     if (code == LH_OK)
         code = commit(r, &parquet, err);

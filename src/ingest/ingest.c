@@ -57,13 +57,13 @@ enum lh_code ingest_new(const struct ingest_services *services, struct ingest **
     in->services = *services;
     lh_ulid_source_init(&in->ulids);
     in->pii = pii_rules_new(services->config);
-    const struct catalog_ops ops = {.catalog = services->catalog,
-                                    .buckets = services->buckets,
-                                    .engine = services->engine,
-                                    .os = services->os,
-                                    .tmp_dir = services->tmp_dir};
+    in->ops = (struct catalog_ops){.catalog = services->catalog,
+                                   .buckets = services->buckets,
+                                   .engine = services->engine,
+                                   .os = services->os,
+                                   .tmp_dir = services->tmp_dir};
     in->history =
-        row_history_new(&ops, services->config ? (uint64_t)services->config->journal.row_history_max_rows : 0);
+        row_history_new(&in->ops, services->config ? (uint64_t)services->config->journal.row_history_max_rows : 0);
     *ret_ingest = in;
     return LH_OK;
 }
@@ -215,6 +215,8 @@ static const char *describe_request(const struct run *r) {
     set_text(o, "encoding", q->encoding);
     set_text(o, "primary_key", q->primary_key);
     json_object_set_new(o, "mode", json_integer(q->mode));
+    if (q->text_for_misfits)
+        json_object_set_new(o, "misfits", json_string("text"));
     lh_json_write(o, LH_JSON_COMPACT, &text);
     return arena_strdup(r->arena, buf_cstr(&text));
 }
@@ -265,11 +267,14 @@ json_t *ingest_task_request(const struct ingest *in, const struct manifest *exis
     return o;
 }
 
-static json_t *task_request(const struct run *r) {
+/* The dataset whose columns the rows are fitted to; NULL where they stand alone. */
+static const struct manifest *below(const struct run *r) {
+    return r->request->mode == INGEST_APPEND || r->request->mode == INGEST_UPSERT ? r->existing : NULL;
+}
+
+static json_t *task_request(const struct run *r, const struct manifest *types) {
     const struct ingest_request *q = r->request;
-    /* Rows on top of others keep the types of the dataset where the new values allow. */
-    bool on_top = q->mode == INGEST_APPEND || q->mode == INGEST_UPSERT;
-    json_t *o = ingest_task_request(r->in, on_top ? r->existing : NULL, r->key, r->key_count);
+    json_t *o = ingest_task_request(r->in, types, r->key, r->key_count);
     set_text(o, "name", q->original_name);
     set_text(o, "format", q->format);
     set_text(o, "delimiter", q->delimiter);
@@ -279,12 +284,21 @@ static json_t *task_request(const struct run *r) {
     return o;
 }
 
-static enum lh_code read_file(struct run *r, struct lh_err *err) {
+/* An empty folder for the worker's files. */
+static enum lh_code make_folder(struct run *r, struct lh_err *err) {
     const struct ingest_services *s = &r->in->services;
-    LH_AUTO(mem) char *folder = lh_asprintf("%s/ingest-%s", s->tmp_dir, r->job_id);
-    LH_TRY(os_mkdir_all(s->os, AT_FDCWD, folder, 0700, err));
-    r->folder = LH_STEAL(folder);
-    LH_AUTO(json) json_t *request = task_request(r);
+    if (r->folder)
+        LH_TRY(os_remove_all(s->os, AT_FDCWD, r->folder, err));
+    else
+        r->folder = lh_asprintf("%s/ingest-%s", s->tmp_dir, r->job_id);
+    return os_mkdir_all(s->os, AT_FDCWD, r->folder, 0700, err);
+}
+
+/* Into the types of `types`, where the values allow. */
+static enum lh_code read_file_as(struct run *r, const struct manifest *types, struct lh_err *err) {
+    const struct ingest_services *s = &r->in->services;
+    LH_TRY(make_folder(r, err));
+    LH_AUTO(json) json_t *request = task_request(r, types);
     LH_AUTO(json) json_t *answer = NULL;
     const struct engine_task task = {
         .task = "ingest",
@@ -302,6 +316,15 @@ static enum lh_code read_file(struct run *r, struct lh_err *err) {
         return r->request->original_name ? lh_err_context(err, "%.200s", r->request->original_name) : code;
     LH_TRY(LH_FAULT("ingest.after_read", err));
     return ingest_report_read(r->in, answer, r->arena, r->report, err);
+}
+
+static enum lh_code read_file(struct run *r, struct lh_err *err) {
+    LH_AUTO(manifest) struct manifest *reread = NULL;
+    LH_TRY(read_file_as(r, below(r), err));
+    if (below(r))
+        LH_TRY(ingest_fit_columns(r->in, below(r), r->report, r->request->text_for_misfits, r->request->cancel_fd,
+                                  &reread, err));
+    return reread ? read_file_as(r, reread, err) : LH_OK;
 }
 
 /* A file of the output folder becomes an object.  A file that is not there is fine where it need not be. */

@@ -81,6 +81,8 @@ struct ingest_request {
     /* Columns, "id" or "region,id" or a JSON array of names; NULL or "": the dataset's, or none.  With a primary key every row must have a
      * value in each of them (LH_INVALID names row and column), and of the rows of one key in the file the last counts. */
     const char *primary_key;
+    bool
+        text_for_misfits; /* on top of rows: a column whose new values do not fit its type becomes VARCHAR; else LH_CONFLICT */
     const char *bucket;          /* NULL: the dataset's, or the default one */
     const char *actor;           /* the principal's name */
     const char *idempotency_key; /* or NULL; with another file, target or option than before: LH_CONFLICT */

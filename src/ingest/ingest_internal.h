@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "ingest/ingest.h"
 #include "ingest/pii.h"
+#include "lake/catalog_ops.h"
 
 #define INGEST_OPERATION "ingest" /* in the commit log */
 
@@ -18,6 +19,7 @@ struct ingest {
     struct ingest_services services;
     struct lh_ulid_source ulids;
     struct pii_rules *pii;
+    struct catalog_ops ops;
     struct row_history *history;
 };
 
@@ -62,6 +64,12 @@ json_t *ingest_task_request(const struct ingest *in, const struct manifest *exis
 /* Would the mode be refused as the catalog stands?  Asked before any work, and again by the commit. */
 LH_CHECKED enum lh_code ingest_check_mode(const struct manifest *existing, const char *dataset, enum ingest_mode mode,
                                           struct lh_err *err);
+/* Do the columns of rows that a worker read fit those of the dataset (the commit judges again; here the first row that does not can be
+ * named: LH_CONFLICT)?  With text_for_misfits, *ret_reread: the dataset with those columns as VARCHAR that cannot take the rows
+ * otherwise; the rows are to be read again for it, so that they are written as text.  NULL: they are fine as they are. */
+LH_CHECKED enum lh_code ingest_fit_columns(const struct ingest *in, const struct manifest *existing,
+                                           const struct ingest_report *report, bool text_for_misfits, int cancel_fd,
+                                           struct manifest **ret_reread, struct lh_err *err);
 /* The report's columns, with their flags. */
 void ingest_draft_columns(struct manifest *m, const struct ingest_report *report);
 LH_CHECKED enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err);

@@ -61,6 +61,7 @@ static enum lh_code read_answer(struct ingest *in, const json_t *answer, struct 
     report->columns = arena_alloc(arena, report->column_count * sizeof *report->columns);
     for (size_t i = 0; i < report->column_count; i++)
         LH_TRY(read_column(in, json_array_get(columns, i), arena, &report->columns[i], err));
+    report->warning_count = 0;
     report->warnings = arena_alloc(arena, (json_array_size(warnings) + 1) * sizeof *report->warnings);
     for (size_t i = 0; i < json_array_size(warnings); i++) {
         const char *text = json_string_value(json_array_get(warnings, i));

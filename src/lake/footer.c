@@ -33,7 +33,7 @@ static enum lh_code take_columns(const json_t *answer, struct manifest *m, struc
         if (!lake_type_valid(c->type))
             return lh_fail(err, LH_DATA, "the type of its column \"%.255s\" cannot be used", c->name);
     }
-    LH_TRY(lake_merge_columns(m, found, false, err));
+    LH_TRY(lake_merge_columns(m, found, (struct lake_fit){0}, err));
     file->row_count = (uint64_t)rows;
     return LH_OK;
 }

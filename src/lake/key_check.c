@@ -5,11 +5,8 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "catalog/manifest.h"
-#include "engine/engine.h"
+#include "lake/first_row.h"
 #include "lake/read_plan.h"
-
-#define TIMEOUT_MS (INT64_C(60) * 60 * 1000)
-#define ANSWER_MAX ((size_t)1 << 20)
 
 struct key_question {
     struct engine *engine;
@@ -19,34 +16,6 @@ struct key_question {
     const char *const *key;
     size_t key_count;
 };
-
-static enum lh_code read_answer(struct engine_result *result, struct buf *out, struct lh_err *err) {
-    for (;;) {
-        const void *data;
-        size_t len;
-        LH_TRY(engine_result_read(result, &data, &len, err));
-        if (len == 0)
-            return LH_OK;
-        if (out->len + len > ANSWER_MAX)
-            return lh_fail(err, LH_LIMIT, "a key is longer than %zu bytes", ANSWER_MAX);
-        buf_append(out, data, len);
-    }
-}
-
-/* The first row of the answer, or NULL. */
-static enum lh_code ask(const struct key_question *q, const char *sql, json_t **ret_row, struct lh_err *err) {
-    LH_AUTO(engine_result) struct engine_result *result = NULL;
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    LH_AUTO(json) json_t *answer = NULL;
-    const struct engine_query query = {
-        .sql = sql, .format = ENGINE_JSON, .row_limit = 1, .timeout_ms = TIMEOUT_MS, .cancel_fd = q->cancel_fd};
-    LH_TRY(engine_query_start(q->engine, &query, &result, err));
-    LH_TRY(read_answer(result, &text, err));
-    LH_TRY(lh_json_parse(buf_cstr(&text), text.len, NULL, &answer, err));
-    json_t *row = json_array_get(json_object_get(answer, "rows"), 0);
-    *ret_row = row ? json_incref(row) : NULL;
-    return LH_OK;
-}
 
 static void append_columns(const struct key_question *q, const char *between, const char *after, struct buf *sql) {
     for (size_t i = 0; i < q->key_count; i++) {
@@ -62,7 +31,7 @@ static enum lh_code refuse_nulls(const struct key_question *q, struct lh_err *er
     buf_append_str(&sql, "SELECT count(*) FILTER (WHERE ");
     append_columns(q, " IS NULL), count(*) FILTER (WHERE ", "", &sql);
     buf_printf(&sql, " IS NULL) FROM (%s)", q->rows);
-    LH_TRY(ask(q, buf_cstr(&sql), &row, err));
+    LH_TRY(lake_first_row(q->engine, buf_cstr(&sql), q->cancel_fd, &row, err));
     for (size_t i = 0; i < q->key_count; i++) {
         json_int_t nulls = json_integer_value(json_array_get(row, i));
         if (nulls == 0)
@@ -84,7 +53,7 @@ static enum lh_code refuse_duplicates(const struct key_question *q, struct lh_er
     buf_printf(&sql, ", count(*) FROM (%s) GROUP BY ", q->rows);
     append_columns(q, ", ", "", &sql);
     buf_append_str(&sql, " HAVING count(*) > 1 LIMIT 1");
-    LH_TRY(ask(q, buf_cstr(&sql), &row, err));
+    LH_TRY(lake_first_row(q->engine, buf_cstr(&sql), q->cancel_fd, &row, err));
     if (!row)
         return LH_OK;
     json_int_t count = json_integer_value(json_array_get(row, q->key_count));

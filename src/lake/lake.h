@@ -48,6 +48,15 @@ enum lake_mode {
  * NULL, and says so by naming the key in the draft: rows that were written for another key (it was changed meanwhile) are
  * refused with LH_CONFLICT. */
 
+/* What may be done about a column whose type in the draft is none that widens to or from the dataset's (lake_type_merge);
+ * zeroed: nothing, the commit is refused. */
+struct lake_fit {
+    /* For each column of the draft: what is there may become DOUBLE (lake/exact_doubles.h); NULL: none. */
+    const bool *doubles;
+    /* A column that prints as text becomes VARCHAR where the draft has that, whose files hold text already. */
+    bool text;
+};
+
 /* Objects that stand in their buckets, about to become (part of) a dataset. */
 struct lake_commit {
     enum lake_mode mode;
@@ -58,8 +67,7 @@ struct lake_commit {
     /* Where the dataset already has the draft's (last) source (lake_find_source), write nothing (all modes but replace).  Judged
      * inside the commit, so that of two equal uploads at one time one is kept. */
     bool deduplicate;
-    bool
-        text_for_misfits; /* a column whose types do not fit becomes VARCHAR, where both print as text, instead of LH_CONFLICT */
+    struct lake_fit fit;
     /* Name, bucket, columns, files and lineage of what is new.  Description, owner, tags and the like count only where the
      * dataset is created.  Lineage without a time gets the commit's.  It is only read. */
     const struct manifest *draft;
@@ -96,12 +104,14 @@ bool lake_type_valid(const char *type);
 /* Do its values have a text that VARCHAR can hold in their place? */
 bool lake_type_prints(const char *type);
 /* The type that holds every value of both, losslessly: the wider of two integers, VARCHAR for VARCHAR and any plain type, ...
- * `old` or `added` themselves or a constant; NULL where there is none. */
-const char *lake_type_merge(const char *old, const char *added);
+ * `old` or `added` themselves, a constant, or in the arena; NULL where there is none. */
+const char *lake_type_merge(const char *old, const char *added, struct arena *arena);
+/* The type that holds both where the values of `old` are small enough (lake/exact_doubles.h); NULL where there is none. */
+const char *lake_type_if_exact(const char *old, const char *added);
 
 /* Fit the columns of `added` to those of `m` (an edit of ours): a column of both gets the merged type, one that only one side has reads
- * NULL in the rows of the other.  Types that do not fit become VARCHAR where `text_for_misfits`; else LH_CONFLICT names the column. */
-LH_CHECKED enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added, bool text_for_misfits,
+ * NULL in the rows of the other.  LH_CONFLICT names a column whose types do not fit, and for which `fit` has no remedy. */
+LH_CHECKED enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added, struct lake_fit fit,
                                            struct lh_err *err);
 
 #endif

@@ -94,7 +94,7 @@ static enum lh_code make_request(const struct catalog_ops *ops, const struct row
     LH_AUTO(manifest) struct manifest *merged = manifest_edit(u->seen);
     LH_AUTO(buf) struct buf delta = BUF_INIT;
     const char *plan;
-    LH_TRY(lake_merge_columns(merged, u->draft, u->text_for_misfits, err));
+    LH_TRY(lake_merge_columns(merged, u->draft, u->fit, err));
     LH_TRY(lake_read_plan(ops->buckets, u->seen, arena, &plan, err));
     buf_append_str(&delta, "read_parquet(");
     buf_append_sql_path(&delta, u->delta_path);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "lake/lake.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,7 +34,7 @@ struct row_upsert {
     const struct manifest *draft; /* the columns of what comes */
     const char *delta_path;       /* its rows as a local Parquet file, keys unique; in a bucket or in objects->out */
     uint64_t row_count;           /* of it */
-    bool text_for_misfits;        /* as in lake_commit */
+    struct lake_fit fit;          /* as in lake_commit */
     uint64_t max_rows;            /* journal.row_history_max_rows; 0: no history */
     int cancel_fd;
 };

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "catalog/catalog.h"
+#include "lake/exact_doubles.h"
 #include "lake/new_objects.h"
 #include "lake/row_change.h"
 #include "lake/row_changes.h"
@@ -54,24 +55,36 @@ static const struct manifest_file *rows_of(const struct manifest *draft) {
     return found;
 }
 
+static bool on_top(const struct lake_commit *commit) {
+    return commit->mode == LAKE_UPSERT || commit->mode == LAKE_APPEND;
+}
+
 /* Is there something to tell row by row? */
 static bool is_told(const struct row_history *h, const struct lake_commit *commit, const struct manifest *seen) {
     const struct manifest_file *rows = rows_of(commit->draft);
-    return seen && seen->primary_key_count > 0 && rows && rows->row_count <= h->max_rows &&
-           (commit->mode == LAKE_UPSERT || commit->mode == LAKE_APPEND);
+    return seen->primary_key_count > 0 && rows && rows->row_count <= h->max_rows && on_top(commit);
 }
 
-static enum lh_code write_changes(struct row_history *h, const struct lake_commit *commit, const struct manifest *seen,
-                                  int cancel_fd, struct new_objects *objects, struct manifest *draft,
-                                  struct lh_err *err) {
+static bool widens(const struct lake_commit *commit, const struct manifest *seen) {
+    return on_top(commit) && exact_doubles_needed(seen, commit->draft);
+}
+
+/* Must rows that are there be read before the commit? */
+static bool reads_rows(const struct row_history *h, const struct lake_commit *commit, const struct manifest *seen) {
+    return seen && (is_told(h, commit, seen) || widens(commit, seen));
+}
+
+/* Of the rows of `draft`, a copy of the commit's. */
+static enum lh_code write_changes(struct row_history *h, const struct lake_commit *commit, int cancel_fd,
+                                  struct new_objects *objects, struct manifest *draft, struct lh_err *err) {
     const struct manifest_file *rows = rows_of(draft);
     LH_AUTO(bucket) struct bucket *bucket = NULL;
     struct manifest_file changes;
-    struct row_upsert upsert = {.seen = seen,
+    struct row_upsert upsert = {.seen = commit->seen,
                                 .draft = commit->draft,
                                 .row_count = rows->row_count,
                                 .max_rows = h->max_rows,
-                                .text_for_misfits = commit->text_for_misfits,
+                                .fit = commit->fit,
                                 .cancel_fd = cancel_fd};
     LH_TRY(buckets_resolve(h->ops.buckets, rows->bucket, &bucket, err));
     LH_TRY(object_local_path(bucket_store(bucket), rows->key, draft->arena, &upsert.delta_path, err));
@@ -89,16 +102,21 @@ static enum lh_code attempt(struct row_history *h, const struct lake_commit *com
     LH_CLEANUP(new_objects_release) struct new_objects objects = {0};
     LH_AUTO(manifest) struct manifest *draft = manifest_edit(commit->draft);
     const struct manifest *seen = catalog_snapshot_find(s, commit->draft->name);
-    struct lake_commit told = *commit;
+    struct lake_commit write = *commit;
     *ret_stale = false;
-    if (!is_told(h, commit, seen))
+    if (!reads_rows(h, commit, seen))
         return lake_commit_files(h->ops.catalog, commit, ret_committed, err);
+    write.seen = seen;
+    write.ret_stale = ret_stale;
+    if (widens(commit, seen))
+        LH_TRY(exact_doubles_find(&h->ops, seen, commit->draft, commit->fit.text, cancel_fd, draft->arena,
+                                  &write.fit.doubles, err));
+    if (!is_told(h, commit, seen))
+        return lake_commit_files(h->ops.catalog, &write, ret_committed, err);
     LH_TRY(new_objects_open(h->ops.os, h->ops.buckets, h->ops.tmp_dir, seen->name, seen->bucket, &objects, err));
-    LH_TRY(write_changes(h, commit, seen, cancel_fd, &objects, draft, err));
-    told.draft = draft;
-    told.seen = seen;
-    told.ret_stale = ret_stale;
-    enum lh_code code = lake_commit_files(h->ops.catalog, &told, ret_committed, err);
+    LH_TRY(write_changes(h, &write, cancel_fd, &objects, draft, err));
+    write.draft = draft;
+    enum lh_code code = lake_commit_files(h->ops.catalog, &write, ret_committed, err);
     bool unused = code == LH_OK && (ret_committed->deduplicated || ret_committed->commit.replayed);
     new_objects_settle(&objects, unused ? LH_CONFLICT : code);
     return code;
@@ -106,10 +124,10 @@ static enum lh_code attempt(struct row_history *h, const struct lake_commit *com
 
 enum lh_code row_history_commit(struct row_history *h, const struct lake_commit *commit, int cancel_fd,
                                 struct lake_committed *ret_committed, struct lh_err *err) {
-    const struct manifest_file *rows = rows_of(commit->draft);
-    if (!rows || rows->row_count > h->max_rows)
-        return lake_commit_files(h->ops.catalog, commit, ret_committed, err);
     const char *name = commit->draft->name;
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(h->ops.catalog);
+    if (!reads_rows(h, commit, catalog_snapshot_find(s, name)))
+        return lake_commit_files(h->ops.catalog, commit, ret_committed, err);
     pthread_mutex_t *lock = &h->locks[lh_crc32c(0, name, strlen(name)) % LOCKS];
     enum lh_code code;
     bool stale;

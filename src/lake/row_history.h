@@ -19,7 +19,7 @@ struct row_history *row_history_new(const struct catalog_ops *ops, uint64_t max_
 void row_history_free(struct row_history *h); /* NULL is fine; no call may be in flight */
 
 /* As lake_commit_files.  Where rows come on top of a dataset with a primary key and are max_rows or fewer, their changes are told
- * one by one.  `cancel_fd` -1: none.  LH_BUSY where the dataset kept changing: nothing was written. */
+ * one by one.  A column of whole numbers becomes DOUBLE for them where it may (lake/exact_doubles.h; commit->fit.doubles is ours to fill).  `cancel_fd` -1: none.  LH_BUSY where the dataset kept changing: nothing was written. */
 LH_CHECKED enum lh_code row_history_commit(struct row_history *h, const struct lake_commit *commit, int cancel_fd,
                                            struct lake_committed *ret_committed, struct lh_err *err);
 

@@ -1,10 +1,14 @@
 /* Names of types: which text is one, and which type holds the values of two. */
 #include "lake/lake.h"
 
+#include "base/arena.h"
+
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #define TYPE_MAX_BYTES 65536
+#define DECIMAL_MAX_DIGITS 38
 
 /* Past the quoted text that starts at `p`, a doubled quote being part of it; NULL where it does not end. */
 static const char *skip_quoted(const char *p) {
@@ -80,7 +84,54 @@ static int place_in(const char *const row[6], const char *type) {
     return -1;
 }
 
-const char *lake_type_merge(const char *old, const char *added) {
+/* How many digits a number has before and after its point. */
+struct digits {
+    unsigned before, after;
+};
+
+static bool parse_decimal(const char *type, struct digits *ret) {
+    unsigned width, scale;
+    int end = 0;
+    if (sscanf(type, "DECIMAL(%2u,%2u)%n", &width, &scale, &end) != 2 || end == 0 || type[end] != '\0' || scale > width)
+        return false;
+    *ret = (struct digits){width - scale, scale};
+    return true;
+}
+
+/* Of decimals, and of the whole numbers that a decimal may hold. */
+static bool digits_of(const char *type, struct digits *ret) {
+    static const struct {
+        const char *type;
+        unsigned digits;
+    } WHOLE[] = {{"TINYINT", 3},  {"SMALLINT", 5},  {"INTEGER", 10},  {"BIGINT", 19},
+                 {"UTINYINT", 3}, {"USMALLINT", 5}, {"UINTEGER", 10}, {"UBIGINT", 20}};
+    for (size_t i = 0; i < LH_ARRAY_LEN(WHOLE); i++) {
+        if (strcasecmp(type, WHOLE[i].type) != 0)
+            continue;
+        *ret = (struct digits){WHOLE[i].digits, 0};
+        return true;
+    }
+    return parse_decimal(type, ret);
+}
+
+/* The decimal that holds both, where one of them is a decimal. */
+static const char *merge_decimals(const char *old, const char *added, struct arena *arena) {
+    struct digits a, b, decimal;
+    if (!(parse_decimal(old, &decimal) || parse_decimal(added, &decimal)) || !digits_of(old, &a) ||
+        !digits_of(added, &b))
+        return NULL;
+    unsigned before = a.before > b.before ? a.before : b.before, after = a.after > b.after ? a.after : b.after;
+    return before + after <= DECIMAL_MAX_DIGITS ? arena_printf(arena, "DECIMAL(%u,%u)", before + after, after) : NULL;
+}
+
+const char *lake_type_if_exact(const char *old, const char *added) {
+    struct digits digits;
+    bool whole = (digits_of(old, &digits) && digits.after == 0) || strcasecmp(old, "HUGEINT") == 0 ||
+                 strcasecmp(old, "UHUGEINT") == 0;
+    return whole && strcasecmp(added, "DOUBLE") == 0 ? "DOUBLE" : NULL;
+}
+
+const char *lake_type_merge(const char *old, const char *added, struct arena *arena) {
     if (strcasecmp(old, added) == 0)
         return old;
     for (size_t i = 0; i < LH_ARRAY_LEN(WIDENINGS); i++) {
@@ -92,5 +143,5 @@ const char *lake_type_merge(const char *old, const char *added) {
     /* A text column takes anything that prints; the other way round, numbers would turn into text under who reads them. */
     if (strcasecmp(old, "VARCHAR") == 0 && lake_type_prints(added))
         return old;
-    return NULL;
+    return merge_decimals(old, added, arena);
 }

@@ -6,6 +6,7 @@
 #include "os/fault.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* ---- columns ---- */
 
@@ -37,7 +38,7 @@ static void add_column(struct manifest *m, const struct manifest_column *from, b
     copy_flags(m, to, from);
 }
 
-enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added, bool text_for_misfits,
+enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added, struct lake_fit fit,
                                 struct lh_err *err) {
     for (size_t i = 0; i < m->column_count; i++) {
         if (!manifest_find_column(added, m->columns[i].name))
@@ -50,13 +51,16 @@ enum lh_code lake_merge_columns(struct manifest *m, const struct manifest *added
             add_column(m, from, m->file_count > 0 || from->nullable);
             continue;
         }
-        const char *type = lake_type_merge(to->type, from->type);
-        if (!type && text_for_misfits && lake_type_prints(to->type) && lake_type_prints(from->type))
+        const char *type = lake_type_merge(to->type, from->type, m->arena);
+        if (!type && fit.doubles && fit.doubles[i])
+            type = lake_type_if_exact(to->type, from->type);
+        if (!type && fit.text && lake_type_prints(to->type) && strcasecmp(from->type, "VARCHAR") == 0)
             type = "VARCHAR";
         if (!type) {
             lh_ignore(lh_fail(err, LH_CONFLICT, "column \"%s\" of \"%s\" is %s, but the new rows have %s there",
                               to->name, m->name, to->type, from->type));
-            return lh_err_hint(err, "mend the rows, ingest them under another name, or use mode=replace");
+            return lh_err_hint(err, "mend the rows, ingest them under another name, send misfits=text, which makes the "
+                                    "column text, or use mode=replace");
         }
         to->type = arena_strdup(m->arena, type);
         to->nullable = to->nullable || from->nullable;
@@ -174,7 +178,7 @@ static enum lh_code check_key(const struct manifest *old, const struct lake_comm
 static enum lh_code change(struct manifest *m, const struct lake_commit *commit, struct lh_err *err) {
     if (commit->mode == LAKE_REPLACE)
         return replace_all(m, commit->draft, err);
-    LH_TRY(lake_merge_columns(m, commit->draft, commit->text_for_misfits, err));
+    LH_TRY(lake_merge_columns(m, commit->draft, commit->fit, err));
     add_files(m, commit->draft, m->primary_key_count > 0);
     return LH_OK;
 }

@@ -194,3 +194,90 @@ test('the command line writes rows from a file and from standard input', async (
   assert.match(await run(['delta', 'p', '-'], '[{"id":1,"v":"eins","note":"x"}]'), /new column: note/);
   assert.match(await run(['sql', '-c', "SELECT string_agg(v, ' ' ORDER BY id) AS s FROM p"]), /eins zwei drei/);
 });
+
+test('a file of rows that do not fit: refused with row and column, or text where the caller says so', async (t) => {
+  const server = await startServer({ t });
+  ok(await ingest(server, 'id,n,day\n1,10,2024-01-01\n2,20,2024-01-02\n', { name: 'base', primary_key: 'id' }), 201);
+  const misfits = 'id,n,day\n3,30,2024-01-03\n4,many,soon\n';
+  for (const mode of ['append', 'upsert'])
+    refused(await ingest(server, misfits, { name: 'base', mode }), 409, /row 2: .*"n".*BIGINT/);
+  refused(await ingest(server, misfits, { name: 'base', mode: 'upsert', misfits: 'perhaps' }), 400, /misfits/);
+  ok(await ingest(server, misfits, { name: 'base', mode: 'upsert', misfits: 'text' }), 201);
+  assert.deepEqual(await sql(server, 'SELECT id, n, day FROM base ORDER BY id'), [
+    [1, '10', '2024-01-01'], [2, '20', '2024-01-02'], [3, '30', '2024-01-03'], [4, 'many', 'soon'],
+  ]);
+
+  // As a field of a form, and on the command line.
+  ok(await ingest(server, 'n\n1\n', { name: 'form' }), 201);
+  const form = new FormData();
+  form.append('misfits', 'text');
+  form.append('mode', 'append');
+  form.append('name', 'form');
+  form.append('file', new Blob(['n\nx\n']), 'form.csv');
+  ok(await ask(server, 'POST', '/ingest/file', form), 201);
+  assert.deepEqual(await sql(server, 'SELECT n FROM form ORDER BY 1'), [['1'], ['x']]);
+  ok(await ingest(server, 'n\n2\n', { name: 'cli' }), 201);
+  const file = path.join(server.dataDir, 'cli.csv');
+  writeFileSync(file, 'n\ny\n');
+  const refusal = await runLakehouse(['ingest', file, '--mode', 'append', '--server', server.url]);
+  assert.notEqual(refusal.code, 0);
+  assert.match(refusal.stderr, /row 1: .*"n"[^]*misfits=text/);
+  assert.equal((await runLakehouse(['ingest', file, '--mode', 'append', '--misfits', 'text', '--server', server.url])).code, 0);
+  assert.deepEqual(await sql(server, 'SELECT n FROM cli ORDER BY 1'), [['2'], ['y']]);
+});
+
+test('whole numbers become DOUBLE only where each of them is exact there', async (t) => {
+  const server = await startServer({ t });
+  const type = async (name, column) => (await manifest(server, name)).columns.find((c) => c.name === column).type;
+  ok(await ingest(server, `id,n\n1,${2n ** 53n}\n2,-${2n ** 53n}\n`, { name: 'fits', primary_key: 'id' }), 201);
+  ok(await delta(server, 'fits', [{ id: 3, n: 0.5 }]));
+  assert.equal(await type('fits', 'n'), 'DOUBLE');
+  assert.deepEqual(await sql(server, 'SELECT id, CAST(n AS VARCHAR) FROM fits ORDER BY id'), [[1, '9007199254740992.0'], [2, '-9007199254740992.0'], [3, '0.5']]);
+
+  // By a file, many rows, no key, and more than one column.
+  ok(await ingest(server, 'a,b\n1,2\n3,4\n', { name: 'file' }), 201);
+  ok(await ingest(server, 'b,a\n1.5,2.5\n', { name: 'file', mode: 'append' }), 201);
+  assert.deepEqual(await sql(server, 'SELECT a, b FROM file ORDER BY a'), [[1, 2], [2.5, 1.5], [3, 4]]);
+
+  // 2^53 + 1 is no DOUBLE, also where another row hides it, for that one may go again.
+  ok(await ingest(server, `id,n\n1,${2n ** 53n + 1n}\n2,7\n`, { name: 'large', primary_key: 'id' }), 201);
+  refused(await delta(server, 'large', [{ id: 3, n: 0.5 }]), 409, /"n" of "large" is BIGINT.* 9007199254740993 exactly/);
+  refused(await ingest(server, 'id,n\n3,0.5\n', { name: 'large', mode: 'upsert' }), 409, /9007199254740993/);
+  ok(await delta(server, 'large', [{ id: 1, n: 1 }]));
+  refused(await delta(server, 'large', [{ id: 3, n: 0.5 }]), 409, /9007199254740993/);
+  assert.equal(await type('large', 'n'), 'BIGINT');
+  ok(await delta(server, 'large', [{ id: 3, n: 0.5 }], { query: '?misfits=text' }));
+  assert.equal(await type('large', 'n'), 'VARCHAR');
+  assert.deepEqual(await sql(server, 'SELECT id, n FROM large ORDER BY id'), [[1, '1'], [2, '7'], [3, '0.5']]);
+
+  // A key is a row's name: 1 must not become 1.0.
+  refused(await delta(server, 'fits', [{ id: 1.5, n: 1 }]), 409, /"id"/);
+  // Larger whole numbers have a decimal that holds both.
+  ok(await delta(server, 'file', '[{"a": 1, "c": 9223372036854775807}]'));
+  ok(await delta(server, 'file', '[{"a": 1, "c": 92233720368547758070}]'));
+  assert.equal(await type('file', 'c'), 'DECIMAL(38,0)');
+  assert.deepEqual(await sql(server, 'SELECT CAST(c AS VARCHAR) FROM file WHERE c IS NOT NULL ORDER BY c'), [['9223372036854775807'], ['92233720368547758070']]);
+});
+
+test('Parquet files are written in the types of the dataset, so that files read together lose nothing', async (t) => {
+  const server = await startServer({ t });
+  const add = async (name, select, fields) => {
+    const made = await fetch(`${server.url}/query/sql`, { method: 'POST', headers: { ...json, accept: 'application/vnd.apache.parquet' }, body: JSON.stringify({ sql: select }) });
+    assert.equal(made.status, 200);
+    return ask(server, 'POST', `/ingest/file?${new URLSearchParams({ file_name: 'rows.parquet', name, ...fields })}`, Buffer.from(await made.arrayBuffer()));
+  };
+  // A FLOAT beside an INTEGER would make both FLOAT, which has no 16777217.
+  ok(await add('numbers', 'SELECT 1 AS id, 1::DOUBLE AS n', { primary_key: 'id' }), 201);
+  ok(await add('numbers', 'SELECT 2 AS id, 16777217::INTEGER AS n', { mode: 'upsert' }), 201);
+  ok(await add('numbers', 'SELECT 3 AS id, 0.5::FLOAT AS n', { mode: 'upsert' }), 201);
+  assert.deepEqual(await sql(server, 'SELECT id, n FROM numbers ORDER BY id'), [[1, 1], [2, 16777217], [3, 0.5]]);
+  ok(await add('words', `SELECT 1 AS id, 'x' AS n`, { primary_key: 'id' }), 201);
+  ok(await add('words', 'SELECT 2 AS id, 9007199254740993 AS n', { mode: 'upsert' }), 201);
+  ok(await add('words', 'SELECT 3 AS id, 0.5::DOUBLE AS n', { mode: 'upsert' }), 201);
+  ok(await add('words', 'SELECT 4 AS id, true AS n', { mode: 'upsert' }), 201);
+  assert.deepEqual(await sql(server, 'SELECT n FROM words ORDER BY id'), [['x'], ['9007199254740993'], ['0.5'], ['true']]);
+  refused(await add('numbers', `SELECT 4 AS id, 'many' AS n`, { mode: 'upsert' }), 409, /row 1: .*"n"/);
+  refused(await add('words', `SELECT 5 AS id, [1] AS n`, { mode: 'upsert', misfits: 'text' }), 409, /"n"/);
+  ok(await add('numbers', `SELECT 4 AS id, 'many' AS n`, { mode: 'upsert', misfits: 'text' }), 201);
+  assert.deepEqual(await sql(server, 'SELECT n FROM numbers ORDER BY id'), [['1.0'], ['16777217.0'], ['0.5'], ['many']]);
+});

@@ -53,6 +53,9 @@ LH_CHECKED enum lh_code ingest_open_text(struct ingest_job *job, struct text_sou
 /* Warnings for what the decoder met. */
 void ingest_note_decoder(struct ingest_job *job, const struct text_source *source);
 
+/* The type that the request wants of a column ({"types": {name: type}}), or NULL. */
+const char *ingest_wanted_type(const struct ingest_job *job, const char *name);
+#define INGEST_FITTED_WHY "the dataset's type, which holds every value"
 /* What a column becomes by its facts, its name, and the type that the request wants of it; the reason in words to ret_why. */
 enum value_kind ingest_column_kind(const struct ingest_job *job, size_t column, struct buf *ret_why);
 

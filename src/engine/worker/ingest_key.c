@@ -132,7 +132,7 @@ void ingest_append_fitted(const struct ingest_misfit *misfit, struct buf *sql) {
 static void append_misfit(const struct ingest_misfit *m, size_t i, struct buf *sql) {
     bool text = strcmp(m->own_type, "VARCHAR") == 0;
     buf_printf(sql, "x%zu IS NOT NULL", i);
-    if (strcmp(m->own_type, "BOOLEAN") == 0)
+    if (strcmp(m->own_type, "BOOLEAN") == 0 && strcmp(m->wanted, "VARCHAR") != 0)
         return; /* a truth value is no number */
     if (is_nested(m->wanted) && text)
         buf_printf(sql, " AND TRY_CAST(TRY_CAST(x%zu AS JSON) AS %s) IS NULL", i, m->wanted);

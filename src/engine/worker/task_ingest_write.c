@@ -84,8 +84,7 @@ enum lh_code ingest_copy(struct ingest_job *job, const json_t *columns, const ch
     return ingest_has_key(job) ? count_superseded(job, select_sql, err) : LH_OK;
 }
 
-/* The type that the request wants of a column ({"types": {name: type}}), or NULL. */
-static const char *wanted_type(const struct ingest_job *job, const char *name) {
+const char *ingest_wanted_type(const struct ingest_job *job, const char *name) {
     json_t *types = json_object_get(job->request, "types"), *type;
     const char *key;
     json_object_foreach(types, key, type) {
@@ -110,7 +109,7 @@ static json_t *describe(const struct ingest_job *job, size_t i, const char *type
 
 enum value_kind ingest_column_kind(const struct ingest_job *job, size_t column, struct buf *ret_why) {
     const struct column_facts *facts = &job->rows.facts[column];
-    const char *name = job->rows.names.items[column], *wanted = wanted_type(job, name);
+    const char *name = job->rows.names.items[column], *wanted = ingest_wanted_type(job, name);
     enum value_kind kind = column_decide(facts, name, ret_why);
     return wanted ? column_fit(facts, kind, wanted) : kind;
 }
@@ -128,7 +127,7 @@ struct column_plan {
 static void plan_column(const struct ingest_job *job, const struct ingest_source *source, size_t i,
                         struct column_plan *plan) {
     enum value_kind kind = ingest_column_kind(job, i, &plan->why);
-    plan->wanted = wanted_type(job, job->rows.names.items[i]);
+    plan->wanted = ingest_wanted_type(job, job->rows.names.items[i]);
     plan->only_wanted = plan->wanted && job->rows.facts[i].values == 0;
     plan->type = plan->only_wanted ? plan->wanted : value_kind_type(kind);
     LH_AUTO(buf) struct buf ident = BUF_INIT;
@@ -166,7 +165,7 @@ static void append_column(const struct ingest_job *job, const struct ingest_sour
         buf_append_str(sql, buf_cstr(&p->expression));
     buf_append_str(sql, " AS ");
     buf_append_sql_ident(sql, job->rows.names.items[i]);
-    json_t *column = fitted ? describe(job, i, p->wanted, "the dataset's type, which holds every value", false)
+    json_t *column = fitted ? describe(job, i, p->wanted, INGEST_FITTED_WHY, false)
                             : describe(job, i, p->type, buf_cstr(&p->why), source->sampled);
     if (p->misfit && !fitted)
         json_object_set_new(column, "misfit_row", json_integer((json_int_t)p->misfit->row));

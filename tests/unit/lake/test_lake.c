@@ -161,14 +161,40 @@ static void test_types(void **state) {
             fail_msg("%s", names[i].type);
     }
     static const char *const merges[][3] = {
-        {"BIGINT", "INTEGER", "BIGINT"}, {"INTEGER", "BIGINT", "BIGINT"},  {"VARCHAR", "DOUBLE", "VARCHAR"},
-        {"BIGINT", "VARCHAR", NULL},     {"UINTEGER", "BIGINT", "BIGINT"}, {"DATE", "TIMESTAMP", "TIMESTAMP"},
-        {"BIGINT", "DOUBLE", NULL},      {"VARCHAR", "BLOB", NULL},        {"VARCHAR", "DECIMAL(9,2)", "VARCHAR"},
+        {"BIGINT", "INTEGER", "BIGINT"},
+        {"INTEGER", "BIGINT", "BIGINT"},
+        {"VARCHAR", "DOUBLE", "VARCHAR"},
+        {"BIGINT", "VARCHAR", NULL},
+        {"UINTEGER", "BIGINT", "BIGINT"},
+        {"DATE", "TIMESTAMP", "TIMESTAMP"},
+        {"BIGINT", "DOUBLE", NULL},
+        {"VARCHAR", "BLOB", NULL},
+        {"VARCHAR", "DECIMAL(9,2)", "VARCHAR"},
+        {"BIGINT", "DECIMAL(38,0)", "DECIMAL(38,0)"},
+        {"DECIMAL(9,2)", "BIGINT", "DECIMAL(21,2)"},
+        {"DECIMAL(9,2)", "DECIMAL(5,4)", "DECIMAL(11,4)"},
+        {"DECIMAL(9,2)", "SMALLINT", "DECIMAL(9,2)"},
+        {"DECIMAL(38,0)", "DECIMAL(9,2)", NULL},
+        {"DECIMAL(30,10)", "UBIGINT", "DECIMAL(30,10)"},
+        {"DECIMAL(9,2)", "DOUBLE", NULL},
+        {"DOUBLE", "DECIMAL(9,2)", NULL},
+        {"DECIMAL(9,2)[]", "DECIMAL(9,3)", NULL},
     };
+    LH_AUTO(arena) struct arena *arena = arena_new();
     for (size_t i = 0; i < LH_ARRAY_LEN(merges); i++) {
-        const char *merged = lake_type_merge(merges[i][0], merges[i][1]);
+        const char *merged = lake_type_merge(merges[i][0], merges[i][1], arena);
         if (merges[i][2] ? !merged || strcmp(merged, merges[i][2]) != 0 : merged != NULL)
             fail_msg("%s and %s: %s", merges[i][0], merges[i][1], merged ? merged : "none");
+    }
+    static const char *const if_exact[][3] = {
+        {"BIGINT", "DOUBLE", "DOUBLE"}, {"UBIGINT", "DOUBLE", "DOUBLE"},  {"DECIMAL(38,0)", "DOUBLE", "DOUBLE"},
+        {"INTEGER", "FLOAT", NULL},     {"DECIMAL(9,2)", "DOUBLE", NULL}, {"DOUBLE", "BIGINT", NULL},
+        {"DATE", "DOUBLE", NULL},
+    };
+    for (size_t i = 0; i < LH_ARRAY_LEN(if_exact); i++) {
+        const char *type = lake_type_if_exact(if_exact[i][0], if_exact[i][1]);
+        if (if_exact[i][2] ? !type || strcmp(type, if_exact[i][2]) != 0 : type != NULL)
+            fail_msg("%s and %s, small values: %s", if_exact[i][0], if_exact[i][1], type ? type : "none");
     }
 }
 
