@@ -113,30 +113,70 @@ static enum lh_code tell(const struct answer_request *request, const struct answ
 
 /* ---- with one ---- */
 
+/* The pieces of an answer on their way to its reader. */
+struct retelling {
+    const struct answer_request *request;
+    struct answer_markers markers;
+    struct buf piece;
+};
+
+static bool pass_on(struct retelling *r) {
+    bool go_on = r->piece.len == 0 || r->request->on_text(r->request->self, r->piece.data, r->piece.len);
+    buf_reset(&r->piece);
+    return go_on;
+}
+
+static bool retell(void *self, const char *text, size_t len) {
+    struct retelling *r = self;
+    answer_markers_feed(&r->markers, text, len, &r->piece);
+    return pass_on(r);
+}
+
+static enum lh_code chat(const struct answer_request *request, const char *prompt, struct retelling *retelling,
+                         struct ai_answer *ret_said, struct lh_err *err) {
+    size_t count = request->history_count + 2;
+    LH_AUTO(mem) struct ai_message *messages = lh_calloc(count, sizeof *messages);
+    struct ai_chat_request chat = {.temperature = -1, .seed = -1};
+    if (request->style)
+        chat = *request->style;
+    messages[0] = (struct ai_message){"system", INSTRUCTIONS};
+    if (request->history_count > 0)
+        memcpy(messages + 1, request->history, request->history_count * sizeof *messages);
+    messages[count - 1] = (struct ai_message){"user", prompt};
+    chat.model = request->model;
+    chat.messages = messages;
+    chat.count = count;
+    chat.json = false;
+    chat.on_text = request->on_text ? retell : NULL;
+    chat.self = retelling;
+    chat.cancel_fd = request->cancel_fd;
+    chat.deadline_ns = request->deadline_ns;
+    LH_TRY(ai_provider_chat(request->provider, &chat, ret_said, err));
+    answer_markers_end(&retelling->markers, &retelling->piece);
+    if (request->on_text && !pass_on(retelling))
+        return lh_fail(err, LH_CANCELLED, "the reader has gone");
+    return LH_OK;
+}
+
 static enum lh_code ask(const struct answer_request *request, struct answer *a, struct lh_err *err) {
     LH_AUTO(buf) struct buf prompt = BUF_INIT;
-    LH_TRY(answer_prompt(request, &prompt, &a->passages_used, err));
-    const struct ai_message messages[] = {{"system", INSTRUCTIONS}, {"user", buf_cstr(&prompt)}};
-    const struct ai_chat_request chat = {.model = request->model,
-                                         .messages = messages,
-                                         .count = 2,
-                                         .temperature = request->temperature,
-                                         .max_tokens = request->answer_tokens,
-                                         .seed = -1,
-                                         .on_text = request->on_text,
-                                         .self = request->self,
-                                         .cancel_fd = request->cancel_fd,
-                                         .deadline_ns = request->deadline_ns};
     LH_AUTO(ai_answer) struct ai_answer said = {0};
-    LH_TRY(ai_provider_chat(request->provider, &chat, &said, err));
+    LH_TRY(answer_prompt(request, &prompt, &a->passages_used, err));
+    struct retelling retelling = {.request = request, .markers = {.used = a->passages_used}};
+    enum lh_code code = chat(request, buf_cstr(&prompt), &retelling, &said, err);
+    answer_markers_release(&retelling.markers);
+    buf_release(&retelling.piece);
+    LH_TRY(code);
+    LH_AUTO(answer_markers) struct answer_markers markers = {.used = a->passages_used};
+    answer_markers_feed(&markers, buf_cstr(&said.text), said.text.len, &a->text);
+    answer_markers_end(&markers, &a->text);
+    a->unknown_markers = markers.unknown;
     a->generated = true;
-    a->text = said.text;
-    said.text = (struct buf)BUF_INIT;
     a->model = LH_STEAL(said.model);
     a->finish = said.finish;
     a->prompt_tokens = said.prompt_tokens;
     a->answer_tokens = said.answer_tokens;
-    return answer_cite(request, a->passages_used, a, err);
+    return answer_cite(request, a, err);
 }
 
 enum lh_code answer_make(const struct answer_request *request, struct answer *ret_answer, struct lh_err *err) {

@@ -4,7 +4,8 @@
  * marker of the answer becomes a citation: the claim before it, the passage, the excerpt of the passage that bears the
  * claim best (bytes of the passage itself, never of the answer), and how much of the claim's words stand in it, rare words
  * counting more.  Below ANSWER_SUPPORTED the citation is handed out as unsupported.  Markers that name no passage are cut out
- * and counted.  So a citation always points at retrieved text, whatever the generator made up.
+ * and counted, also of what is told piece by piece: the pieces together are the answer's text.  So a citation always points
+ * at retrieved text, whatever the generator made up.
  *
  * Passages are data: the prompt says so, and nothing in one can end its frame. */
 #ifndef LH_AI_ANSWER_H
@@ -38,10 +39,12 @@ struct answer_request {
     const struct ai_provider *provider; /* NULL: no generator; the answer is made of excerpts and says so */
     const char *model;                  /* NULL: the provider's default */
     unsigned context_tokens;            /* for passages, by chunk_estimate_tokens; 0: ANSWER_CONTEXT_TOKENS */
-    int64_t answer_tokens;              /* at most; 0: the model's own limit */
-    double temperature;                 /* below 0: the model's own */
+    const struct ai_message *history;   /* what was said before the question; told to the generator, in this order */
+    size_t history_count;
+    const struct ai_chat_request *style; /* its temperature, top_p, max_tokens, seed and stops; NULL: the model's own */
 
-    bool (*on_text)(void *self, const char *text, size_t len); /* as in ai_chat_request */
+    bool (*on_text)(void *self, const char *text,
+                    size_t len); /* as in ai_chat_request; the text without false markers */
     void *self;
     int cancel_fd;
     int64_t deadline_ns;

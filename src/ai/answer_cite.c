@@ -92,29 +92,15 @@ static size_t claim_begin(const struct buf *text, size_t end, size_t floor) {
     return i;
 }
 
-static void drop_bytes(struct buf *text, size_t at, size_t len) {
-    memmove(text->data + at, text->data + at + len, text->len - at - len);
-    buf_truncate(text, text->len - len);
-}
-
-enum lh_code answer_cite(const struct answer_request *request, size_t used, struct answer *a, struct lh_err *err) {
+enum lh_code answer_cite(const struct answer_request *request, struct answer *a, struct lh_err *err) {
     size_t cap = 0;
     size_t floor = 0;                /* behind the last marker */
     size_t claim = 0, claim_end = 0; /* the last claim, which markers in a row share */
     for (size_t i = 0; i < a->text.len;) {
         size_t number;
         size_t len = marker_at(&a->text, i, &number);
-        if (len == 0) {
+        if (len == 0 || number == 0 || number > a->passages_used) {
             i++;
-            continue;
-        }
-        if (number == 0 || number > used) {
-            if (i > 0 && a->text.data[i - 1] == ' ') {
-                i--;
-                len++;
-            }
-            drop_bytes(&a->text, i, len);
-            a->unknown_markers++;
             continue;
         }
         bool in_a_row = floor > 0 && strspn(a->text.data + floor, " ,") >= i - floor;

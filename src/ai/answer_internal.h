@@ -9,9 +9,24 @@
 LH_CHECKED enum lh_code answer_prompt(const struct answer_request *request, struct buf *out, size_t *ret_used,
                                       struct lh_err *err);
 
-/* Reads the markers of `a->text`, cuts out those that name none of the first `used` passages, and fills the citations. */
-LH_CHECKED enum lh_code answer_cite(const struct answer_request *request, size_t used, struct answer *a,
-                                    struct lh_err *err);
+/* Markers as they come: "[2]", and "[2, 7]", which becomes "[2][7]".  Those that name none of the first `used` passages go,
+ * each with a blank before it.  What is said does not depend on how it came in pieces.  A zeroed struct with `used` set is
+ * ready. */
+struct answer_markers {
+    size_t used;
+    size_t unknown;  /* that were cut out */
+    size_t blanks;   /* of `held`, at its begin; behind them is at most the begin of a marker */
+    struct buf held; /* seen, and not known yet whether it stays */
+};
+void answer_markers_feed(struct answer_markers *m, const char *text, size_t len, struct buf *out);
+void answer_markers_end(struct answer_markers *m, struct buf *out); /* what is held stays */
+void answer_markers_release(struct answer_markers *m);
+static inline void answer_markers_auto_release(struct answer_markers *m) {
+    answer_markers_release(m);
+}
+
+/* Reads the markers of `a->text`, from which false ones are gone, and fills the citations. */
+LH_CHECKED enum lh_code answer_cite(const struct answer_request *request, struct answer *a, struct lh_err *err);
 
 /* The piece of a passage that shares most with `words`, and how much of them: 0 to 1. */
 struct answer_excerpt {

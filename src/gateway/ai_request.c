@@ -10,7 +10,7 @@
 
 #define MAX_STOPS 16
 
-static int64_t deadline_of(struct request *rq) {
+int64_t ai_request_deadline(struct request *rq) {
     int64_t deadline = request_deadline_ns(rq);
     return deadline == INT64_MAX ? 0 : deadline;
 }
@@ -48,7 +48,7 @@ enum lh_code ai_request_embed(struct request *rq, const json_t *body, struct ai_
     LH_TRY(ai_resolve(request_lakehouse(rq)->ai, name, AI_CAN_EMBED, ret_provider, &embed->model, err));
     embed->dims = (unsigned)dims;
     embed->cancel_fd = request_cancel_fd(rq);
-    embed->deadline_ns = deadline_of(rq);
+    embed->deadline_ns = ai_request_deadline(rq);
     return ai_provider_embed(*ret_provider, embed, ret_vectors, err);
 }
 
@@ -101,6 +101,6 @@ enum lh_code ai_request_chat(struct request *rq, const json_t *body, struct ai_c
     LH_TRY(lh_json_get_string_or(body, "", "model", NULL, &name, err));
     LH_TRY(ai_resolve(request_lakehouse(rq)->ai, name, AI_CAN_GENERATE, ret_provider, &chat->model, err));
     chat->cancel_fd = request_cancel_fd(rq);
-    chat->deadline_ns = deadline_of(rq);
+    chat->deadline_ns = ai_request_deadline(rq);
     return ai_provider_chat(*ret_provider, chat, ret_answer, err);
 }

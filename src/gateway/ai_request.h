@@ -21,6 +21,8 @@ LH_CHECKED enum lh_code ai_request_embed(struct request *rq, const json_t *body,
 /* Numbers parted by commas, enough digits of each to read the same float again. */
 void ai_append_vector(const float *vector, unsigned dims, struct buf *out);
 
+/* The request's deadline as ai/provider.h takes it. */
+int64_t ai_request_deadline(struct request *rq);
 /* Reads temperature, top_p, max_tokens, seed and stop (a string, or an array of up to 16). */
 LH_CHECKED enum lh_code ai_request_sampling(struct request *rq, const json_t *body, struct ai_chat_request *chat,
                                             struct lh_err *err);

@@ -1,8 +1,15 @@
 #include "gateway/event_stream.h"
 
+#include "base/attr.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "gateway/accept.h"
 #include "gateway/request.h"
+
+bool event_stream_wanted(struct request *rq) {
+    static const char *const offers[] = {"application/json", "text/event-stream"};
+    return accept_choose(request_header(rq, "Accept"), offers, LH_ARRAY_LEN(offers)) == 1;
+}
 
 enum lh_code event_stream_send_text(struct event_stream *s, const char *text, struct lh_err *err) {
     LH_AUTO(buf) struct buf event = BUF_INIT;

@@ -15,6 +15,8 @@ struct event_stream {
     bool begun;
 };
 
+/* Does the client prefer events to JSON? */
+bool event_stream_wanted(struct request *rq);
 /* "data: {...}"; blocks while the client is slow. */
 LH_CHECKED enum lh_code event_stream_send(struct event_stream *s, const json_t *event, struct lh_err *err);
 LH_CHECKED enum lh_code event_stream_send_text(struct event_stream *s, const char *text, struct lh_err *err);

@@ -84,6 +84,7 @@ struct request {
     uint64_t file_offset, file_length;
     int64_t stream_length; /* -1: not known */
     bool began;
+    json_t *problem_members; /* the arena's; NULL: none */
 
     /* Shared. */
     pthread_mutex_t lock;

@@ -91,8 +91,7 @@ enum lh_code handle_ai_generate(struct request *rq, struct lh_err *err) {
     if (rules)
         messages[chat.count++] = (struct ai_message){"system", rules};
     messages[chat.count++] = (struct ai_message){"user", prompt};
-    const char *accept = request_header(rq, "Accept");
-    bool streams = accept && strstr(accept, "text/event-stream");
+    bool streams = event_stream_wanted(rq);
     if (streams) {
         chat.on_text = send_piece;
         chat.self = &g;

@@ -30,7 +30,18 @@ static json_t *problem_json(const struct request *rq, const struct lh_err *err, 
     json_object_set_new(p, "request_id", json_string(rq->id));
     if (rq->url.path && strncmp(rq->url.path, "/v1/", 4) == 0)
         json_object_set_new(p, "error", error_json(err)); /* where OpenAI's clients look */
+    if (rq->problem_members)
+        json_object_update_missing(p, rq->problem_members);
     return p;
+}
+
+static void drop_members(void *members) {
+    json_decref(members);
+}
+
+void response_problem_members(struct request *rq, json_t *members) {
+    rq->problem_members = json_incref(members);
+    arena_defer(rq->arena, drop_members, members);
 }
 
 void response_problem(struct request *rq, const struct lh_err *err) {

@@ -69,6 +69,8 @@ LH_CHECKED enum lh_code response_begin(struct request *rq, int status, const cha
                                        struct lh_err *err);
 LH_CHECKED enum lh_code response_write(struct request *rq, const void *data, size_t len, struct lh_err *err);
 LH_CHECKED enum lh_code response_end(struct request *rq, struct lh_err *err);
+/* Where the handler fails before it began the response: members of the problem beside those of every problem (RFC 9457, 3.2). */
+void response_problem_members(struct request *rq, json_t *members);
 /* Send part of an open file with sendfile; takes over `fd`. */
 LH_CHECKED enum lh_code response_file(struct request *rq, int status, const char *media_type, int fd, uint64_t offset,
                                       uint64_t length, struct lh_err *err);

@@ -37,6 +37,8 @@ route_handler handle_job_list, handle_job_get, handle_job_cancel;
 route_handler handle_index_create, handle_index_list, handle_index_get, handle_index_patch, handle_index_delete,
     handle_index_history, handle_index_refresh, handle_index_stale, handle_index_search, handle_index_compare,
     handle_index_jobs, handle_index_job;
+/* handle_ask.c */
+route_handler handle_ask;
 /* handle_journal.c */
 route_handler handle_journal_event, handle_journal_update, handle_journal_flush;
 route_handler handle_journal_history, handle_journal_recent, handle_journal_stats;

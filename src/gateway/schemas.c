@@ -76,7 +76,7 @@ const struct schema gateway_schemas[] = {
     {"IndexChunks", "How texts are cut", "unit string, size integer, overlap integer"},
     {"IndexGraph", "Of a graph; 0: the defaults", "m integer, ef_construction integer, ef_search integer"},
     {"IndexGeneration", "The objects that are searched: rows are chunks, live ones are found",
-     "id string, created_at time, source_version integer, rows integer, live integer, documents integer, "
+     "id string, created_at time, source_version integer, source_rows integer?, rows integer, live integer, documents integer, "
      "segments object[], text string?, dead string?, weights string?"},
     {"Index", "An index; stale: its dataset has changed since",
      "name string, number integer, created_at time, bucket string, source IndexSource, model IndexModel, "
@@ -108,6 +108,25 @@ const struct schema gateway_schemas[] = {
     {"SearchAnswer", "Best first",
      "index string, dataset string, generation string, mode string, hits SearchHit[], elapsed_ms number, "
      "warning string?"},
+    {"AskRequest",
+     "index to filter as in a search; context_tokens: of the passages put before the generator; model: who writes, as in /ai/generate",
+     "index string, question string, k integer?, mode string?, filter string?, ef_search integer?, weights SearchWeights?, "
+     "model string?, context_tokens integer?, max_tokens integer?, temperature number?, top_p number?, seed integer?, stop any?"},
+    {"AskPassage", "A chunk that was found, as in a search, by the number that citations name",
+     "number integer, doc_id string, chunk integer, score number, similarity number?, vector_rank integer?, "
+     "text_rank integer?, page integer?, heading string?, byte_start integer, byte_end integer, text string"},
+    {"AskCitation",
+     "claim is the answer's, excerpt the passage's, at these bytes of the document's text; support: how much of the claim's words "
+     "stand in it; supported: at least half of them",
+     "number integer, dataset string, doc_id string, chunk integer, page integer?, heading string?, score number, "
+     "byte_start integer, byte_end integer, excerpt string, claim string, support number, supported boolean"},
+    {"AskUsage", "0 where the provider does not count", "prompt_tokens integer, answer_tokens integer"},
+    {"AskAnswer",
+     "generated: a model wrote it, else these are excerpts; dropped_citations: of passages that do not exist, cut out of the answer; "
+     "passages_used: so many were put before the generator; note: what a reader must know",
+     "index string, dataset string, generation string, mode string, passages AskPassage[], answer string, generated boolean, "
+     "citations AskCitation[], dropped_citations integer, passages_used integer, provider string?, model string?, "
+     "finish string?, usage AskUsage?, note string?, warning string?, search_ms number, answer_ms number, done boolean?"},
     {"CompareRequest", "Two indexes and the questions to ask both",
      "a string, b string, queries string[], k integer?, mode string?"},
     {"CompareSide", "One index in a comparison", "index string, generation string, mean_ms number, max_ms number"},

@@ -466,6 +466,7 @@ static enum lh_code seal(struct build *b, bool rebuild, struct lh_err *err) {
                               .generation = b->generation,
                               .folder = b->folder,
                               .source_version = b->source->version,
+                              .source_rows = b->source->row_count,
                               .keep = b->keep,
                               .parts = keys,
                               .part_keeps = keeps,

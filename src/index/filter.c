@@ -1,8 +1,8 @@
 /* Which rows a search may answer: a condition in SQL over the source dataset, as a bitmap.
  *
  * The condition is asked once of a query process and kept for the generation and the dataset's version.  Where rows of the
- * dataset were taken away since the index was refreshed, every search has a condition, if only TRUE: what is gone from the
- * dataset is not answered, from the commit that took it on. */
+ * dataset may have been taken away since the index was refreshed, every search has a condition, if only TRUE: what is gone
+ * from the dataset is not answered, from the commit that took it on. */
 #include "index/index_internal.h"
 
 #include "base/alloc.h"
@@ -18,12 +18,22 @@
 #define FILTER_TIMEOUT_MS 30000
 #define FILTER_MAX_BYTES ((size_t)8192)
 
-/* Were rows taken away after the version that was indexed? */
-static bool rows_gone(const struct manifest *m, uint64_t since) {
-    for (size_t i = 0; i < m->file_count; i++)
-        if (m->files[i].role == FILE_TOMBSTONE && m->files[i].added_version > since)
+/* Can rows have been taken away after the version that was indexed?  By a tombstone since; or with a file that was there
+ * then and is not any more: a compaction leaves the rows of tombstones out and the tombstones with them, a replacement leaves
+ * out what it likes.  Files are immutable, so where those of old hold as many rows as all did then, none is gone. */
+static bool may_have_lost_rows(const struct manifest *m, const struct index_record *r) {
+    uint64_t old_rows = 0;
+    if (m->version == r->source_version)
+        return false;
+    for (size_t i = 0; i < m->file_count; i++) {
+        const struct manifest_file *f = &m->files[i];
+        bool is_new = f->added_version > r->source_version;
+        if (f->role == FILE_TOMBSTONE && is_new)
             return true;
-    return false;
+        if ((f->role == FILE_BASE || f->role == FILE_DELTA) && !is_new)
+            old_rows += f->row_count;
+    }
+    return old_rows != r->source_rows;
 }
 
 static enum lh_code ask(struct index_service *s, struct generation *g, struct catalog_snapshot *snapshot,
@@ -67,7 +77,7 @@ enum lh_code index_filter(struct index_service *s, struct generation *g, const c
     if (code == LH_OK && condition && strlen(condition) > FILTER_MAX_BYTES)
         code = lh_fail(err, LH_TOO_LARGE, "the filter has %zu bytes; the limit is %zu", strlen(condition),
                        FILTER_MAX_BYTES);
-    if (code == LH_OK && (condition || rows_gone(m, g->record.source_version))) {
+    if (code == LH_OK && (condition || may_have_lost_rows(m, &g->record))) {
         const char *text = condition ? condition : "TRUE";
         LH_AUTO(mem) uint64_t *bits = lh_calloc(g->room / 64 + 1, sizeof *bits);
         if (!generation_filter_get(g, text, m->version, bits)) {

@@ -79,6 +79,9 @@ static enum lh_code parse_generation(const json_t *json, struct index_record *r,
         return LH_OK;
     LH_TRY(lh_json_get_string(g, "generation", "id", &r->generation, err));
     LH_TRY(get_count(g, "generation", "source_version", INT64_MAX, &r->source_version, err));
+    r->source_rows = RECORD_ROWS_UNKNOWN;
+    if (json_object_get(g, "source_rows"))
+        LH_TRY(get_count(g, "generation", "source_rows", INT64_MAX, &r->source_rows, err));
     LH_TRY(get_count(g, "generation", "rows", UINT32_MAX, &r->rows, err));
     LH_TRY(get_count(g, "generation", "live", UINT32_MAX, &r->live, err));
     LH_TRY(get_count(g, "generation", "documents", UINT32_MAX, &r->documents, err));

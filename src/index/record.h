@@ -23,6 +23,7 @@ struct object_store;
 
 #define RECORD_HISTORY 50
 #define RECORD_FORMAT 1
+#define RECORD_ROWS_UNKNOWN UINT64_MAX
 #define INDEX_NAME_MAX 63
 #define INDEX_SEGMENTS_MAX 32
 
@@ -54,6 +55,7 @@ struct index_record {
 
     const char *generation;  /* ULID; NULL: nothing is built yet */
     uint64_t source_version; /* of the dataset's manifest that was read */
+    uint64_t source_rows;    /* of its files; RECORD_ROWS_UNKNOWN in records that were written before this was kept */
     uint64_t rows, live, documents;
     struct segment_record segments[INDEX_SEGMENTS_MAX];
     size_t segment_count;

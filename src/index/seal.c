@@ -223,10 +223,11 @@ static json_t *generation_json(struct sealing *s) {
         rows += n;
     }
     lh_time_format(os_realtime_us(s->os), now);
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:o}", "id", w->generation, "created_at", now,
-                     "source_version", (json_int_t)w->source_version, "rows", (json_int_t)rows, "live",
-                     (json_int_t)(s->kept + s->added), "documents", (json_int_t)count_documents(s), "text", s->text_key,
-                     "dead", s->dead_key, "weights", w->weights, "segments", segments);
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:o}", "id", w->generation, "created_at",
+                     now, "source_version", (json_int_t)w->source_version, "source_rows", (json_int_t)w->source_rows,
+                     "rows", (json_int_t)rows, "live", (json_int_t)(s->kept + s->added), "documents",
+                     (json_int_t)count_documents(s), "text", s->text_key, "dead", s->dead_key, "weights", w->weights,
+                     "segments", segments);
 }
 
 /* A change of the definition meanwhile is taken along; another generation meanwhile is a conflict. */
@@ -262,6 +263,7 @@ static enum lh_code write_record(struct sealing *s, json_t *generation, struct l
 static enum lh_code note_version(struct sealing *s, struct lh_err *err) {
     LH_AUTO(json) json_t *generation = json_deep_copy(json_object_get(s->what->current->record.json, "generation"));
     json_object_set_new(generation, "source_version", json_integer((json_int_t)s->what->source_version));
+    json_object_set_new(generation, "source_rows", json_integer((json_int_t)s->what->source_rows));
     return write_record(s, generation, err);
 }
 

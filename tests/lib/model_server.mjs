@@ -5,7 +5,9 @@
 //     models.next = { status: 503 }   what happens to the next request (see `misbehave`); null: nothing
 //     models.requests                 [{ method, path, headers, body }], all of them
 //
-// Its vectors: 8 numbers made from the text's bytes.  Its answers: the last message, reversed word by word.
+//     models.answer = 'words'         what it answers from now on; null: the last message, reversed word by word
+//
+// Its vectors: 8 numbers made from the text's bytes.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,7 +19,7 @@ function vectorOf(text) {
   [...Buffer.from(text)].forEach((byte, i) => (vector[i % DIMENSIONS] += byte - 96.5));
   return vector;
 }
-const answerTo = (messages) => messages.at(-1).content.split(' ').reverse();
+const answerTo = (server, messages) => server.answer?.split(' ') ?? messages.at(-1).content.split(' ').reverse();
 const texts = (input) => (Array.isArray(input) ? input : [input]);
 
 function sendJson(reply, status, value, headers = {}) {
@@ -71,7 +73,7 @@ const ollama = {
   'POST /api/chat': async (server, body, reply, how) => {
     const line = (value) => reply.write(`${JSON.stringify({ model: body.model, created_at: '2026-01-01T00:00:00Z', ...value })}\n`);
     reply.writeHead(200, { 'content-type': 'application/x-ndjson' });
-    const words = answerTo(body.messages);
+    const words = answerTo(server, body.messages);
     for (const [i, word] of words.entries()) {
       line({ message: { role: 'assistant', content: i ? ` ${word}` : word }, done: false });
       await pause(how?.pieceMs ?? 2);
@@ -97,7 +99,7 @@ const openai = {
       reply.write(`data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1694268190, model: body.model, choices, ...more })}\n\n`);
     reply.writeHead(200, { 'content-type': 'text/event-stream' });
     chunk([{ index: 0, delta: { role: 'assistant', content: '' }, logprobs: null, finish_reason: null }]);
-    for (const [i, word] of answerTo(body.messages).entries()) {
+    for (const [i, word] of answerTo(server, body.messages).entries()) {
       chunk([{ index: 0, delta: { content: i ? ` ${word}` : word }, finish_reason: null }]);
       await pause(how?.pieceMs ?? 2);
       if (how?.cutAfter === i + 1) return reply.destroy();
@@ -111,7 +113,7 @@ const openai = {
 /** @param {import('node:test').TestContext} [t]  the server is stopped after this test */
 export async function startModelServer(t, { port = 0 } = {}) {
   const routes = { ...ollama, ...openai };
-  const server = { url: '', next: null, requests: [], models: ['writer', 'embedder'], loaded: new Set() };
+  const server = { url: '', next: null, answer: null, requests: [], models: ['writer', 'embedder'], loaded: new Set() };
   const http = createServer(async (request, reply) => {
     const parts = [];
     for await (const part of request) parts.push(part);

@@ -52,11 +52,8 @@ static void ask_parrot(const char *says, struct answer *ret_answer, struct buf *
                                          .embed_model = "",
                                          .generate_model = "parrot-1"};
     const struct answer_passage passages[] = {passage(ANN, "resumes/1"), passage(BOB, "resumes/2")};
-    const struct answer_request request = {.question = "Who is an electrician?",
-                                           .passages = passages,
-                                           .passage_count = 2,
-                                           .provider = &provider,
-                                           .temperature = -1};
+    const struct answer_request request = {
+        .question = "Who is an electrician?", .passages = passages, .passage_count = 2, .provider = &provider};
     struct lh_err err = LH_ERR_INIT;
     assert_int_equal(answer_make(&request, ret_answer, &err), LH_OK);
     if (ret_asked)
@@ -111,6 +108,12 @@ static void markers_of_no_passage_are_cut_out(void **state) {
         {"[7]", "", 0, 1},
         {"", "", 0, 0},
         {"Both work [1], [2] and [1].", "Both work [1], [2] and [1].", 3, 0},
+        {"Both work [1, 2].", "Both work [1][2].", 2, 0},
+        {"Both work  [1,7 , 2] [9]  [8].", "Both work  [1][2] .", 2, 3},
+        {"Lists [1,, 2], [,1], [1, ], [1 2] stay", "Lists [1,, 2], [,1], [1, ], [1 2] stay", 0, 0},
+        {"One [[1]] and [ 2 ]", "One [[1]] and [2]", 2, 0},
+        {"Tail [", "Tail [", 0, 0},
+        {"Tail  ", "Tail  ", 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         LH_AUTO(answer) struct answer a = {0};
@@ -119,6 +122,50 @@ static void markers_of_no_passage_are_cut_out(void **state) {
         assert_int_equal(a.citation_count, cases[i].citations);
         assert_int_equal(a.unknown_markers, cases[i].unknown);
     }
+}
+
+static bool add_piece(void *self, const char *text, size_t len) {
+    assert_true(len > 0);
+    buf_append(self, text, len);
+    return true;
+}
+
+static void what_is_told_in_pieces_is_the_answer(void **state) {
+    (void)state;
+    static const char says[] = "Ann [7] wires  houses [1, 9][2] in Köln [8]; a[i] [12345] [3] and [2";
+    static const char reads[] = "Ann wires  houses [1][2] in Köln; a[i] [12345] and [2";
+    for (size_t step = 1; step <= sizeof says; step++) {
+        LH_AUTO(answer_markers) struct answer_markers markers = {.used = 2};
+        LH_AUTO(buf) struct buf out = BUF_INIT;
+        for (size_t at = 0; at < strlen(says); at += step)
+            answer_markers_feed(&markers, says + at, strlen(says) - at < step ? strlen(says) - at : step, &out);
+        answer_markers_end(&markers, &out);
+        assert_string_equal(buf_cstr(&out), reads);
+        assert_int_equal(markers.unknown, 4);
+    }
+
+    struct parrot parrot = {.says = says};
+    const struct ai_provider provider = {.ops = &PARROT, .self = &parrot, .abilities = AI_CAN_GENERATE};
+    const struct answer_passage passages[] = {passage(ANN, "resumes/1"), passage(BOB, "resumes/2")};
+    const struct ai_message history[] = {{"user", "Who is Bob?"}, {"assistant", "A driver."}};
+    LH_AUTO(buf) struct buf told = BUF_INIT;
+    const struct answer_request request = {.question = "And Ann?",
+                                           .passages = passages,
+                                           .passage_count = 2,
+                                           .history = history,
+                                           .history_count = 2,
+                                           .provider = &provider,
+                                           .on_text = add_piece,
+                                           .self = &told};
+    struct lh_err err = LH_ERR_INIT;
+    LH_AUTO(answer) struct answer a = {0};
+    assert_int_equal(answer_make(&request, &a, &err), LH_OK);
+    assert_string_equal(told.data, reads);
+    assert_string_equal(a.text.data, reads);
+    const char *before = strstr(parrot.asked.data, "Who is Bob?A driver.");
+    assert_non_null(before);
+    assert_true(before < strstr(parrot.asked.data, "Question: And Ann?"));
+    buf_release(&parrot.asked);
 }
 
 static void markers_in_a_row_share_a_claim(void **state) {
@@ -232,6 +279,7 @@ int main(void) {
         cmocka_unit_test(a_true_claim_is_supported_by_its_passage),
         cmocka_unit_test(a_made_up_claim_is_not),
         cmocka_unit_test(markers_of_no_passage_are_cut_out),
+        cmocka_unit_test(what_is_told_in_pieces_is_the_answer),
         cmocka_unit_test(markers_in_a_row_share_a_claim),
         cmocka_unit_test(the_prompt_numbers_passages_and_keeps_them_in_their_frame),
         cmocka_unit_test(passages_are_taken_until_the_budget_is_used),
