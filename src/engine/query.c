@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define NEED_NAMES_MAX 5000
-#define RETIRED_TRIES 3
+#define START_TRIES 4
 #define CLOSE_GRACE_MS 250 /* of a result closed early: a reading statement stops at once or is not worth waiting for */
 
 struct engine_result {
@@ -162,6 +162,19 @@ static enum lh_code start_on_worker(struct engine_result *r, const struct engine
     }
 }
 
+/* The statement failed and its worker is given back: was it for the resolver to do something first? */
+static enum lh_code start_later(struct engine_result *r, const struct engine_query *query, struct lh_err *err) {
+    bool again = false;
+    if (!query->resolve_later)
+        return err->code;
+    LH_TRY(query->resolve_later(query->resolve_ctx, &again, err));
+    if (!again)
+        return err->code;
+    *err = (struct lh_err)LH_ERR_INIT;
+    return pool_lease(r->request.engine, r->request.wait.deadline_ns, r->request.wait.cancel_fd, &r->request.worker,
+                      err);
+}
+
 static enum lh_code start(struct engine_result *r, const struct engine_query *query, struct lh_err *err) {
     struct engine *e = r->request.engine;
     LH_AUTO(json) json_t *body = NULL;
@@ -172,12 +185,14 @@ static enum lh_code start(struct engine_result *r, const struct engine_query *qu
         r->request.worker = NULL;
         return err->code;
     }
-    for (unsigned tries = 0; tries < RETIRED_TRIES; tries++) {
+    for (unsigned tries = 0; tries < START_TRIES; tries++) {
         bool retired = false;
-        LH_TRY(start_on_worker(r, query, body, &retired, err));
-        if (!retired)
+        if (start_on_worker(r, query, body, &retired, err) != LH_OK)
+            LH_TRY(start_later(r, query, err));
+        else if (retired)
+            LH_TRY(pool_exchange(e, &r->request.worker, err));
+        else
             return LH_OK;
-        LH_TRY(pool_exchange(e, &r->request.worker, err));
     }
     pool_return(e, r->request.worker, false);
     r->request.worker = NULL;

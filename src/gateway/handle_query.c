@@ -14,6 +14,7 @@
 #include "lake/lake.h"
 #include "lakehouse/lakehouse.h"
 #include "policy/principal.h"
+#include "statement/statement.h"
 #include "system/query_log.h"
 #include "system/system.h"
 
@@ -31,38 +32,9 @@ static const char *const media_types[] = {
     [ENGINE_PARQUET] = "application/vnd.apache.parquet",
 };
 
-/* What one statement sees: names by system_resolve, read from the hot cache where they are in it. */
-struct scope {
-    struct system_scope names;
-    struct hot *hot;
-    struct hot_lease lease;
-};
-
-static enum lh_code resolve(void *ctx, const char *const *names, size_t count, struct arena *arena,
-                            struct engine_binding **ret_bindings, size_t *ret_count, const char **ret_suggestions,
-                            struct lh_err *err) {
-    struct scope *scope = ctx;
-    LH_TRY(system_resolve(&scope->names, names, count, arena, ret_bindings, ret_count, ret_suggestions, err));
-    hot_serve(scope->hot, *ret_bindings, *ret_count, arena, &scope->lease);
-    return LH_OK;
-}
-
-/* When the engine has given the statement's worker back. */
-static void scope_end(struct scope *scope) {
-    system_scope_release(&scope->names);
-    if (scope->hot)
-        hot_lease_release(scope->hot, &scope->lease);
-}
-
-static void scope_auto_release(struct scope *scope) {
-    scope_end(scope);
+static void scope_auto_release(struct statement_scope *scope) {
+    statement_scope_release(scope);
     catalog_snapshot_unref(scope->names.lake.snapshot);
-}
-
-/* One version answers every name alike as long as the same datasets are hot.  The fields cannot meet in practice: 2^40 commits, or
- * 2^22 changes of the cache while a worker sleeps. */
-static uint64_t epoch_of(const struct scope *scope) {
-    return (hot_generation(scope->hot) & 0x3fffff) << 40 | catalog_snapshot_version(scope->names.lake.snapshot);
 }
 
 /* ---- the request ---- */
@@ -100,7 +72,8 @@ static enum lh_code parse_limits(struct request *rq, const json_t *body, struct 
     return LH_OK;
 }
 
-static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct scope *scope, struct lh_err *err) {
+static enum lh_code parse_query(struct request *rq, struct engine_query *q, struct statement_scope *scope,
+                                struct lh_err *err) {
     static const char *const fields[] = {"sql", "params", "limit", "timeout_ms", "as_of", NULL};
     struct lakehouse *lh = request_lakehouse(rq);
     json_t *body;
@@ -119,20 +92,23 @@ static enum lh_code parse_query(struct request *rq, struct engine_query *q, stru
     LH_TRY(bucket_choice(rq, &scope->names.lake.bucket, err));
     scope->names.lake.buckets = lh->buckets;
     LH_TRY(parse_as_of(lh->catalog, json_object_get(body, "as_of"), &scope->names.lake.snapshot, err));
+    scope->past = json_object_get(body, "as_of") && !json_is_null(json_object_get(body, "as_of"));
     scope->hot = lh->hot;
+    scope->indexes = lh->indexes;
+    scope->cancel_fd = request_cancel_fd(rq);
     scope->names.lake.catalog = lh->catalog;
     scope->names.system = lh->system;
     scope->names.allowed = request_principal(rq)->role == ROLE_ADMIN;
-    q->resolve = resolve;
+    q->resolve = statement_resolve;
+    q->resolve_later = statement_search_later;
     q->resolve_ctx = scope;
-    /* One version answers every name alike, unless the client narrows the answers to a bucket. */
-    q->epoch = scope->names.lake.bucket ? 0 : epoch_of(scope);
+    q->epoch = statement_epoch(scope);
     q->cancel_fd = request_cancel_fd(rq);
     q->request_id = request_id(rq);
     return LH_OK;
 }
 
-static void add_version(struct request *rq, const struct scope *scope) {
+static void add_version(struct request *rq, const struct statement_scope *scope) {
     char text[24];
     snprintf(text, sizeof text, "%" PRIu64, catalog_snapshot_version(scope->names.lake.snapshot));
     response_header(rq, "X-Lakehouse-Catalog-Version", text);
@@ -164,7 +140,7 @@ static void note_reads(struct request *rq, const json_t *reads) {
 }
 
 /* All but the end of the answer. */
-static enum lh_code send_rows(struct request *rq, const struct engine_query *q, const struct scope *scope,
+static enum lh_code send_rows(struct request *rq, const struct engine_query *q, const struct statement_scope *scope,
                               struct query_log_result *ret, struct lh_err *err) {
     LH_AUTO(engine_result) struct engine_result *result = NULL;
     LH_TRY(engine_query_start(request_lakehouse(rq)->engine, q, &result, err));
@@ -192,13 +168,13 @@ enum lh_code handle_query_sql(struct request *rq, struct lh_err *err) {
     struct engine_query q = {0};
     struct query_log *log = request_lakehouse(rq)->queries;
     struct query_log_result done = {0};
-    LH_AUTO(scope) struct scope scope = {0};
+    LH_AUTO(scope) struct statement_scope scope = {0};
     LH_TRY(choose_format(rq, &q.format, err));
     LH_TRY(parse_query(rq, &q, &scope, err));
     uint64_t entry = query_log_begin(log, request_id(rq), request_principal(rq)->name, q.sql);
     done.code = send_rows(rq, &q, &scope, &done, err);
     query_log_end(log, entry, &done);
-    scope_end(&scope);
+    statement_scope_release(&scope);
     return done.code == LH_OK ? response_end(rq, err) : done.code;
 }
 
@@ -220,7 +196,7 @@ static enum lh_code read_result(struct engine_result *result, struct buf *out, s
 enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
     static const char explain[] = "EXPLAIN ";
     struct engine_query q = {.format = ENGINE_JSON};
-    LH_AUTO(scope) struct scope scope = {0};
+    LH_AUTO(scope) struct statement_scope scope = {0};
     LH_TRY(parse_query(rq, &q, &scope, err));
     q.sql = arena_printf(request_arena(rq), "%s%s", explain, q.sql);
     LH_AUTO(engine_result) struct engine_result *result = NULL;

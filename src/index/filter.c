@@ -18,10 +18,10 @@
 #define FILTER_TIMEOUT_MS 30000
 #define FILTER_MAX_BYTES ((size_t)8192)
 
-/* Can rows have been taken away after the version that was indexed?  By a tombstone since; or with a file that was there
- * then and is not any more: a compaction leaves the rows of tombstones out and the tombstones with them, a replacement leaves
- * out what it likes.  Files are immutable, so where those of old hold as many rows as all did then, none is gone. */
-static bool may_have_lost_rows(const struct manifest *m, const struct index_record *r) {
+/* By a tombstone since; or with a file that was there then and is not any more: a compaction leaves the rows of tombstones out and
+ * the tombstones with them, a replacement leaves out what it likes.  Files are immutable, so where those of old hold as many rows
+ * as all did then, none is gone. */
+bool index_rows_gone(const struct manifest *m, const struct index_record *r) {
     uint64_t old_rows = 0;
     if (m->version == r->source_version)
         return false;
@@ -77,7 +77,7 @@ enum lh_code index_filter(struct index_service *s, struct generation *g, const c
     if (code == LH_OK && condition && strlen(condition) > FILTER_MAX_BYTES)
         code = lh_fail(err, LH_TOO_LARGE, "the filter has %zu bytes; the limit is %zu", strlen(condition),
                        FILTER_MAX_BYTES);
-    if (code == LH_OK && (condition || may_have_lost_rows(m, &g->record))) {
+    if (code == LH_OK && (condition || index_rows_gone(m, &g->record))) {
         const char *text = condition ? condition : "TRUE";
         LH_AUTO(mem) uint64_t *bits = lh_calloc(g->room / 64 + 1, sizeof *bits);
         if (!generation_filter_get(g, text, m->version, bits)) {

@@ -27,6 +27,7 @@ struct catalog;
 struct engine;
 struct index_service;
 struct jobs;
+struct manifest;
 struct os;
 
 #define INDEX_JOB "index" /* the kind of its jobs; the subject is the index's name */
@@ -83,6 +84,9 @@ LH_CHECKED enum lh_code index_search(struct index_service *s, const json_t *requ
 /* {"a", "b", "queries": [words...], "k"?, "mode"?} -> overlap, latency and the hits that differ, a query each */
 LH_CHECKED enum lh_code index_compare(struct index_service *s, const json_t *request, int cancel_fd,
                                       json_t **ret_answer, struct lh_err *err);
+
+/* Can rows of the dataset have been taken away after the version that was indexed? */
+bool index_rows_gone(const struct manifest *m, const struct index_record *r);
 
 /* The generation that searches use now, with a reference.  LH_NOT_FOUND. */
 LH_CHECKED enum lh_code index_open_generation(struct index_service *s, const char *name,

@@ -26,6 +26,10 @@ void system_free(struct system *s) {
     lh_free(s);
 }
 
+struct os *system_os(const struct system *s) {
+    return s->services.os;
+}
+
 static enum lh_code check_allowed(const struct system_scope *scope, const char *name, struct lh_err *err) {
     if (scope->system && scope->allowed)
         return LH_OK;
@@ -34,23 +38,24 @@ static enum lh_code check_allowed(const struct system_scope *scope, const char *
 }
 
 /* A folder of the statement's own, so that what it names is its own moment and goes in one step. */
-static enum lh_code make_dir(struct system_scope *scope, struct lh_err *err) {
-    if (scope->dir)
-        return LH_OK;
-    char id[LH_ULID_SIZE];
-    os_ulid_loose(scope->system->services.os, id);
-    LH_AUTO(mem) char *dir = lh_asprintf("%s/%s", scope->system->dir, id);
-    LH_TRY(os_mkdir_all(scope->system->services.os, AT_FDCWD, dir, 0700, err));
-    scope->dir = LH_STEAL(dir);
+enum lh_code system_scope_folder(struct system_scope *scope, const char **ret_dir, struct lh_err *err) {
+    if (!scope->dir) {
+        char id[LH_ULID_SIZE];
+        os_ulid_loose(scope->system->services.os, id);
+        LH_AUTO(mem) char *dir = lh_asprintf("%s/%s", scope->system->dir, id);
+        LH_TRY(os_mkdir_all(scope->system->services.os, AT_FDCWD, dir, 0700, err));
+        scope->dir = LH_STEAL(dir);
+    }
+    *ret_dir = scope->dir;
     return LH_OK;
 }
 
 static enum lh_code define(struct system_scope *scope, const char *qualified, struct arena *arena,
                            struct engine_binding *ret_binding, struct lh_err *err) {
-    const char *name = qualified_name_of(qualified);
+    const char *name = qualified_name_of(qualified), *dir;
     LH_AUTO(buf) struct buf select = BUF_INIT;
     LH_TRY(check_allowed(scope, name, err));
-    LH_TRY(make_dir(scope, err));
+    LH_TRY(system_scope_folder(scope, &dir, err));
     LH_TRY(system_table(scope, name, arena, &select, err));
     *ret_binding = (struct engine_binding){.name = qualified, .definition = arena_strdup(arena, buf_cstr(&select))};
     return LH_OK;

@@ -32,6 +32,7 @@ struct system_services {
 };
 struct system *system_new(const struct system_services *services);
 void system_free(struct system *system); /* no scope may be in use; NULL is fine */
+struct os *system_os(const struct system *system);
 
 /* What one statement sees.  Set `lake`, `system` and `allowed`, zero the rest. */
 struct system_scope {
@@ -45,6 +46,8 @@ struct system_scope {
 enum lh_code system_resolve(void *scope, const char *const *names, size_t count, struct arena *arena,
                             struct engine_binding **ret_bindings, size_t *ret_count, const char **ret_suggestions,
                             struct lh_err *err);
+/* The statement's own folder, below the service's: made when first asked for, removed at the end. */
+LH_CHECKED enum lh_code system_scope_folder(struct system_scope *scope, const char **ret_dir, struct lh_err *err);
 /* When the statement has ended.  `lake` is the caller's. */
 void system_scope_release(struct system_scope *scope);
 

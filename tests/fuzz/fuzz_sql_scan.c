@@ -21,8 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct lh_err err = LH_ERR_INIT;
     char *sql = arena_strndup(arena, (const char *)data, size);
     size_t len = strlen(sql);
-    if (sql_rewrite(sql, len, arena, &rewritten, &err) == LH_OK && strlen(rewritten.sql) != len)
+    json_t *params = json_pack("[s, i, [f], n]", "words", 5, 0.5);
+    if (sql_rewrite(sql, len, params, arena, &rewritten, &err) == LH_OK && strlen(rewritten.sql) != len)
         __builtin_trap();
+    json_decref(rewritten.params);
+    json_decref(params);
     arena_free(arena);
     return 0;
 }

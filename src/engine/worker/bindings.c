@@ -77,7 +77,10 @@ static void append_schema(struct buf *sql, const char *name) {
         return;
     }
     LH_AUTO(buf) struct buf qualifier = BUF_INIT;
-    buf_append(&qualifier, name, (size_t)(qualified_name_of(name) - 1 - name));
+    size_t len = (size_t)(qualified_name_of(name) - 1 - name);
+    if (qualified_is_search(name))
+        len = strcspn(name, "[");
+    buf_append(&qualifier, name, len);
     buf_append_sql_ident(sql, buf_cstr(&qualifier));
 }
 
@@ -172,7 +175,8 @@ static void ensure_view(struct worker *w, const char *spelling, const struct ans
     buf_append_str(&sql, a->definition);
     if (session_run(&w->session, buf_cstr(&sql), &err) == LH_OK)
         return;
-    lh_ignore(lh_err_context(&err, "reading dataset \"%s\"", spelling));
+    const char *plain = qualified_name_of(spelling);
+    lh_ignore(lh_err_context(&err, "reading dataset \"%s\"", plain ? plain : spelling));
     v->failure = lh_malloc(sizeof *v->failure);
     *v->failure = err;
     drop_view(w, spelling);
@@ -190,17 +194,17 @@ static int keep_confirmed_view(void *ctx, const char *name, void *value) {
     return 0;
 }
 
-static int keep_no_system_answer(void *ctx, const char *name, void *value) {
+static int keep_lasting_answer(void *ctx, const char *name, void *value) {
     (void)ctx;
-    if (!qualified_is_system(name))
+    if (!qualified_is_momentary(name))
         return 1;
     answer_free(value);
     return 0;
 }
 
-static int keep_no_system_view(void *ctx, const char *name, void *value) {
+static int keep_lasting_view(void *ctx, const char *name, void *value) {
     const struct view *v = value;
-    if (!qualified_is_system(name))
+    if (!qualified_is_momentary(name))
         return 1;
     if (!v->failure)
         drop_view(ctx, name);
@@ -208,9 +212,9 @@ static int keep_no_system_view(void *ctx, const char *name, void *value) {
     return 0;
 }
 
-void bindings_forget_system(struct worker *w) {
-    name_table_filter(&w->bindings.asked, keep_no_system_answer, NULL);
-    name_table_filter(&w->bindings.views, keep_no_system_view, w);
+void bindings_forget_momentary(struct worker *w) {
+    name_table_filter(&w->bindings.asked, keep_lasting_answer, NULL);
+    name_table_filter(&w->bindings.views, keep_lasting_view, w);
 }
 
 static int keep_fresh_answer(void *ctx, const char *name, void *value) {
@@ -413,7 +417,7 @@ json_t *bindings_reads(const struct bindings *b, const struct sql_scan *scan) {
     json_t *reads = json_array();
     for (size_t i = 0; i < scan->name_count; i++) {
         const struct answer *a = answer_find(b, scan->names[i]);
-        if (a && a->definition)
+        if (a && a->definition && !qualified_is_momentary(scan->names[i]))
             json_array_append_new(reads, json_string(scan->names[i]));
     }
     return reads;

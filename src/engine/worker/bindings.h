@@ -35,11 +35,11 @@ LH_CHECKED enum lh_code bindings_prepare(struct worker *w, const struct sql_scan
  * says in the hint what it may have meant, or, where the dataset exists but cannot be read, is that error. */
 bool bindings_add_missing(struct worker *w, const char *name, struct lh_err *err);
 
-/* The names of `scan` that stand for something, as a new array. */
+/* The names of `scan` that stand for datasets, as a new array. */
 json_t *bindings_reads(const struct bindings *b, const struct sql_scan *scan);
 
-/* Forget the tables of the system: they are true for one statement only. */
-void bindings_forget_system(struct worker *w);
+/* Forget what is true for one statement only: tables of the system, chunks of indexes, searches. */
+void bindings_forget_momentary(struct worker *w);
 
 void bindings_release(struct bindings *b);
 

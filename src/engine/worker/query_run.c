@@ -26,6 +26,7 @@ struct query {
     const char *sql;  /* the client's; errors show it */
     const char *text; /* what DuckDB gets, of the same length */
     const json_t *params;
+    json_t *rest; /* of the parameters, where searches took some */
     enum engine_format format;
     uint64_t row_limit;
     uint64_t epoch;
@@ -48,6 +49,7 @@ struct query {
 };
 
 static void query_release(struct query *q) {
+    json_decref(q->rest);
     encoder_free(q->encoder);
     buf_release(&q->out.bytes);
     for (size_t i = 0; i < q->column_count; i++)
@@ -108,11 +110,14 @@ static enum lh_code query_forbid(const struct query *q, struct lh_err *err) {
 static enum lh_code query_read_text(struct query *q, struct lh_err *err) {
     struct sql_rewritten rewritten;
     size_t len = strlen(q->sql);
-    if (sql_rewrite(q->sql, len, q->arena, &rewritten, err) != LH_OK) {
+    if (sql_rewrite(q->sql, len, q->params, q->arena, &rewritten, err) != LH_OK) {
         sql_error_point(err, q->sql, err->position - 1);
         return err->code;
     }
     q->text = rewritten.sql;
+    q->rest = rewritten.params;
+    if (q->rest)
+        q->params = q->rest;
     sql_scan(q->text, len, q->arena, &q->scan);
     if (rewritten.name_count == 0)
         return LH_OK;
@@ -340,11 +345,19 @@ static enum lh_code query_stream(struct query *q, struct lh_err *err) {
     return query_send_end(q, &stats, err);
 }
 
+/* What the server has to say of a search bears its place. */
+static enum lh_code query_bind_names(struct query *q, struct lh_err *err) {
+    enum lh_code code = bindings_prepare(q->worker, &q->scan, q->epoch, err);
+    if (code != LH_OK && err->position > 0)
+        sql_error_point(err, q->sql, err->position - 1);
+    return code;
+}
+
 static enum lh_code query_steps(struct query *q, const json_t *request, struct lh_err *err) {
     LH_TRY(query_parse_request(q, request, err));
     LH_TRY(query_check_text(q, err));
     LH_TRY(query_extract(q, err));
-    LH_TRY(bindings_prepare(q->worker, &q->scan, q->epoch, err));
+    LH_TRY(query_bind_names(q, err));
     LH_TRY(query_run_pivot_steps(q, err));
     LH_TRY(query_prepare(q, q->statement_count - 1, err));
     LH_TRY(query_check_kind(q, false, err));
@@ -357,7 +370,7 @@ enum lh_code query_run(struct worker *w, const json_t *request, struct lh_err *e
     struct query q = {.worker = w, .duckdb = w->duckdb, .arena = arena_new()};
     enum lh_code code = query_steps(&q, request, err);
     query_release(&q);
-    bindings_forget_system(w);
+    bindings_forget_momentary(w);
     if (code == LH_INTERNAL)
         w->retire = true;
     return code;

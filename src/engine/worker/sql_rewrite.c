@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "engine/qualified_name.h"
+#include "engine/worker/sql_calls.h"
 #include "engine/worker/sql_lexer.h"
 
 #include <string.h>
@@ -13,6 +14,7 @@
 #define NAMES_MAX 256 /* of one statement */
 #define DEPTH_MAX 64  /* of brackets; further in a comma begins no table */
 #define SYSTEM "system"
+#define CHUNKS "chunks"
 
 _Static_assert(sizeof SYSTEM == sizeof SQL_SYSTEM_SCHEMA, "positions in the text must not move");
 
@@ -24,6 +26,7 @@ struct rewriter {
     unsigned depth;
     bool in_from[DEPTH_MAX]; /* at that depth: between FROM and the next clause */
     unsigned system_tables;  /* bits of those that the statement reads */
+    struct sql_calls calls;
 };
 
 static enum lh_code add_name(struct rewriter *r, const char *name, size_t position, struct lh_err *err) {
@@ -150,11 +153,15 @@ static size_t read_system_table(struct rewriter *r) {
     return LH_ARRAY_LEN(system_tables);
 }
 
-static bool is_system(const struct sql_lexer *l, const struct sql_token *token) {
+static bool is_name(const struct sql_lexer *l, const struct sql_token *token, const char *name) {
     size_t quote = token->kind == SQL_QUOTED;
     return (token->kind == SQL_WORD || token->kind == SQL_QUOTED) &&
-           token->end - token->start == strlen(SYSTEM) + 2 * quote &&
-           strncasecmp(l->sql + token->start + quote, SYSTEM, strlen(SYSTEM)) == 0;
+           token->end - token->start == strlen(name) + 2 * quote &&
+           strncasecmp(l->sql + token->start + quote, name, strlen(name)) == 0;
+}
+
+static bool is_system(const struct sql_lexer *l, const struct sql_token *token) {
+    return is_name(l, token, SYSTEM);
 }
 
 static void put_schema(struct rewriter *r, const struct sql_token *token) {
@@ -185,6 +192,58 @@ static void rewrite_columns(struct rewriter *r) {
         }
         behind_dot = sql_token_is_symbol(&r->lexer, &t, '.');
     }
+}
+
+/* ---- chunks.resumes ---- */
+
+/* Only asked for: DuckDB finds the view by the name that the client wrote. */
+static enum lh_code add_chunks(struct rewriter *r, const struct sql_token *token, struct lh_err *err) {
+    struct sql_lexer ahead = r->lexer;
+    struct sql_token dot = sql_lexer_next(&ahead), name = sql_lexer_next(&ahead);
+    if (!sql_token_is_symbol(&ahead, &dot, '.') || (name.kind != SQL_WORD && name.kind != SQL_QUOTED))
+        return LH_OK;
+    char *index = sql_token_text(&ahead, &name, r->arena);
+    for (char *c = index; *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return add_name(r, arena_printf(r->arena, QUALIFIED_CHUNKS "%s", index), token->start, err);
+}
+
+/* ---- vector_search(...) ---- */
+
+static enum lh_code rewrite_call(struct rewriter *r, const struct sql_token *name, bool table_place,
+                                 struct lh_err *err) {
+    const char *search;
+    size_t place = name->start;
+    char *function = sql_token_text(&r->lexer, name, r->arena);
+    enum lh_code code;
+    if (table_place) {
+        code = sql_call_read(&r->calls, &r->lexer, name, &search, &place, err);
+    } else {
+        lh_ignore(lh_fail(err, LH_SQL, "%s() is a table: it stands behind FROM or JOIN", function));
+        code = lh_err_hint(err, "for example: FROM %s('resumes', 'night nurse', 20)", function);
+    }
+    if (code == LH_OK) {
+        struct sql_lexer ahead = r->lexer;
+        struct sql_token at = sql_lexer_next(&ahead), open = sql_lexer_next(&ahead);
+        if (sql_token_is(&ahead, &at, "at") && sql_token_is_symbol(&ahead, &open, '(')) {
+            place = at.start;
+            code = lh_fail(err, LH_SQL, "an index has no past: %s cannot be read AT another moment", function);
+        }
+    }
+    if (code != LH_OK) {
+        err->position = (long)place + 1;
+        return code;
+    }
+    /* The call, with two arguments at the least, is longer by one byte or more. */
+    LH_AUTO(buf) struct buf view = BUF_INIT;
+    buf_append(&view, search, strcspn(search, "["));
+    buf_printf(&view, ".%s", function);
+    char *text = writable(r);
+    size_t room = r->lexer.at - name->start;
+    memset(text + name->start, ' ', room);
+    memcpy(text + name->start, view.data, view.len);
+    return add_name(r, search, name->start, err);
 }
 
 /* ---- where a table can stand ---- */
@@ -222,26 +281,44 @@ static bool table_follows(struct rewriter *r, const struct sql_token *token) {
     return opens || is_any(&r->lexer, token, tables, LH_ARRAY_LEN(tables));
 }
 
-enum lh_code sql_rewrite(const char *sql, size_t len, struct arena *arena, struct sql_rewritten *ret_rewritten,
-                         struct lh_err *err) {
-    *ret_rewritten = (struct sql_rewritten){.sql = sql};
-    struct rewriter r = {.lexer = {sql, len, 0}, .arena = arena, .out = ret_rewritten};
-    bool table_place = false, behind_dot = false;
-    for (struct sql_token t = sql_lexer_next(&r.lexer); t.kind != SQL_END; t = sql_lexer_next(&r.lexer)) {
-        if (table_place && is_system(&r.lexer, &t)) {
-            LH_TRY(rewrite_system(&r, &t, err));
-        } else if (!behind_dot && (t.kind == SQL_WORD || t.kind == SQL_QUOTED)) {
-            bool done;
-            LH_TRY(rewrite_at(&r, &t, &done, err));
-            if (done) {
-                table_place = behind_dot = false;
-                continue;
-            }
-        }
-        table_place = table_follows(&r, &t);
-        behind_dot = sql_token_is_symbol(&r.lexer, &t, '.');
+/* *ret_table: may a table stand behind this token? */
+static enum lh_code rewrite_token(struct rewriter *r, const struct sql_token *t, bool table_place, bool behind_dot,
+                                  bool *ret_table, struct lh_err *err) {
+    bool done = false;
+    *ret_table = false;
+    if (table_place && is_system(&r->lexer, t)) {
+        LH_TRY(rewrite_system(r, t, err));
+    } else if (!behind_dot && sql_call_follows(&r->lexer, t)) {
+        return rewrite_call(r, t, table_place, err);
+    } else if (!behind_dot && (t->kind == SQL_WORD || t->kind == SQL_QUOTED)) {
+        LH_TRY(rewrite_at(r, t, &done, err));
+        if (!done && table_place && is_name(&r->lexer, t, CHUNKS))
+            LH_TRY(add_chunks(r, t, err));
     }
-    if (r.system_tables)
-        rewrite_columns(&r);
+    r->calls.marks += sql_token_is_symbol(&r->lexer, t, '?');
+    *ret_table = !done && table_follows(r, t);
     return LH_OK;
+}
+
+static enum lh_code rewrite(struct rewriter *r, struct lh_err *err) {
+    bool table_place = false, behind_dot = false;
+    for (struct sql_token t = sql_lexer_next(&r->lexer); t.kind != SQL_END; t = sql_lexer_next(&r->lexer)) {
+        LH_TRY(rewrite_token(r, &t, table_place, behind_dot, &table_place, err));
+        behind_dot = sql_token_is_symbol(&r->lexer, &t, '.');
+    }
+    if (r->system_tables)
+        rewrite_columns(r);
+    if (r->calls.taken)
+        r->out->params = sql_calls_rest(&r->calls, r->text, r->lexer.len);
+    return LH_OK;
+}
+
+enum lh_code sql_rewrite(const char *sql, size_t len, const json_t *params, struct arena *arena,
+                         struct sql_rewritten *ret_rewritten, struct lh_err *err) {
+    *ret_rewritten = (struct sql_rewritten){.sql = sql};
+    struct rewriter r = {
+        .lexer = {sql, len, 0}, .arena = arena, .out = ret_rewritten, .calls = {.params = params, .arena = arena}};
+    enum lh_code code = rewrite(&r, err);
+    sql_calls_release(&r.calls);
+    return code;
 }
