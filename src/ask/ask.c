@@ -16,6 +16,7 @@ void ask_release(struct ask *ask) {
     lh_free(ask->passages);
     json_decref(ask->found);
     json_decref(ask->search);
+    lh_free(ask->index);
     lh_free(ask->question);
     lh_free(ask->model);
     *ask = (struct ask){0};
@@ -49,7 +50,8 @@ enum lh_code ask_read(const json_t *options, const char *question, struct ask *r
     for (size_t i = 0; i < LH_ARRAY_LEN(passed_on); i++)
         if (json_object_get(options, passed_on[i]))
             json_object_set(search, passed_on[i], json_object_get(options, passed_on[i]));
-    *ret_ask = (struct ask){.question = lh_strdup(question),
+    *ret_ask = (struct ask){.index = lh_strdup(index),
+                            .question = lh_strdup(question),
                             .model = model && model[0] ? lh_strdup(model) : NULL,
                             .search = search,
                             .context_tokens = (unsigned)tokens};

@@ -28,6 +28,7 @@ struct index_service;
 #define ASK_CONTEXT_TOKENS_MAX 1000000
 
 struct ask {
+    char *index;
     char *question;
     char *model;    /* as ai_resolve takes it; NULL: the configured one */
     json_t *search; /* the request for index_search */

@@ -52,6 +52,10 @@ enum lh_code ai_request_embed(struct request *rq, const json_t *body, struct ai_
     return ai_provider_embed(*ret_provider, embed, ret_vectors, err);
 }
 
+const char *ai_public_name(struct request *rq, const struct ai_provider *p, const char *model) {
+    return p->address[0] ? arena_printf(request_arena(rq), "%s/%s", p->name, model) : model;
+}
+
 void ai_append_vector(const float *vector, unsigned dims, struct buf *out) {
     for (unsigned i = 0; i < dims; i++) {
         char text[24];

@@ -9,7 +9,8 @@
 
 struct request;
 
-#define AI_MAX_TEXTS 2048 /* in one request, as OpenAI has it */
+#define AI_MAX_TEXTS 2048            /* in one request, as OpenAI has it */
+#define AI_INDEX_PREFIX "lakehouse/" /* a model of this name answers from an index */
 
 /* Texts of an array of strings, 1 to AI_MAX_TEXTS; they live as long as the request's body. */
 LH_CHECKED enum lh_code ai_request_texts(struct request *rq, const json_t *texts, const char *field,
@@ -18,6 +19,8 @@ LH_CHECKED enum lh_code ai_request_texts(struct request *rq, const json_t *texts
 LH_CHECKED enum lh_code ai_request_embed(struct request *rq, const json_t *body, struct ai_embed_request *embed,
                                          const struct ai_provider **ret_provider, struct ai_vectors *ret_vectors,
                                          struct lh_err *err);
+/* The name by which a client can ask for the model again: "lexical-1", "ollama/nomic-embed-text". */
+const char *ai_public_name(struct request *rq, const struct ai_provider *p, const char *model);
 /* Numbers parted by commas, enough digits of each to read the same float again. */
 void ai_append_vector(const float *vector, unsigned dims, struct buf *out);
 

@@ -251,10 +251,13 @@ const struct route gateway_routes[] = {
     {HTTP_POST, "/v1/embeddings", handle_openai_embeddings, ACCESS_ANY, BODY_JSON, ROUTE_LONG, AI,
      "Embeddings in OpenAI's shape, as floats or base64", "OpenAiEmbeddingsRequest", "OpenAiEmbeddings", {{0}}},
     {HTTP_POST, "/v1/chat/completions", handle_openai_chat, ACCESS_ANY, BODY_JSON, ROUTE_LONG, AI,
-     "The configured generator in OpenAI's shape, streamed as events with `stream`; without a generator 503", "OpenAiChatRequest",
+     "The configured generator in OpenAI's shape, streamed as events with `stream`; without a generator 503. As model `lakehouse/INDEX`, "
+     "or with `lakehouse`, it answers from an index, with citations: needs a key of role admin, and no generator", "OpenAiChatRequest",
      "OpenAiChat", {{0}}},
     {HTTP_GET, "/v1/models", handle_openai_models, ACCESS_ANY, BODY_NONE, ROUTE_LONG, AI,
-     "The models of the providers that answer, in OpenAI's shape", NULL, "OpenAiModels", {{0}}},
+     "The models of the providers that answer, and the indexes as `lakehouse/INDEX`, in OpenAI's shape", NULL, "OpenAiModels", {{0}}},
+    {HTTP_GET, "/v1/models/{*id}", handle_openai_model, ACCESS_ANY, BODY_NONE, ROUTE_LONG, AI, "One of them", NULL, "OpenAiModel",
+     {{0}}},
 
     {HTTP_GET, "/access/keys", handle_key_list, ACCESS_ADMIN, BODY_NONE, 0, ACCESS, "List the API keys", NULL,
      "AccessKeyList", {{0}}},

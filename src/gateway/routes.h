@@ -17,8 +17,8 @@ route_handler handle_error_list, handle_error_flush, handle_error_compact;
 /* handle_ai.c */
 route_handler handle_ai_embed, handle_ai_generate, handle_ai_models, handle_ai_health;
 route_handler handle_ai_preload, handle_ai_unload, handle_ai_vram;
-/* handle_openai.c */
-route_handler handle_openai_embeddings, handle_openai_chat, handle_openai_models;
+/* handle_openai.c, handle_openai_chat.c */
+route_handler handle_openai_embeddings, handle_openai_chat, handle_openai_models, handle_openai_model;
 /* handle_access.c */
 route_handler handle_key_list, handle_key_create, handle_key_revoke;
 /* handle_catalog.c */

@@ -186,9 +186,19 @@ const struct schema gateway_schemas[] = {
      "role string, content any"},
     {"OpenAiChatRequest", "Members of OpenAI's that would change the answer and are not listed are refused",
      "messages OpenAiMessage[], model string?, stream boolean?, stream_options any?, temperature number?, top_p number?, "
-     "max_tokens integer?, max_completion_tokens integer?, seed integer?, stop any?, response_format any?"},
+     "max_tokens integer?, max_completion_tokens integer?, seed integer?, stop any?, response_format any?, "
+     "lakehouse OpenAiRetrieval?"},
+    {"OpenAiRetrieval",
+     "An extension: what to answer from. As in AskRequest; model: who writes; index: where `model` names none",
+     "index string?, k integer?, mode string?, filter string?, ef_search integer?, weights SearchWeights?, model string?, "
+     "context_tokens integer?"},
     {"OpenAiChat", "The answer; with `stream` chunks of it as events, and [DONE]",
-     "id string, object string, created integer, model string, choices any[], usage OpenAiUsage?"},
+     "id string, object string, created integer, model string, choices any[], usage OpenAiUsage?, lakehouse OpenAiSources?"},
+    {"OpenAiSources",
+     "An extension: what it was answered from, as in AskAnswer. Of a stream the first chunk has the passages, the last one the rest",
+     "index string, dataset string, generation string, mode string, passages AskPassage[], generated boolean, "
+     "citations AskCitation[], dropped_citations integer, passages_used integer, provider string?, model string?, note string?, "
+     "warning string?"},
     {"OpenAiModel", "A model by the name to ask for it", "id string, object string, created integer, owned_by string"},
     {"OpenAiModels", "What there is to ask", "object string, data OpenAiModel[]"},
     {"Column", "A column of a dataset; type is DuckDB's name",

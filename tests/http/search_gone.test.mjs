@@ -13,11 +13,14 @@ const found = async (server) => {
   }
   const asked = await send(server, 'POST', '/vectors/rag', { index: 'people', question: 'Which nurse?' });
   assert.equal(asked.status, 200, JSON.stringify(asked.body));
+  const chat = await send(server, 'POST', '/v1/chat/completions', { model: 'lakehouse/people', messages: [{ role: 'user', content: 'Which nurse?' }] });
+  assert.equal(chat.status, 200, JSON.stringify(chat.body));
+  ids.chat = [...chat.body.lakehouse.passages, ...chat.body.lakehouse.citations].map((p) => p.doc_id);
   ids.rag = [...asked.body.passages, ...asked.body.citations].map((p) => p.doc_id);
   return ids;
 };
 const appears = (ids, id) => Object.keys(ids).filter((way) => ids[way].includes(id));
-const all = ['vector', 'text', 'hybrid', 'rag'];
+const all = ['vector', 'text', 'hybrid', 'chat', 'rag'];
 
 test('a tombstoned row is gone everywhere, whatever happens to its files', async (t) => {
   const server = await startServer({ t, env: { OLLAMA_HOST: '' } });
