@@ -81,6 +81,14 @@ static void print_report(const struct cli *cli, const json_t *report) {
     buf_printf(&line, "%s: %s of ", dataset ? dataset : "?", mode ? mode : "append");
     lh_count_format(count(report, "row_count"), &line);
     buf_printf(&line, " rows, version %llu", (unsigned long long)count(report, "version"));
+    if (json_is_integer(json_object_get(report, "updated")) && strcmp(mode ? mode : "", "upsert") == 0) {
+        static const char *const counts[] = {"inserted", "updated", "unchanged"};
+        for (size_t i = 0; i < LH_ARRAY_LEN(counts); i++) {
+            buf_append_str(&line, i > 0 ? ", " : ": ");
+            lh_count_format(count(report, counts[i]), &line);
+            buf_printf(&line, " %s", counts[i]);
+        }
+    }
     if (count(report, "superseded_count") > 0) {
         buf_append_str(&line, "; ");
         lh_count_format(count(report, "superseded_count"), &line);

@@ -9,7 +9,10 @@
 #include "catalog/catalog.h"
 #include "gateway/bucket_choice.h"
 #include "gateway/page.h"
+#include "lake/horizon.h"
 #include "lake/lake.h"
+#include "lake/live_rows.h"
+#include "lake/read_plan.h"
 #include "lakehouse/lakehouse.h"
 #include "policy/principal.h"
 
@@ -68,15 +71,46 @@ static enum lh_code snapshot_as_of(struct request *rq, struct catalog_snapshot *
     return LH_OK;
 }
 
+/* LH_GONE where a vacuum took the files of a past version: what is left of it is no dataset any more. */
+static enum lh_code refuse_vacuumed(struct request *rq, const struct catalog_snapshot *s, const struct manifest *m,
+                                    struct lh_err *err) {
+    struct buckets *buckets = request_lakehouse(rq)->buckets;
+    const char *plan;
+    struct lh_err why = LH_ERR_INIT;
+    if (!request_query_param(rq, "as_of") || lake_read_plan(buckets, m, request_arena(rq), &plan, &why) == LH_OK ||
+        lake_horizon_explain(buckets, catalog_snapshot_version(s), &why) != LH_GONE)
+        return LH_OK;
+    *err = why;
+    return err->code;
+}
+
+/* live_row_count: null where somebody would have to count and nobody asked for it. */
+static enum lh_code add_live_rows(struct request *rq, const struct manifest *m, json_t *answer, struct lh_err *err) {
+    const char *count = request_query_param(rq, "count");
+    uint64_t rows;
+    if (count && strcmp(count, "exact") != 0)
+        return lh_fail(err, LH_INVALID, "count must be exact, not \"%.40s\"", count);
+    if (!count && !lake_live_rows_known(m)) {
+        json_object_set_new(answer, "live_row_count", json_null());
+        return LH_OK;
+    }
+    LH_TRY(lake_live_rows(request_lakehouse(rq)->engine, request_lakehouse(rq)->buckets, m, request_cancel_fd(rq),
+                          &rows, err));
+    json_object_set_new(answer, "live_row_count", json_integer((json_int_t)rows));
+    return LH_OK;
+}
+
 enum lh_code handle_dataset_get(struct request *rq, struct lh_err *err) {
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
     const struct manifest *m;
     LH_TRY(snapshot_as_of(rq, &s, err));
     LH_TRY(require(rq, s, &m, err));
+    LH_TRY(refuse_vacuumed(rq, s, m, err));
+    LH_AUTO(json) json_t *answer = manifest_to_json(m);
+    LH_TRY(add_live_rows(rq, m, answer, err));
     char etag[32];
     snprintf(etag, sizeof etag, "\"v%" PRIu64 "\"", m->version);
     response_header(rq, "ETag", etag);
-    LH_AUTO(json) json_t *answer = manifest_to_json(m);
     return response_json(rq, 200, answer, err);
 }
 

@@ -217,7 +217,7 @@ const struct schema gateway_schemas[] = {
     {"Dataset", "A dataset with its files and lineage",
      "id string, name string, version integer, previous_version integer, schema_version integer, created_at time, "
      "updated_at time, bucket string, description string?, owner string?, sensitivity string?, tags string[], "
-     "freshness_sla_s integer, primary_key string[], row_count integer, size_bytes integer, columns Column[], "
+     "freshness_sla_s integer, primary_key string[], row_count integer, live_row_count integer?, size_bytes integer, columns Column[], "
      "files DatasetFile[], lineage Source[], embedding_model string?, embedding_refresh_policy string?, "
      "embedding_schedule string?, embedding_refreshed_at time?"},
     {"ColumnPatch", "description is text or null; flags maps a kind to confirmed, dismissed or detected",
@@ -301,12 +301,12 @@ const struct schema gateway_schemas[] = {
      "name string, type string, why string?, renamed_from string?, nullable boolean?, flags any[]"},
     {"DeltaReport",
      "What became of the rows; mode is upsert where the dataset has a primary key, else append; superseded: rows that a later one "
-     "of their key in the request replaced",
+     "of their key in the request replaced; inserted, updated and unchanged are null of upserts without row history",
      "dataset string, dataset_id string, version integer, mode string, replayed boolean, row_count integer, "
-     "superseded_count integer, added_columns string[]"},
+     "superseded_count integer, inserted integer?, updated integer?, unchanged integer?, added_columns string[]"},
     {"IngestReport", "What became of the file",
      "dataset string, dataset_id string, job_id string, bucket string, format string, encoding string?, sha256 string, "
-     "source_bytes integer, version integer, row_count integer, superseded_count integer, reject_count integer, "
+     "source_bytes integer, version integer, row_count integer, superseded_count integer, inserted integer?, updated integer?, unchanged integer?, reject_count integer, "
      "deduplicated boolean, created boolean, replayed boolean, columns IngestColumn[], warnings string[]"},
     {"Reject", "A line that could not be used", "job_id string, line integer, reason string, raw string?"},
     {"RejectList", "One page of them, oldest ingest first", "items Reject[], next_page_token string?"},

@@ -94,6 +94,7 @@ enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err) {
     c->created = done.created;
     c->deduplicated = done.deduplicated;
     c->replayed = done.commit.replayed;
+    c->counts = done.counts;
     memcpy(c->dataset_id, done.dataset_id, sizeof c->dataset_id);
     return LH_OK;
 }

@@ -151,6 +151,7 @@ static enum lh_code commit(struct delta_run *r, const struct buf *parquet, struc
     LH_TRY(row_history_commit(r->in->history, &write, r->delta->cancel_fd, &done, err));
     r->report->version = done.commit.version;
     r->report->replayed = done.commit.replayed;
+    r->report->counts = done.counts;
     return LH_OK;
 }
 
@@ -211,8 +212,10 @@ json_t *ingest_delta_report_to_json(const struct ingest_delta_report *r) {
     json_t *columns = json_array();
     for (size_t i = 0; i < r->added_column_count; i++)
         json_array_append_new(columns, json_string(r->added_columns[i]));
-    return json_pack("{s:s, s:s, s:I, s:s, s:b, s:I, s:I, s:o}", "dataset", r->dataset, "dataset_id", r->dataset_id,
-                     "version", (json_int_t)r->version, "mode", r->upsert ? "upsert" : "append", "replayed",
-                     r->replayed, "row_count", (json_int_t)r->row_count, "superseded_count",
-                     (json_int_t)r->superseded_count, "added_columns", columns);
+    json_t *answer = json_pack(
+        "{s:s, s:s, s:I, s:s, s:b, s:I, s:I, s:o}", "dataset", r->dataset, "dataset_id", r->dataset_id, "version",
+        (json_int_t)r->version, "mode", r->upsert ? "upsert" : "append", "replayed", r->replayed, "row_count",
+        (json_int_t)r->row_count, "superseded_count", (json_int_t)r->superseded_count, "added_columns", columns);
+    ingest_counts_to_json(&r->counts, answer);
+    return answer;
 }

@@ -396,6 +396,7 @@ static enum lh_code publish(struct run *r, struct lh_err *err) {
         return report_replayed(r, c.version, err);
     r->report->version = c.version;
     r->report->created = c.created;
+    r->report->counts = c.counts;
     r->report->deduplicated = c.deduplicated;
     r->report->bucket = arena_strdup(r->arena, c.bucket);
     r->report->dataset_id = arena_strdup(r->arena, c.dataset_id);

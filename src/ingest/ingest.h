@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "lake/lake.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -128,6 +129,7 @@ struct ingest_report {
     uint64_t version; /* catalog version that shows the rows */
     uint64_t row_count;
     uint64_t superseded_count; /* rows that a later one of the same key in the file replaced; in neither count */
+    struct lake_row_counts counts;
     uint64_t reject_count;
     bool deduplicated; /* the same bytes were there already: nothing was written */
     bool created;      /* the dataset is new */
@@ -171,6 +173,7 @@ struct ingest_delta_report {
     bool upsert;               /* the dataset has a primary key: rows of keys that it had already were updated */
     uint64_t row_count;        /* rows that the commit holds */
     uint64_t superseded_count; /* rows that a later one of the same key in the request replaced */
+    struct lake_row_counts counts;
     const char **added_columns;
     size_t added_column_count;
 };

@@ -8,6 +8,7 @@
 #include "ingest/ingest.h"
 #include "ingest/pii.h"
 #include "lake/catalog_ops.h"
+#include "lake/lake.h"
 
 #define INGEST_OPERATION "ingest" /* in the commit log */
 
@@ -48,6 +49,7 @@ struct ingest_commit {
 
     /* Set by the commit. */
     bool deduplicated, created, replayed;
+    struct lake_row_counts counts;
     uint64_t version;
     char dataset_id[LH_ULID_SIZE];
 };
@@ -70,6 +72,8 @@ LH_CHECKED enum lh_code ingest_check_mode(const struct manifest *existing, const
 LH_CHECKED enum lh_code ingest_fit_columns(const struct ingest *in, const struct manifest *existing,
                                            const struct ingest_report *report, bool text_for_misfits, int cancel_fd,
                                            struct manifest **ret_reread, struct lh_err *err);
+/* "inserted", "updated" and "unchanged" of an answer: null where they are not known. */
+void ingest_counts_to_json(const struct lake_row_counts *counts, json_t *answer);
 /* The report's columns, with their flags. */
 void ingest_draft_columns(struct manifest *m, const struct ingest_report *report);
 LH_CHECKED enum lh_code ingest_commit_run(struct ingest_commit *c, struct lh_err *err);

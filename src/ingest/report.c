@@ -95,6 +95,16 @@ static json_t *column_to_json(const struct ingest_column *c) {
     return column;
 }
 
+static void set_count(json_t *answer, const char *name, bool known, uint64_t count) {
+    json_object_set_new(answer, name, known ? json_integer((json_int_t)count) : json_null());
+}
+
+void ingest_counts_to_json(const struct lake_row_counts *counts, json_t *answer) {
+    set_count(answer, "inserted", counts->known, counts->inserted);
+    set_count(answer, "updated", counts->known, counts->updated);
+    set_count(answer, "unchanged", counts->known, counts->unchanged);
+}
+
 json_t *ingest_report_to_json(const struct ingest_report *r) {
     json_t *o = json_object();
     json_object_set_new(o, "dataset", json_string(r->dataset));
@@ -105,6 +115,7 @@ json_t *ingest_report_to_json(const struct ingest_report *r) {
     json_object_set_new(o, "replayed", json_boolean(r->replayed));
     json_object_set_new(o, "row_count", json_integer((json_int_t)r->row_count));
     json_object_set_new(o, "superseded_count", json_integer((json_int_t)r->superseded_count));
+    ingest_counts_to_json(&r->counts, o);
     json_object_set_new(o, "reject_count", json_integer((json_int_t)r->reject_count));
     json_object_set_new(o, "format", r->format ? json_string(r->format) : json_null());
     json_object_set_new(o, "encoding", r->encoding ? json_string(r->encoding) : json_null());

@@ -76,11 +76,21 @@ struct lake_commit {
     bool *ret_stale;
 };
 
+/* What rows that came did to those that were there. */
+struct lake_row_counts {
+    bool known; /* false: nobody looked at the old rows, or the counts were not kept */
+    uint64_t inserted;
+    uint64_t updated;   /* rows of keys that were there, with another value somewhere */
+    uint64_t unchanged; /* and those that have the same values as before */
+};
+
 struct lake_committed {
     struct catalog_commit commit;
     bool created; /* by this commit; of a replayed one: by the first */
     bool
         deduplicated; /* nothing was written, and neither where the commit was replayed: the files are the caller's to delete */
+    /* Known where there were no rows that the new ones could take the place of; of others row_history_commit may know. */
+    struct lake_row_counts counts;
     char dataset_id[27]; /* "" where the dataset was deleted meanwhile */
 };
 

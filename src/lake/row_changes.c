@@ -107,10 +107,12 @@ static enum lh_code make_request(const struct catalog_ops *ops, const struct row
 }
 
 enum lh_code row_changes_write(const struct catalog_ops *ops, const struct row_upsert *u, struct new_objects *objects,
-                               struct manifest *owner, struct manifest_file *ret_file, struct lh_err *err) {
+                               struct manifest *owner, struct manifest_file *ret_file,
+                               struct lake_row_counts *ret_counts, struct lh_err *err) {
     LH_AUTO(json) json_t *request = NULL, *answer = NULL;
-    int64_t changes;
+    int64_t changes, inserted, updated;
     *ret_file = (struct manifest_file){0};
+    *ret_counts = (struct lake_row_counts){0};
     if (u->row_count == 0 || u->row_count > u->max_rows)
         return LH_OK;
     LH_TRY(make_request(ops, u, &request, err));
@@ -121,6 +123,14 @@ enum lh_code row_changes_write(const struct catalog_ops *ops, const struct row_u
                                      .cancel_fd = u->cancel_fd};
     LH_TRY(engine_run_task(ops->engine, &task, &answer, err));
     LH_TRY(lh_json_get_int(answer, "", "changes", &changes, err));
+    LH_TRY(lh_json_get_int(answer, "", "inserted", &inserted, err));
+    LH_TRY(lh_json_get_int(answer, "", "updated", &updated, err));
+    if (inserted < 0 || updated < 0 || (uint64_t)inserted + (uint64_t)updated > u->row_count)
+        return lh_fail(err, LH_INTERNAL, "the process that compared the rows counted more than there are");
+    *ret_counts = (struct lake_row_counts){.known = true,
+                                           .inserted = (uint64_t)inserted,
+                                           .updated = (uint64_t)updated,
+                                           .unchanged = u->row_count - (uint64_t)inserted - (uint64_t)updated};
     if (changes <= 0 || json_is_true(json_object_get(answer, "too_many")))
         return LH_OK;
     return new_objects_put(objects, "changes.parquet", FILE_CHANGES, (uint64_t)changes, owner->arena, ret_file, err);

@@ -39,10 +39,12 @@ struct row_upsert {
     int cancel_fd;
 };
 /* Writes what it changes as an object and fills *ret_file (strings in the arena of `owner`); ret_file->key stays NULL where there
- * is nothing to tell one by one: more rows than max_rows, too many or too large changes, or none.  The commit that bears it must
+ * is nothing to tell one by one: more rows than max_rows, too many or too large changes, or none; *ret_counts of those is known but for the
+ * first.  The commit that bears it must
  * be judged by row_change_check against `seen` and be computed again where that refuses.  LH_CONFLICT as lake_merge_columns. */
 LH_CHECKED enum lh_code row_changes_write(const struct catalog_ops *ops, const struct row_upsert *upsert,
                                           struct new_objects *objects, struct manifest *owner,
-                                          struct manifest_file *ret_file, struct lh_err *err);
+                                          struct manifest_file *ret_file, struct lake_row_counts *ret_counts,
+                                          struct lh_err *err);
 
 #endif

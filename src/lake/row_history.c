@@ -76,7 +76,8 @@ static bool reads_rows(const struct row_history *h, const struct lake_commit *co
 
 /* Of the rows of `draft`, a copy of the commit's. */
 static enum lh_code write_changes(struct row_history *h, const struct lake_commit *commit, int cancel_fd,
-                                  struct new_objects *objects, struct manifest *draft, struct lh_err *err) {
+                                  struct new_objects *objects, struct manifest *draft,
+                                  struct lake_row_counts *ret_counts, struct lh_err *err) {
     const struct manifest_file *rows = rows_of(draft);
     LH_AUTO(bucket) struct bucket *bucket = NULL;
     struct manifest_file changes;
@@ -89,7 +90,7 @@ static enum lh_code write_changes(struct row_history *h, const struct lake_commi
     LH_TRY(buckets_resolve(h->ops.buckets, rows->bucket, &bucket, err));
     LH_TRY(object_local_path(bucket_store(bucket), rows->key, draft->arena, &upsert.delta_path, err));
     LH_TRY(LH_FAULT("lake.before_changes", err));
-    LH_TRY(row_changes_write(&h->ops, &upsert, objects, draft, &changes, err));
+    LH_TRY(row_changes_write(&h->ops, &upsert, objects, draft, &changes, ret_counts, err));
     if (changes.key)
         *manifest_add_file(draft) = changes;
     return LH_FAULT("lake.after_changes", err);
@@ -103,6 +104,7 @@ static enum lh_code attempt(struct row_history *h, const struct lake_commit *com
     LH_AUTO(manifest) struct manifest *draft = manifest_edit(commit->draft);
     const struct manifest *seen = catalog_snapshot_find(s, commit->draft->name);
     struct lake_commit write = *commit;
+    struct lake_row_counts counts;
     *ret_stale = false;
     if (!reads_rows(h, commit, seen))
         return lake_commit_files(h->ops.catalog, commit, ret_committed, err);
@@ -114,11 +116,13 @@ static enum lh_code attempt(struct row_history *h, const struct lake_commit *com
     if (!is_told(h, commit, seen))
         return lake_commit_files(h->ops.catalog, &write, ret_committed, err);
     LH_TRY(new_objects_open(h->ops.os, h->ops.buckets, h->ops.tmp_dir, seen->name, seen->bucket, &objects, err));
-    LH_TRY(write_changes(h, &write, cancel_fd, &objects, draft, err));
+    LH_TRY(write_changes(h, &write, cancel_fd, &objects, draft, &counts, err));
     write.draft = draft;
     enum lh_code code = lake_commit_files(h->ops.catalog, &write, ret_committed, err);
     bool unused = code == LH_OK && (ret_committed->deduplicated || ret_committed->commit.replayed);
     new_objects_settle(&objects, unused ? LH_CONFLICT : code);
+    if (code == LH_OK && !unused)
+        ret_committed->counts = counts;
     return code;
 }
 

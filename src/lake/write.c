@@ -186,6 +186,7 @@ static enum lh_code change(struct manifest *m, const struct lake_commit *commit,
 struct write {
     const struct lake_commit *commit;
     bool created;
+    bool only_adds; /* none of the rows can take the place of another */
     bool deduplicated;
 };
 
@@ -220,6 +221,7 @@ static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snap
     const struct manifest *draft = w->commit->draft;
     const struct manifest *old = catalog_snapshot_find(base, draft->name);
     w->created = old == NULL;
+    w->only_adds = !old || (w->commit->mode != LAKE_REPLACE && old->primary_key_count == 0);
     w->deduplicated = old && w->commit->deduplicate && w->commit->mode != LAKE_REPLACE && holds_source(old, draft);
     if (w->deduplicated)
         return LH_OK;
@@ -252,6 +254,13 @@ static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snap
     return LH_OK;
 }
 
+static uint64_t count_rows(const struct manifest *draft) {
+    uint64_t rows = 0;
+    for (size_t i = 0; i < draft->file_count; i++)
+        rows += draft->files[i].role == FILE_BASE || draft->files[i].role == FILE_DELTA ? draft->files[i].row_count : 0;
+    return rows;
+}
+
 enum lh_code lake_commit_files(struct catalog *c, const struct lake_commit *commit,
                                struct lake_committed *ret_committed, struct lh_err *err) {
     for (size_t i = 0; i < commit->draft->column_count; i++) {
@@ -277,6 +286,8 @@ enum lh_code lake_commit_files(struct catalog *c, const struct lake_commit *comm
     const struct manifest *m = catalog_snapshot_find(s, commit->draft->name);
     committed.created = committed.commit.replayed ? m && m->previous_version == 0 : w.created;
     committed.deduplicated = w.deduplicated && !committed.commit.replayed;
+    committed.counts.known = w.only_adds && !committed.deduplicated && !committed.commit.replayed;
+    committed.counts.inserted = committed.counts.known ? count_rows(commit->draft) : 0;
     if (m)
         memcpy(committed.dataset_id, m->id, sizeof committed.dataset_id);
     *ret_committed = committed;

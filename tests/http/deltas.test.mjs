@@ -281,3 +281,32 @@ test('Parquet files are written in the types of the dataset, so that files read 
   ok(await add('numbers', `SELECT 4 AS id, 'many' AS n`, { mode: 'upsert', misfits: 'text' }), 201);
   assert.deepEqual(await sql(server, 'SELECT n FROM numbers ORDER BY id'), [['1.0'], ['16777217.0'], ['0.5'], ['many']]);
 });
+
+test('an upsert tells what is new, what changed and what did not; the dataset how many rows it has', async (t) => {
+  const server = await startServer({ t, config: '[journal]\nrow_history_max_rows = 4\n' });
+  const counts = ({ inserted, updated, unchanged }) => [inserted, updated, unchanged];
+  const live = async (query = '') => ok(await ask(server, 'GET', `/catalog/datasets/by-name/people${query}`)).live_row_count;
+  assert.deepEqual(counts(ok(await ingest(server, 'id,v\n1,a\n2,b\n3,c\n', { name: 'people', primary_key: 'id' }), 201)), [3, 0, 0]);
+  assert.equal(await live(), 3);
+  assert.deepEqual(counts(ok(await delta(server, 'people', [{ id: 1, v: 'a' }, { id: 2, v: 'B' }, { id: 9, v: 'z' }]))), [1, 1, 1]);
+  assert.deepEqual(counts(ok(await ingest(server, 'id,v\n3,C\n10,y\n', { name: 'people', mode: 'upsert' }), 201)), [1, 1, 0]);
+  assert.equal((await manifest(server, 'people')).row_count, 8);
+  assert.equal(await live(), null);
+  assert.equal(await live('?count=exact'), 5);
+  ok(await ask(server, 'POST', '/catalog/datasets/people/tombstone', JSON.stringify({ row_keys: [1, 9] }), json));
+  assert.equal(await live('?count=exact'), 3);
+  assert.equal(await live('?count=exact&as_of=1'), 3);
+  refused(await ask(server, 'GET', '/catalog/datasets/by-name/people?count=some'), 400, /exact/);
+
+  // More rows than the history tells are not compared; a replay does not know either.
+  const many = Array.from({ length: 5 }, (_, i) => ({ id: i, v: 'm' }));
+  assert.deepEqual(counts(ok(await delta(server, 'people', many))), [null, null, null]);
+  const headers = { 'idempotency-key': 'k' };
+  assert.deepEqual(counts(ok(await delta(server, 'people', [{ id: 1, v: 'k' }], { headers }))), [0, 1, 0]);
+  assert.deepEqual(counts(ok(await delta(server, 'people', [{ id: 1, v: 'k' }], { headers }))), [null, null, null]);
+
+  // Without a key all rows are new.
+  ok(await ingest(server, 'v\n1\n', { name: 'log' }), 201);
+  assert.deepEqual(counts(ok(await delta(server, 'log', [{ v: 1 }, { v: 2 }]))), [2, 0, 0]);
+  assert.deepEqual(counts(ok(await ingest(server, 'v\n7\n', { name: 'log', mode: 'replace' }), 201)), [null, null, null]);
+});

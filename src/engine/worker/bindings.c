@@ -380,6 +380,18 @@ static enum lh_code ensure_views(struct worker *w, const struct sql_scan *scan, 
     return LH_OK;
 }
 
+/* The first `confirmations` of the names are views of before, which this statement may not need at all: a past version that was vacuumed
+ * meanwhile, or a dataset whose file is damaged, must not fail it. */
+static enum lh_code ask_and_confirm(struct worker *w, json_t *question, size_t confirmations, struct lh_err *err) {
+    json_t *names = json_object_get(question, "names");
+    if (ask(w, question, err) == LH_OK || confirmations == 0)
+        return err->code;
+    *err = (struct lh_err)LH_ERR_INIT;
+    while (confirmations-- > 0)
+        json_array_remove(names, 0);
+    return json_array_size(names) > 0 || json_object_get(question, "all") ? ask(w, question, err) : LH_OK;
+}
+
 enum lh_code bindings_prepare(struct worker *w, const struct sql_scan *scan, uint64_t epoch, struct lh_err *err) {
     struct bindings *b = &w->bindings;
     bool changed = epoch == 0 || epoch != b->epoch || b->asked.count > ASKED_MAX;
@@ -393,13 +405,14 @@ enum lh_code bindings_prepare(struct worker *w, const struct sql_scan *scan, uin
         json_object_set_new(question, "all", json_true());
     if (changed && epoch != 0)
         want_confirmations(b, names);
+    size_t confirmations = json_array_size(names);
     for (size_t i = 0; i < scan->name_count; i++) {
         const struct answer *a = answer_find(b, scan->names[i]);
         if (!a || a->stale)
             want(names, scan->names[i], a);
     }
     if (json_array_size(names) > 0 || all) {
-        LH_TRY(ask(w, question, err));
+        LH_TRY(ask_and_confirm(w, question, confirmations, err));
         b->all_asked = b->all_asked || all;
     }
     if (changed) {
