@@ -55,14 +55,25 @@ struct vec_file {
     struct entry entries[VEC_FILE_MAX_SECTIONS];
 };
 
+/* What version 2 changed is how rows are kept as codes; lists of segments and chunks have none. */
+static enum lh_code check_version(const struct header *header, struct lh_err *err) {
+    bool has_codes = header->kind < VEC_FILE_INDEX;
+    if (header->version == VEC_FILE_VERSION || (header->version == 1 && !has_codes))
+        return LH_OK;
+    if (header->version > VEC_FILE_VERSION)
+        return lh_fail(err, LH_UNSUPPORTED, "the index file has format version %u, this program reads %u",
+                       header->version, VEC_FILE_VERSION);
+    lh_fail(err, LH_UNSUPPORTED, "the index file has format version %u, which this program reads no more",
+            header->version);
+    return lh_err_hint(err, "build the index again from its vectors");
+}
+
 static enum lh_code check_header(const struct header *header, size_t size, struct lh_err *err) {
     if (memcmp(header->magic, MAGIC, sizeof header->magic) != 0)
         return lh_fail(err, LH_CORRUPT, "this is not a vector index file");
     if (header->header_crc != lh_crc32c(0, header, offsetof(struct header, header_crc)))
         return lh_fail(err, LH_CORRUPT, "the index file's header is damaged");
-    if (header->version != VEC_FILE_VERSION)
-        return lh_fail(err, LH_UNSUPPORTED, "the index file has format version %u, this program reads %u",
-                       header->version, VEC_FILE_VERSION);
+    LH_TRY(check_version(header, err));
     if (header->size != size)
         return lh_fail(err, LH_CORRUPT, "the index file has %zu bytes where its header says %llu", size,
                        (unsigned long long)header->size);

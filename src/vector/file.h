@@ -22,7 +22,7 @@ struct vec_file_writer;
 
 enum vec_file_kind { VEC_FILE_FLAT = 1, VEC_FILE_HNSW = 2, VEC_FILE_IVF = 3, VEC_FILE_INDEX = 4, VEC_FILE_CHUNKS = 5 };
 
-#define VEC_FILE_VERSION 1u
+#define VEC_FILE_VERSION 2u
 #define VEC_FILE_ALIGN 4096u
 #define VEC_FILE_MAX_SECTIONS 64u
 
@@ -35,7 +35,7 @@ struct vec_file_head {
     uint64_t seed;
 };
 
-/* LH_NOT_FOUND, LH_IO; LH_CORRUPT where it is not a whole index file; LH_UNSUPPORTED where a newer version wrote it. */
+/* LH_NOT_FOUND, LH_IO; LH_CORRUPT where it is not a whole index file; LH_UNSUPPORTED where another version wrote it. */
 LH_CHECKED enum lh_code vec_file_open(struct os *os, const char *path, struct vec_file **ret_file, struct lh_err *err);
 /* The same over bytes in memory (64-byte aligned), which stay the caller's: for tests and embedding. */
 LH_CHECKED enum lh_code vec_file_open_memory(const void *data, size_t size, struct vec_file **ret_file,

@@ -37,7 +37,7 @@ void vec_hnsw_unlock(struct vec_hnsw *graph, uint32_t id) {
 }
 
 struct sizes {
-    size_t nodes, links, upper, live, locks, own;
+    size_t nodes, links, upper, live, twins, locks, own;
 };
 
 static struct sizes sizes_of(const struct vec_hnsw *graph) {
@@ -47,6 +47,7 @@ static struct sizes sizes_of(const struct vec_hnsw *graph) {
         .links = n * graph->degree * sizeof(uint32_t),
         .upper = (size_t)graph->upper_capacity * graph->m * sizeof(uint32_t),
         .live = (n + 31) / 32 * sizeof(uint32_t),
+        .twins = n * sizeof(uint32_t),
         .locks = n,
         .own = (n - graph->borrowed_count) * graph->code.d * sizeof(float),
     };
@@ -78,9 +79,10 @@ static bool reserve(struct vec_hnsw *graph) {
     graph->links = vec_reserve(sizes.links);
     graph->upper = vec_reserve(sizes.upper);
     graph->live = vec_reserve(sizes.live);
+    graph->twins = vec_reserve(sizes.twins);
     graph->locks = vec_reserve(sizes.locks);
     graph->own = vec_reserve(sizes.own);
-    return graph->nodes && graph->links && graph->upper && graph->live && graph->locks && graph->own;
+    return graph->nodes && graph->links && graph->upper && graph->live && graph->twins && graph->locks && graph->own;
 }
 
 static void unreserve(struct vec_hnsw *graph) {
@@ -89,6 +91,7 @@ static void unreserve(struct vec_hnsw *graph) {
     vec_unreserve(graph->links, sizes.links);
     vec_unreserve(graph->upper, sizes.upper);
     vec_unreserve(graph->live, sizes.live);
+    vec_unreserve(graph->twins, sizes.twins);
     vec_unreserve(graph->locks, sizes.locks);
     vec_unreserve(graph->own, sizes.own);
 }
@@ -209,6 +212,7 @@ void vec_hnsw_stats(const struct vec_hnsw *graph, struct vec_hnsw_stats *ret_sta
     uint32_t count = __atomic_load_n(&graph->count, __ATOMIC_ACQUIRE);
     uint64_t entry = __atomic_load_n(&graph->entry, __ATOMIC_ACQUIRE);
     uint64_t upper = __atomic_load_n(&graph->upper_count, __ATOMIC_ACQUIRE);
+    uint32_t twins = __atomic_load_n(&graph->twin_count, __ATOMIC_ACQUIRE);
     uint64_t links = 0;
     for (uint32_t id = 0; id < count; id++) {
         const uint32_t *list = graph->links + (size_t)id * graph->degree;
@@ -218,12 +222,14 @@ void vec_hnsw_stats(const struct vec_hnsw *graph, struct vec_hnsw_stats *ret_sta
     *ret_stats = (struct vec_hnsw_stats){
         .rows = count,
         .deleted = __atomic_load_n(&graph->dead_count, __ATOMIC_ACQUIRE),
+        .twins = twins,
         .m = graph->m,
         .ef_construction = graph->ef_construction,
         .max_level = entry == VEC_HNSW_NO_ENTRY ? 0 : vec_entry_level(entry),
         .links = links,
         .graph_bytes = (uint64_t)count * (graph->code.stride + graph->degree * sizeof(uint32_t) + 1) +
-                       ((uint64_t)count + 31) / 32 * sizeof(uint32_t) + upper * graph->m * sizeof(uint32_t),
+                       ((uint64_t)count + 31) / 32 * sizeof(uint32_t) + upper * graph->m * sizeof(uint32_t) +
+                       (twins ? (uint64_t)count * sizeof(uint32_t) : 0),
         .row_bytes = (uint64_t)count * graph->code.d * sizeof(float),
     };
 }

@@ -13,6 +13,8 @@
  * own store.  A row's number is its id, for ever: ids are not used again after a deletion.  An update is an insert and a
  * delete in one step, so the row gets a new id.
  *
+ * Equal rows share one node (hnsw_twins.c), so that copies cost an answer nothing: ef and patience count distinct vectors.
+ *
  * Threads.  Any number of threads may search, insert and delete at the same time, each with its own cursor.  Checking,
  * tuning and saving must not run beside inserts and deletions.  No call blocks on I/O but for page
  * faults in mapped rows.  The order of two threads' inserts is not determined, so a graph is a function of seed and input
@@ -69,6 +71,7 @@ struct vec_hnsw_effort {
 
 struct vec_hnsw_stats {
     uint32_t rows, deleted; /* ids given out; of these, deleted */
+    uint32_t twins;         /* rows equal to one inserted before, which share its node */
     uint32_t m, ef_construction, max_level;
     uint64_t links;       /* on level 0 */
     uint64_t graph_bytes; /* codes and links: what must be in memory beside the full rows */
@@ -146,7 +149,8 @@ LH_CHECKED enum lh_code vec_hnsw_open_file(struct vec_file *file, const struct v
 
 /* The validator: what must hold of every graph, and figures of what makes a good one. */
 struct vec_hnsw_report {
-    uint64_t live, reachable; /* live nodes, and those that a walk from the entry can reach on level 0 */
+    uint64_t live, reachable; /* live rows, and those whose node a walk from the entry can reach on level 0 */
+    uint64_t twins;           /* rows that share the node of an equal one; what follows is of nodes */
     uint64_t links, mutual;   /* links between live nodes on level 0, and those that are answered */
     uint64_t isolated;        /* live nodes with no link out */
     uint32_t degree_min, degree_max, in_degree_min, in_degree_max;
@@ -159,8 +163,9 @@ struct vec_hnsw_report {
 LH_CHECKED enum lh_code vec_hnsw_check(const struct vec_hnsw *graph, struct vec_hnsw_report *ret_report,
                                        struct lh_err *err);
 
-/* Target recall.  Takes up to 256 of the graph's own rows as held-out queries (or `queries`), finds their exact
- * neighbours, and returns the cheapest search (ef, patience) whose mean recall at k reaches `target` (0..1) on them. */
+/* Target recall.  Takes up to 256 of the graph's own distinct vectors as held-out queries (or `queries`), finds their exact
+ * neighbours, and returns the cheapest search (ef, patience) whose mean recall at k reaches `target` (0..1) on them.  All
+ * rows equal to a held-out one are held out with it; what is found counts by its distance (vector/recall.h). */
 struct vec_hnsw_tuning {
     struct vec_hnsw_search search;
     double recall;    /* measured */

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 
 #include <math.h>
+#include <string.h>
 
 static enum lh_code check_node(const struct vec_hnsw *graph, uint32_t id, struct lh_err *err) {
     const struct vec_node_tail *tail = vec_hnsw_tail(graph, id);
@@ -32,6 +33,8 @@ static enum lh_code check_list(const struct vec_hnsw *graph, uint32_t id, uint32
             return lh_fail(err, LH_CORRUPT, "node %u has a link behind the end of its list on level %u", id, level);
         if (other >= graph->count || other == id)
             return lh_fail(err, LH_CORRUPT, "node %u has a link to %u on level %u", id, other, level);
+        if (vec_hnsw_is_twin(graph, other))
+            return lh_fail(err, LH_CORRUPT, "node %u has a link to %u, which is no node", id, other);
         if (vec_hnsw_tail(graph, other)->level < level)
             return lh_fail(err, LH_CORRUPT, "node %u has a link to %u, which is not on level %u", id, other, level);
         for (uint32_t j = 0; j < i; j++)
@@ -50,17 +53,18 @@ static bool links_to(const struct vec_hnsw *graph, uint32_t from, uint32_t to) {
 }
 
 static void measure_links(const struct vec_hnsw *graph, uint32_t *in_degree, struct vec_hnsw_report *report) {
+    uint64_t nodes = 0;
     report->degree_min = graph->degree;
     for (uint32_t id = 0; id < graph->count; id++) {
-        if (!vec_hnsw_is_live(graph, id))
+        if (vec_hnsw_is_twin(graph, id) || !vec_hnsw_stands(graph, id))
             continue;
         uint32_t degree = 0;
-        report->live++;
+        nodes++;
         for (uint32_t i = 0; i < graph->degree; i++) {
             uint32_t other = vec_link_load(&graph->links[(size_t)id * graph->degree + i]);
             if (other == VEC_NO_ID)
                 break;
-            if (!vec_hnsw_is_live(graph, other))
+            if (!vec_hnsw_stands(graph, other))
                 continue;
             degree++;
             in_degree[other]++;
@@ -71,16 +75,16 @@ static void measure_links(const struct vec_hnsw *graph, uint32_t *in_degree, str
         report->degree_min = degree < report->degree_min ? degree : report->degree_min;
         report->degree_max = degree > report->degree_max ? degree : report->degree_max;
     }
-    report->in_degree_min = report->live ? UINT32_MAX : 0;
+    report->in_degree_min = nodes ? UINT32_MAX : 0;
     for (uint32_t id = 0; id < graph->count; id++) {
-        if (!vec_hnsw_is_live(graph, id))
+        if (vec_hnsw_is_twin(graph, id) || !vec_hnsw_stands(graph, id))
             continue;
         report->in_degree_min = in_degree[id] < report->in_degree_min ? in_degree[id] : report->in_degree_min;
         report->in_degree_max = in_degree[id] > report->in_degree_max ? in_degree[id] : report->in_degree_max;
     }
-    if (report->live == 0)
+    if (nodes == 0)
         report->degree_min = 0;
-    report->degree_mean = report->live ? (double)report->links / (double)report->live : 0.0;
+    report->degree_mean = nodes ? (double)report->links / (double)nodes : 0.0;
 }
 
 uint32_t vec_hnsw_flood(const struct vec_hnsw *graph, uint32_t count, uint8_t *seen, uint32_t *order, uint32_t from) {
@@ -103,6 +107,14 @@ uint32_t vec_hnsw_flood(const struct vec_hnsw *graph, uint32_t count, uint8_t *s
     return tail;
 }
 
+static uint64_t live_rows_at(const struct vec_hnsw *graph, uint32_t node) {
+    uint64_t rows = vec_hnsw_is_live(graph, node);
+    struct vec_twins twins = vec_twins_of(graph, node);
+    for (uint32_t twin; (twin = vec_twins_next(&twins)) != VEC_NO_ID;)
+        rows += vec_hnsw_is_live(graph, twin);
+    return rows;
+}
+
 enum lh_code vec_hnsw_check(const struct vec_hnsw *graph, struct vec_hnsw_report *ret_report, struct lh_err *err) {
     struct vec_hnsw_report report = {0};
     uint64_t entry = graph->entry;
@@ -112,6 +124,8 @@ enum lh_code vec_hnsw_check(const struct vec_hnsw *graph, struct vec_hnsw_report
     for (uint32_t id = 0; id < graph->count; id++) {
         uint32_t level = vec_hnsw_tail(graph, id)->level;
         report.levels[level]++;
+        report.live += vec_hnsw_is_live(graph, id);
+        report.twins += vec_hnsw_is_twin(graph, id);
         if (vec_hnsw_is_live(graph, id) && level > top)
             top = level;
         for (uint32_t at = 0; at <= level; at++)
@@ -126,10 +140,12 @@ enum lh_code vec_hnsw_check(const struct vec_hnsw *graph, struct vec_hnsw_report
 
     LH_AUTO(mem) uint32_t *ids = lh_calloc((size_t)graph->count + 1, sizeof *ids);
     LH_AUTO(mem) uint8_t *seen = lh_calloc((size_t)graph->count + 1, 1);
+    LH_TRY(vec_hnsw_check_twins(graph, seen, err));
+    memset(seen, 0, graph->count);
     measure_links(graph, ids, &report);
     uint32_t reached = empty ? 0 : vec_hnsw_flood(graph, graph->count, seen, ids, vec_entry_id(entry));
     for (uint32_t i = 0; i < reached; i++)
-        report.reachable += vec_hnsw_is_live(graph, ids[i]);
+        report.reachable += live_rows_at(graph, ids[i]);
     *ret_report = report;
     return LH_OK;
 }

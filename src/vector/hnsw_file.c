@@ -25,7 +25,8 @@ struct sections {
     const float *centroid;
     const uint8_t *nodes;
     const uint32_t *links, *upper, *live;
-    const float *rows; /* NULL: not in the file */
+    const uint32_t *twins; /* NULL: there are none */
+    const float *rows;     /* NULL: not in the file */
 };
 
 static size_t live_bytes(uint64_t count) {
@@ -62,6 +63,8 @@ enum lh_code vec_hnsw_save(const struct vec_hnsw *graph, struct os *os, const ch
     LH_TRY(vec_file_append(writer, "META", &meta, sizeof meta, err));
     LH_TRY(vec_file_append(writer, "CENT", code->centroid, code->padded * sizeof(float), err));
     LH_TRY(vec_file_append(writer, "LIVE", graph->live, live_bytes(n), err));
+    if (graph->twin_count)
+        LH_TRY(vec_file_append(writer, "TWIN", graph->twins, (size_t)n * sizeof(uint32_t), err));
     LH_TRY(vec_file_append(writer, "UPPR", graph->upper, (size_t)meta.upper_count * graph->m * sizeof(uint32_t), err));
     LH_TRY(vec_file_append(writer, "LINK", graph->links, (size_t)n * graph->degree * sizeof(uint32_t), err));
     LH_TRY(vec_file_append(writer, "NODE", graph->nodes, (size_t)n * code->stride, err));
@@ -103,6 +106,10 @@ static enum lh_code read_sections(const struct vec_file *file, const struct vec_
     LH_TRY(vec_file_section(file, "NODE", (uint64_t)meta->count * meta->stride, &data, err));
     sections->nodes = data;
     uint64_t bytes = 0;
+    if (vec_file_find(file, "TWIN", &bytes)) {
+        LH_TRY(vec_file_section(file, "TWIN", (uint64_t)meta->count * sizeof(uint32_t), &data, err));
+        sections->twins = data;
+    }
     if (vec_file_find(file, "ROWS", &bytes)) {
         LH_TRY(vec_file_section(file, "ROWS", (uint64_t)meta->count * code->d * sizeof(float), &data, err));
         sections->rows = data;
@@ -119,6 +126,14 @@ static void adopt(struct vec_hnsw *graph, const struct sections *sections) {
     graph->links = (uint32_t *)(uintptr_t)sections->links;
     graph->upper = (uint32_t *)(uintptr_t)sections->upper;
     graph->live = (uint32_t *)(uintptr_t)sections->live;
+    graph->twins = (uint32_t *)(uintptr_t)sections->twins;
+}
+
+static uint32_t count_twins(const struct sections *sections) {
+    uint32_t n = 0;
+    for (uint32_t id = 0; sections->twins && id < sections->meta.count; id++)
+        n += sections->twins[id] >> 31;
+    return n;
 }
 
 static enum lh_code copy(struct vec_hnsw *graph, const struct vec_file *file, const struct sections *sections,
@@ -132,6 +147,8 @@ static enum lh_code copy(struct vec_hnsw *graph, const struct vec_file *file, co
     memcpy(graph->links, sections->links, (size_t)meta->count * graph->degree * sizeof(uint32_t));
     memcpy(graph->upper, sections->upper, (size_t)meta->upper_count * graph->m * sizeof(uint32_t));
     memcpy(graph->live, sections->live, live_bytes(meta->count));
+    if (sections->twins)
+        memcpy(graph->twins, sections->twins, meta->count * sizeof *graph->twins);
     return vec_hnsw_check(graph, &report, err);
 }
 
@@ -159,6 +176,7 @@ static enum lh_code fill(struct vec_hnsw *graph, const struct vec_file *file, st
     graph->dead_count = meta->dead_count;
     graph->upper_count = meta->upper_count;
     graph->entry = meta->entry;
+    graph->twin_count = count_twins(sections);
     if (writable)
         return copy(graph, file, sections, err);
     adopt(graph, sections);

@@ -1,5 +1,7 @@
 /* Construction: inserts, the choice of links, and building on several threads.
  *
+ * A row equal to one that is there becomes its twin and no node (hnsw_twins.c).
+ *
  * Insert (the paper's algorithm 1).  A node's top level is drawn from a hash of seed and id, so it is the same whatever
  * the order of threads.  From the entry walk down to that level, then on each level: walk with a window of
  * ef_construction and select m of what was found.  Then, from level 0 up, link and answer each link; an answered list that
@@ -162,52 +164,88 @@ static void link_level(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t lev
         answer(cursor, links[i].id, id, level);
 }
 
+/* The code and an empty list; no level above 0 yet. */
 static void prepare_node(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row) {
     struct vec_hnsw *graph = cursor->graph;
     struct vec_node_tail *tail = vec_hnsw_tail(graph, id);
-    uint32_t level = level_of(graph, id);
     vec_graph_encode(&graph->code, row, cursor->scratch, vec_hnsw_node(graph, id));
-    uint32_t upper = level ? __atomic_fetch_add(&graph->upper_count, level, __ATOMIC_RELAXED) : 0;
-    if (level && (uint64_t)upper + level > graph->upper_capacity) /* cannot be, but by a seed made for it */
-        level = 0;
-    tail->upper = upper;
-    tail->level = level;
+    tail->upper = 0;
+    tail->level = 0;
     for (uint32_t i = 0; i < graph->degree; i++)
         vec_link_store(&graph->links[(size_t)id * graph->degree + i], VEC_NO_ID);
+}
+
+/* Empty lists for the levels above 0. */
+static void take_lists(struct vec_hnsw *graph, uint32_t id, uint32_t level) {
+    if (level == 0)
+        return;
+    struct vec_node_tail *tail = vec_hnsw_tail(graph, id);
+    uint32_t upper = __atomic_fetch_add(&graph->upper_count, level, __ATOMIC_RELAXED);
+    if ((uint64_t)upper + level > graph->upper_capacity) /* cannot be, but by a seed made for it */
+        return;
+    tail->upper = upper;
+    tail->level = level;
     for (size_t i = 0; i < (size_t)level * graph->m; i++)
         vec_link_store(&graph->upper[(size_t)upper * graph->m + i], VEC_NO_ID);
+}
+
+/* From the entry down to level 0, choosing links on the levels that the node is on; level 0 stays in the queue. */
+static void walk_down(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row, uint64_t entry, uint32_t top) {
+    struct vec_hnsw *graph = cursor->graph;
+    uint32_t ef = graph->ef_construction;
+    vec_probe_set(&cursor->probe, &graph->code, row);
+    vec_walk_start(cursor, ef);
+    uint32_t nearest = vec_walk_descend(cursor, entry, top);
+    for (uint32_t at = top + 1; at-- > 0;) {
+        vec_walk_start(cursor, ef);
+        vec_walk_enter(cursor, &nearest, 1);
+        vec_walk(cursor, at, ef, 0, 0);
+        if (cursor->queue_used)
+            nearest = cursor->queue[0].id;
+        if (at > 0)
+            choose_links(cursor, id, at);
+    }
+}
+
+/* Make `id` a node with links, or the twin of one. */
+static void place(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row, uint64_t entry, uint32_t level,
+                  bool *ret_is_node) {
+    struct vec_hnsw *graph = cursor->graph;
+    uint32_t twin = VEC_NO_ID;
+    *ret_is_node = true;
+    if (entry == VEC_HNSW_NO_ENTRY) {
+        take_lists(graph, id, level);
+        return;
+    }
+    uint32_t top = level < vec_entry_level(entry) ? level : vec_entry_level(entry);
+    walk_down(cursor, id, row, entry, top);
+    twin = vec_twin_node(cursor, id);
+    if (twin != VEC_NO_ID) {
+        vec_twin_append(graph, twin, id);
+        *ret_is_node = false;
+        return;
+    }
+    choose_links(cursor, id, 0);
+    take_lists(graph, id, level);
+    for (uint32_t at = 0; at <= top; at++)
+        link_level(cursor, id, at);
 }
 
 void vec_hnsw_add(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row) {
     struct vec_hnsw *graph = cursor->graph;
     prepare_node(cursor, id, row);
-    uint32_t level = vec_hnsw_tail(graph, id)->level;
+    uint32_t level = level_of(graph, id);
     uint64_t entry = __atomic_load_n(&graph->entry, __ATOMIC_ACQUIRE);
     bool rises = entry == VEC_HNSW_NO_ENTRY || level > vec_entry_level(entry);
     if (rises) {
         pthread_mutex_lock(&graph->entry_lock);
         entry = __atomic_load_n(&graph->entry, __ATOMIC_ACQUIRE);
     }
-
-    if (entry != VEC_HNSW_NO_ENTRY) {
-        uint32_t top = level < vec_entry_level(entry) ? level : vec_entry_level(entry);
-        uint32_t ef = graph->ef_construction;
-        vec_probe_set(&cursor->probe, &graph->code, row);
-        vec_walk_start(cursor, ef);
-        uint32_t nearest = vec_walk_descend(cursor, entry, top);
-        for (uint32_t at = top + 1; at-- > 0;) {
-            vec_walk_start(cursor, ef);
-            vec_walk_enter(cursor, &nearest, 1);
-            vec_walk(cursor, at, ef, 0, 0);
-            if (cursor->queue_used)
-                nearest = cursor->queue[0].id;
-            choose_links(cursor, id, at);
-        }
-        for (uint32_t at = 0; at <= top; at++)
-            link_level(cursor, id, at);
-    }
+    bool is_node = true;
+    place(cursor, id, row, entry, level, &is_node);
     if (rises) {
-        if (entry == VEC_HNSW_NO_ENTRY || level > vec_entry_level(entry))
+        level = vec_hnsw_tail(graph, id)->level;
+        if (is_node && (entry == VEC_HNSW_NO_ENTRY || level > vec_entry_level(entry)))
             __atomic_store_n(&graph->entry, (uint64_t)level << 32 | id, __ATOMIC_RELEASE);
         pthread_mutex_unlock(&graph->entry_lock);
     }

@@ -5,6 +5,7 @@
  *     links    n * 2m * 4            12.8 MB   level 0: two cache lines a node, unused places hold VEC_NO_ID at the end
  *     upper    ~ n/15 * m * 4         0.4 MB   levels above 0: node.upper is the first of node.level lists of m ids
  *     live     n / 8                  a bit each: complete and not deleted
+ *     twins    n * 4                  rows equal to others (hnsw_twins.c); not touched where there are none
  *     rows     borrowed, then own     the full vectors, read only to re-rank
  * Codes apart from links, because most nodes that are measured are never expanded.  Everything is reserved as address
  * space up to the capacity and touched as it fills, so nothing ever moves under a reader; huge pages are asked for, since
@@ -38,6 +39,8 @@
 #define VEC_HNSW_NO_ENTRY UINT64_MAX
 #define VEC_HNSW_SHOWN 0x80000000u /* queue: this candidate was expanded; no id reaches so far (VEC_HNSW_MAX_ROWS) */
 
+#define VEC_TWIN 0x80000000u /* twins: this row is no node */
+
 #define VEC_HNSW_BATCH 4u /* lists whose ids a cursor's batch holds */
 
 struct vec_file;
@@ -54,12 +57,14 @@ struct vec_hnsw {
     uint32_t *links;
     uint32_t *upper; /* lists of m */
     uint32_t *live;  /* bits */
+    uint32_t *twins; /* hnsw_twins.c; NULL: a mapped graph that has none */
     uint8_t *locks;
     uint32_t upper_capacity; /* lists */
 
     uint32_t count;       /* atomic: ids given out */
     uint32_t upper_count; /* atomic: lists given out */
     uint32_t dead_count;  /* atomic */
+    uint32_t twin_count;  /* atomic */
     uint64_t entry;       /* atomic: level << 32 | id, or VEC_HNSW_NO_ENTRY */
     pthread_mutex_t entry_lock;
 
@@ -85,7 +90,8 @@ struct vec_hnsw_cursor {
 
     uint32_t *batch; /* a list's unvisited ids and their distances */
     float *batch_dist;
-    struct vec_hit *candidates; /* selection's input, and a scan's matches */
+    struct vec_hit *candidates; /* selection's input; a search's, and a scan's matches */
+    bool nodes;                 /* a search's candidates are nodes, each of which stands for its twins too */
     float *candidate_dist;
     struct vec_hit *chosen; /* `degree` of them: a repair's links */
     struct vec_hit *links;  /* an insert's links, m a level */
@@ -146,6 +152,48 @@ static inline void vec_link_store(uint32_t *place, uint32_t id) {
 static inline bool vec_hnsw_is_live(const struct vec_hnsw *graph, uint32_t id) {
     return (__atomic_load_n(&graph->live[id / 32], __ATOMIC_ACQUIRE) >> (id % 32)) & 1;
 }
+
+/* hnsw_twins.c: the rows that a node stands for beside its own, oldest first. */
+struct vec_twins {
+    const struct vec_hnsw *graph;
+    uint32_t next, newest, left;
+    bool broken; /* a damaged ring: it left the graph, or did not end */
+};
+
+static inline struct vec_twins vec_twins_of(const struct vec_hnsw *graph, uint32_t node) {
+    struct vec_twins twins = {.graph = graph, .next = VEC_NO_ID, .left = graph->capacity};
+    uint32_t newest = graph->twins ? vec_link_load(&graph->twins[node]) : 0;
+    if (newest == 0 || newest > graph->capacity)
+        return twins;
+    twins.newest = newest - 1;
+    twins.next = vec_link_load(&graph->twins[newest - 1]) & ~VEC_TWIN;
+    return twins;
+}
+
+/* VEC_NO_ID: no more. */
+static inline uint32_t vec_twins_next(struct vec_twins *twins) {
+    uint32_t id = twins->next;
+    if (id == VEC_NO_ID)
+        return id;
+    if (id >= twins->graph->capacity || twins->left-- == 0) {
+        twins->broken = true;
+        return VEC_NO_ID;
+    }
+    twins->next = id == twins->newest ? VEC_NO_ID : vec_link_load(&twins->graph->twins[id]) & ~VEC_TWIN;
+    return id;
+}
+
+static inline bool vec_hnsw_is_twin(const struct vec_hnsw *graph, uint32_t id) {
+    return graph->twins && (vec_link_load(&graph->twins[id]) & VEC_TWIN);
+}
+
+/* Of the nodes in the cursor's queue the one whose row equals that of `id`, VEC_NO_ID where there is none. */
+uint32_t vec_twin_node(const struct vec_hnsw_cursor *cursor, uint32_t id);
+void vec_twin_append(struct vec_hnsw *graph, uint32_t node, uint32_t id);
+/* Whether a live row is found at the node: its own or a twin's. */
+bool vec_hnsw_stands(const struct vec_hnsw *graph, uint32_t id);
+/* Every twin in one ring; marks them in seen[count], which begins as zeroes. */
+LH_CHECKED enum lh_code vec_hnsw_check_twins(const struct vec_hnsw *graph, uint8_t *seen, struct lh_err *err);
 
 void vec_hnsw_lock(struct vec_hnsw *graph, uint32_t id);
 void vec_hnsw_unlock(struct vec_hnsw *graph, uint32_t id);

@@ -8,6 +8,8 @@
  * pick again, and a graph that loses them at every repair thins out (measured: after half of the rows were replaced,
  * recall 0.985 where it had been 0.994).  Afterwards no live node links to a dead one, and no walk meets it.
  *
+ * Dead here is a node that stands for no live row: neither its own nor one equal to it (hnsw_twins.c).
+ *
  * Selection keeps good directions, not reachability: a node may lose its last link from others, at construction too, most
  * likely among equal rows and far outliers.  So building and repairing end by flooding level 0 from the entry, and every
  * live node that stayed dry gets a link from a near one that has a place to spare. */
@@ -54,7 +56,7 @@ static size_t add_live(struct vec_hnsw_cursor *cursor, uint32_t of, uint32_t lev
         uint32_t other = vec_link_load(&list[i]);
         if (other == VEC_NO_ID)
             break;
-        if (other == id || !vec_hnsw_is_live(graph, other))
+        if (other == id || !vec_hnsw_stands(graph, other))
             continue;
         bool there = false;
         for (size_t j = 0; j < n && !there; j++)
@@ -89,7 +91,7 @@ static bool repair_list(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t le
     vec_hnsw_lock(graph, id);
     for (uint32_t i = 0; i < places; i++) {
         uint32_t other = vec_link_load(&list[i]);
-        if (other != VEC_NO_ID && !vec_hnsw_is_live(graph, other))
+        if (other != VEC_NO_ID && !vec_hnsw_stands(graph, other))
             dead[dead_links++] = other;
     }
     size_t own = dead_links ? add_live(cursor, id, level, id, 0) : 0;
@@ -114,7 +116,7 @@ static void repair_share(void *arg, struct vec_hnsw_cursor *cursor, uint32_t fir
     struct vec_hnsw *graph = cursor->graph;
     vec_cursor_reserve(cursor, graph->degree * (graph->degree + 1));
     for (uint32_t id = first; id < last; id++) {
-        if (!vec_hnsw_is_live(graph, id))
+        if (vec_hnsw_is_twin(graph, id) || !vec_hnsw_stands(graph, id))
             continue;
         bool changed = false;
         for (uint32_t level = 0; level <= vec_hnsw_tail(graph, id)->level; level++)
@@ -124,15 +126,15 @@ static void repair_share(void *arg, struct vec_hnsw_cursor *cursor, uint32_t fir
     }
 }
 
-/* A dead entry gives way to a live node of the highest level. */
+/* An entry that stands for nobody gives way to a node of the highest level that does. */
 static void renew_entry(struct vec_hnsw *graph) {
     pthread_mutex_lock(&graph->entry_lock);
     uint64_t entry = __atomic_load_n(&graph->entry, __ATOMIC_ACQUIRE);
-    if (entry != VEC_HNSW_NO_ENTRY && !vec_hnsw_is_live(graph, vec_entry_id(entry))) {
+    if (entry != VEC_HNSW_NO_ENTRY && !vec_hnsw_stands(graph, vec_entry_id(entry))) {
         uint64_t best = VEC_HNSW_NO_ENTRY;
         uint32_t count = __atomic_load_n(&graph->count, __ATOMIC_ACQUIRE);
         for (uint32_t id = 0; id < count; id++) {
-            if (!vec_hnsw_is_live(graph, id))
+            if (vec_hnsw_is_twin(graph, id) || !vec_hnsw_stands(graph, id))
                 continue;
             uint64_t level = vec_hnsw_tail(graph, id)->level;
             if (best == VEC_HNSW_NO_ENTRY || level > vec_entry_level(best))
@@ -188,7 +190,7 @@ static bool link_from_near(struct vec_hnsw_cursor *cursor, uint32_t id) {
     vec_walk(cursor, 0, graph->ef_construction, 0, 0);
     for (uint32_t i = 0; i < cursor->queue_used && !linked; i++) {
         uint32_t from = cursor->queue[i].id;
-        if (from == id || !vec_hnsw_is_live(graph, from))
+        if (from == id || !vec_hnsw_stands(graph, from))
             continue;
         if (first == VEC_NO_ID)
             first = from;
@@ -214,7 +216,7 @@ size_t vec_hnsw_connect(struct vec_hnsw *graph) {
     struct vec_hnsw_cursor *cursor = NULL;
     vec_hnsw_flood(graph, count, seen, order, vec_entry_id(entry));
     for (uint32_t id = 0; id < count; id++) {
-        if (seen[id] || !vec_hnsw_is_live(graph, id))
+        if (seen[id] || vec_hnsw_is_twin(graph, id) || !vec_hnsw_stands(graph, id))
             continue;
         if (!cursor)
             cursor = vec_hnsw_cursor_new(graph);

@@ -10,6 +10,9 @@
  * rows (they lie elsewhere), the scan follows: a filter never costs recall, only time.  Deleted rows are treated as
  * refused: the window grows by the share of the live.
  *
+ * Equal rows.  A walk's candidates are nodes: each is measured once, and hands on its own row and its twins (hnsw_twins.c) as
+ * far as they are allowed.  A scan's are rows.
+ *
  * Ranges.  The window doubles until its far end is beyond the radius by the bound. */
 #include "vector/hnsw_internal.h"
 
@@ -95,9 +98,43 @@ static void request_rows(const struct vec_hnsw *graph, const struct vec_hit *can
     }
 }
 
+static struct vec_twins twins_of(const struct vec_hnsw_cursor *cursor, uint32_t candidate) {
+    if (cursor->nodes && __atomic_load_n(&cursor->graph->twin_count, __ATOMIC_RELAXED))
+        return vec_twins_of(cursor->graph, candidate);
+    return (struct vec_twins){.next = VEC_NO_ID};
+}
+
+/* How many rows a candidate stands for, allowed or not. */
+static size_t rows_at(const struct vec_hnsw_cursor *cursor, uint32_t candidate) {
+    size_t n = 1;
+    struct vec_twins twins = twins_of(cursor, candidate);
+    while (vec_twins_next(&twins) != VEC_NO_ID)
+        n++;
+    return n;
+}
+
+/* The rows of a candidate, whose distance is known, into `top`: of a node with many no more than could come in. */
+static void push_rows(const struct vec_hnsw_cursor *cursor, const struct vec_filter *filter, uint32_t candidate,
+                      float dist, struct vec_topk *top) {
+    if (!(dist <= vec_topk_worst(top)))
+        return;
+    struct vec_twins twins = twins_of(cursor, candidate);
+    if (twins.next == VEC_NO_ID) { /* the walk's end has seen that it is allowed, unless it has twins now */
+        vec_topk_push(top, dist, candidate);
+        return;
+    }
+    size_t pushed = 0;
+    for (uint32_t id = candidate; id != VEC_NO_ID && pushed < top->k; id = vec_twins_next(&twins)) {
+        if (!allowed(cursor->graph, filter, id))
+            continue;
+        vec_topk_push(top, dist, id);
+        pushed++;
+    }
+}
+
 /* Exact distances of four (or fewer) candidates into `top`. */
 static void measure_rows(struct vec_hnsw_cursor *cursor, const float *query, float query_scale,
-                         const struct vec_hit *four, size_t n, struct vec_topk *top) {
+                         const struct vec_filter *filter, const struct vec_hit *four, size_t n, struct vec_topk *top) {
     const struct vec_hnsw *graph = cursor->graph;
     const struct vec_kernels *kernels = graph->code.kernels;
     bool l2 = graph->code.metric == VEC_L2;
@@ -108,8 +145,7 @@ static void measure_rows(struct vec_hnsw_cursor *cursor, const float *query, flo
     (l2 ? kernels->l2_f32_x4 : kernels->dot_f32_x4)(query, rows, graph->code.d, product);
     for (size_t i = 0; i < n; i++) {
         float dist = exact(graph, four[i].id, product[i] * query_scale);
-        if (dist <= vec_topk_worst(top))
-            vec_topk_push(top, dist, four[i].id);
+        push_rows(cursor, filter, four[i].id, dist, top);
     }
     cursor->effort.reranked += (uint32_t)n;
 }
@@ -128,7 +164,7 @@ static size_t rerank(struct vec_hnsw_cursor *cursor, const float *query, const s
     vec_topk_init(&top, ret_hits, search->k);
     if (search->rerank == UINT32_MAX || !vec_hnsw_has_rows(graph)) {
         for (size_t i = 0; i < n && i < search->k; i++)
-            vec_topk_push(&top, candidates[i].dist, candidates[i].id);
+            push_rows(cursor, search->filter, candidates[i].id, candidates[i].dist, &top);
         return vec_topk_sort(&top);
     }
     float query_scale = 1.0f;
@@ -154,7 +190,7 @@ static size_t rerank(struct vec_hnsw_cursor *cursor, const float *query, const s
         }
         for (size_t j = i + RERANK_AHEAD; j < i + RERANK_AHEAD + 4 && j < most && !search->on_disk; j++)
             fetch_row(vec_hnsw_row_of(graph, candidates[j].id), graph->code.d);
-        measure_rows(cursor, query, query_scale, candidates + i, share, &top);
+        measure_rows(cursor, query, query_scale, search->filter, candidates + i, share, &top);
     }
     return vec_topk_sort(&top);
 }
@@ -188,6 +224,7 @@ static size_t scan(struct vec_hnsw_cursor *cursor, const struct vec_filter *filt
         }
     }
     cursor->effort.scanned = true;
+    cursor->nodes = false;
     return vec_topk_sort(&top);
 }
 
@@ -199,12 +236,29 @@ static void walk_level0(struct vec_hnsw_cursor *cursor, uint32_t ef, uint32_t pa
     vec_walk(cursor, 0, ef, patience, k);
 }
 
-/* The allowed part of the queue, to the candidates. */
-static size_t keep_allowed(struct vec_hnsw_cursor *cursor, const struct vec_filter *filter) {
+/* How many rows of a node are allowed, as far as `most`. */
+static size_t allowed_at(const struct vec_hnsw_cursor *cursor, const struct vec_filter *filter, uint32_t node,
+                         size_t most) {
     size_t n = 0;
-    for (uint32_t i = 0; i < cursor->queue_used; i++)
-        if (allowed(cursor->graph, filter, cursor->queue[i].id))
+    struct vec_twins twins = twins_of(cursor, node);
+    for (uint32_t id = node; id != VEC_NO_ID && n < most; id = vec_twins_next(&twins))
+        n += allowed(cursor->graph, filter, id);
+    return n;
+}
+
+/* The nodes of the queue that have an allowed row, to the candidates; *ret_rows: of how many rows, as far as k matters. */
+static size_t keep_allowed(struct vec_hnsw_cursor *cursor, const struct vec_filter *filter, size_t k,
+                           size_t *ret_rows) {
+    size_t n = 0;
+    size_t rows = 0;
+    cursor->nodes = true;
+    for (uint32_t i = 0; i < cursor->queue_used; i++) {
+        size_t at = allowed_at(cursor, filter, cursor->queue[i].id, rows < k ? k - rows : 1);
+        rows += at;
+        if (at)
             cursor->candidates[n++] = cursor->queue[i];
+    }
+    *ret_rows = rows;
     return n;
 }
 
@@ -219,10 +273,11 @@ static uint32_t window(const struct vec_hnsw_search *search) {
 static size_t find(struct vec_hnsw_cursor *cursor, const struct vec_hnsw_search *search, uint32_t ef) {
     struct vec_hnsw *graph = cursor->graph;
     uint32_t limit = __atomic_load_n(&graph->count, __ATOMIC_ACQUIRE);
+    size_t rows = 0;
     cursor->limit = limit;
     if (!search->filter && !__atomic_load_n(&graph->dead_count, __ATOMIC_RELAXED)) {
         walk_level0(cursor, ef, search->patience, search->k);
-        return keep_allowed(cursor, NULL);
+        return keep_allowed(cursor, NULL, 0, &rows);
     }
     double share = allowed_share(graph, search->filter, limit);
     double wide = (double)ef / (share > 0.0 ? share : 1e-9);
@@ -230,8 +285,8 @@ static size_t find(struct vec_hnsw_cursor *cursor, const struct vec_hnsw_search 
         return scan(cursor, search->filter, ef);
     uint32_t wider = wide < VEC_HNSW_MAX_EF ? (uint32_t)ceil(wide) : VEC_HNSW_MAX_EF;
     walk_level0(cursor, wider, search->filter ? 0 : search->patience, search->k);
-    size_t found = keep_allowed(cursor, search->filter);
-    if (found < search->k && (double)found < share * limit)
+    size_t found = keep_allowed(cursor, search->filter, search->k, &rows);
+    if (rows < search->k && (double)rows < share * limit)
         return scan(cursor, search->filter, ef);
     return found;
 }
@@ -261,8 +316,11 @@ size_t vec_hnsw_search_range(struct vec_hnsw_cursor *cursor, const float *query,
         if (beyond || n >= cursor->limit || ef > VEC_HNSW_MAX_EF / 2)
             break;
     }
-    LH_AUTO(mem) struct vec_hit *hits = lh_calloc(n + 1, sizeof *hits);
-    wide.k = (uint32_t)n;
+    size_t rows = 0;
+    for (size_t i = 0; i < n; i++)
+        rows += rows_at(cursor, cursor->candidates[i].id);
+    LH_AUTO(mem) struct vec_hit *hits = lh_calloc(rows + 1, sizeof *hits);
+    wide.k = (uint32_t)rows;
     if (wide.rerank != UINT32_MAX)
         wide.rerank = (uint32_t)n;
     size_t found = n ? rerank(cursor, query, &wide, cursor->candidates, n, hits) : 0;

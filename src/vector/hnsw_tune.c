@@ -3,7 +3,10 @@
  * The measure is the oracle's: exact neighbours of a few hundred held-out queries, by one pass over the rows (each piece
  * of rows is measured against all queries while it is in the cache).  The graph's own rows serve where the caller has no
  * queries; a row is then no neighbour of itself, and its node is closed to the walk: its links lead straight to the answer,
- * and with them a window seemed to do that is a fifth too narrow for queries from outside.
+ * and with them a window seemed to do that is a fifth too narrow for queries from outside.  Rows equal to it are held out
+ * with it: found at distance 0 by any search, they would make every recall look like 1.
+ *
+ * A found row counts where it is as near as the k-th true one, whichever of equally near rows it is.
  *
  * Two knobs.  ef: the smallest window that reaches the target, by bisection.  patience: most queries have their answer long
  * before the window is done, so a wider window that stops after some idle steps gives hard queries more and easy ones
@@ -14,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "vector/parallel.h"
+#include "vector/recall.h"
 #include "vector/topk.h"
 
 #include <math.h>
@@ -24,7 +28,8 @@ enum { MOST_QUERIES = 256, PIECE = 64 /* rows, 200 kB of 768 dimensions */, WIDE
 struct sample {
     struct vec_hnsw *graph;
     const struct vec_rows *queries;
-    const uint32_t *self; /* each query's own id, VEC_NO_ID where it is none */
+    const uint32_t *self;    /* each query's own node, VEC_NO_ID where it is none */
+    const uint32_t *node_of; /* each row's */
     uint32_t k;
     struct vec_topk *tops; /* the truth so far, one a query */
     pthread_mutex_t *locks;
@@ -43,7 +48,7 @@ static void measure_piece(struct sample *sample, size_t query, const uint32_t *i
     pthread_mutex_lock(&sample->locks[query]);
     for (size_t i = 0; i < n; i++) {
         float value = dist[i];
-        if (ids[i] == sample->self[query])
+        if (sample->node_of[ids[i]] == sample->self[query])
             continue;
         if (code->metric == VEC_COSINE)
             value = 1.0f - value * sample->scales[query] * vec_hnsw_tail(graph, ids[i])->inverse_norm;
@@ -88,25 +93,18 @@ static void try_share(void *arg, struct vec_hnsw_cursor *cursor, uint32_t first,
     struct trial *trial = arg;
     const struct sample *sample = trial->sample;
     struct vec_hnsw_search search = *trial->search;
-    search.k = sample->k + 1;
+    search.k = sample->k;
     LH_AUTO(mem) struct vec_hit *hits = lh_calloc(search.k, sizeof *hits);
     for (uint32_t query = first; query < last; query++) {
         const struct vec_topk *top = &sample->tops[query];
         cursor->skip = sample->self[query];
         size_t n = vec_hnsw_search(cursor, vec_row(sample->queries, query), &search, hits);
-        uint64_t found = 0;
-        size_t taken = 0;
-        for (size_t i = 0; i < n && taken < sample->k; i++) {
-            if (hits[i].id == sample->self[query])
-                continue;
-            taken++;
-            for (size_t j = 0; j < top->used; j++)
-                found += top->hits[j].id == hits[i].id;
-        }
+        size_t found = vec_recalled(sample->graph->code.metric, top->hits, top->used, hits, n);
         __atomic_fetch_add(&trial->found, found, __ATOMIC_RELAXED);
         __atomic_fetch_add(&trial->wanted, top->used, __ATOMIC_RELAXED);
         __atomic_fetch_add(&trial->estimates, cursor->effort.estimates, __ATOMIC_RELAXED);
     }
+    cursor->skip = VEC_NO_ID;
 }
 
 static struct outcome attempt(const struct sample *sample, unsigned threads, uint32_t ef, uint32_t patience) {
@@ -165,12 +163,27 @@ static void choose(const struct sample *sample, unsigned threads, double target,
     }
 }
 
-/* Up to MOST_QUERIES live rows spread over all; not the entry, where every walk must begin. */
+/* Each row's node. */
+static void find_nodes(const struct vec_hnsw *graph, uint32_t *ret_node_of) {
+    for (uint32_t id = 0; id < graph->count; id++)
+        ret_node_of[id] = id;
+    for (uint32_t id = 0; graph->twin_count && id < graph->count; id++) {
+        if (vec_hnsw_is_twin(graph, id))
+            continue;
+        struct vec_twins twins = vec_twins_of(graph, id);
+        for (uint32_t twin; (twin = vec_twins_next(&twins)) != VEC_NO_ID;)
+            ret_node_of[twin] = id;
+    }
+}
+
+/* Up to MOST_QUERIES nodes of live rows, spread over all; not the entry, where every walk must begin. */
 static uint32_t own_queries(const struct vec_hnsw *graph, float *ret_data, uint32_t *ret_self) {
     uint32_t n = 0;
-    uint32_t step = graph->count / MOST_QUERIES + 1;
-    for (uint32_t id = 0; id < graph->count && n < MOST_QUERIES; id += step) {
-        if (!vec_hnsw_is_live(graph, id) || id == vec_entry_id(graph->entry))
+    uint32_t nodes = 0;
+    uint32_t step = (graph->count - graph->twin_count) / MOST_QUERIES + 1;
+    for (uint32_t id = 0; id < graph->count && n < MOST_QUERIES; id++) {
+        if (vec_hnsw_is_twin(graph, id) || nodes++ % step || !vec_hnsw_is_live(graph, id) ||
+            id == vec_entry_id(graph->entry))
             continue;
         memcpy(ret_data + (size_t)n * graph->code.d, vec_hnsw_row_of(graph, id), graph->code.d * sizeof(float));
         ret_self[n++] = id;
@@ -186,6 +199,8 @@ static void find_truth(struct sample *sample, unsigned threads) {
         sample->scales[i] = norm2 > 0.0f ? 1.0f / sqrtf(norm2) : 0.0f;
     }
     vec_parallel_for(threads, sample->graph->count, PIECE, truth_piece, sample);
+    for (size_t i = 0; i < sample->queries->n; i++)
+        sample->tops[i].used = vec_topk_sort(&sample->tops[i]);
 }
 
 enum lh_code vec_hnsw_tune(struct vec_hnsw *graph, const struct vec_rows *queries, uint32_t k, double target,
@@ -202,6 +217,7 @@ enum lh_code vec_hnsw_tune(struct vec_hnsw *graph, const struct vec_rows *querie
     LH_AUTO(mem) uint32_t *self = lh_calloc(most + 1, sizeof *self);
     LH_AUTO(mem) struct vec_topk *tops = lh_calloc(most + 1, sizeof *tops);
     LH_AUTO(mem) pthread_mutex_t *locks = lh_calloc(most + 1, sizeof *locks);
+    LH_AUTO(mem) uint32_t *node_of = lh_calloc((size_t)graph->count + 1, sizeof *node_of);
     LH_AUTO(mem) float *scales = lh_calloc(most + 1, sizeof *scales);
     LH_AUTO(mem) struct vec_hit *hits = lh_calloc((most + 1) * k, sizeof *hits);
     struct vec_rows own = {.data = data, .d = graph->code.d};
@@ -213,9 +229,11 @@ enum lh_code vec_hnsw_tune(struct vec_hnsw *graph, const struct vec_rows *querie
         vec_topk_init(&tops[i], hits + i * k, k);
         pthread_mutex_init(&locks[i], NULL);
     }
+    find_nodes(graph, node_of);
     struct sample sample = {.graph = graph,
                             .queries = queries ? queries : &own,
                             .self = self,
+                            .node_of = node_of,
                             .k = k,
                             .tops = tops,
                             .locks = locks,

@@ -86,6 +86,18 @@ double vec_recall(const struct vec_hit *truth, size_t k, const struct vec_hit *f
     return (double)good / (double)real;
 }
 
+size_t vec_recalled(enum vec_metric metric, const struct vec_hit *truth, size_t wanted, const struct vec_hit *found,
+                    size_t n) {
+    if (wanted == 0)
+        return 0;
+    float last = truth[wanted - 1].dist;
+    float limit = last + 1e-6f * (metric == VEC_COSINE ? 1.0f : fabsf(last));
+    size_t good = 0;
+    for (size_t i = 0; i < n && i < wanted; i++)
+        good += found[i].dist <= limit;
+    return good;
+}
+
 static int by_value(const void *a, const void *b) {
     int64_t x = *(const int64_t *)a;
     int64_t y = *(const int64_t *)b;

@@ -19,6 +19,12 @@ LH_CHECKED enum lh_code vec_ground_truth(const struct vec_rows *rows, const stru
  * one (within 1e-6 of its size) counts, for it is as good.  1 where there is nothing to find. */
 double vec_recall(const struct vec_hit *truth, size_t k, const struct vec_hit *found, size_t n_found);
 
+/* How many of the n found hits are as near as the last of the `wanted` true ones, at most `wanted`: which of equally near rows
+ * was found does not matter.  Equally near is what the sums' rounding leaves open: a millionth of the distance, for cosine of
+ * 1, which its distances are differences from. */
+size_t vec_recalled(enum vec_metric metric, const struct vec_hit *truth, size_t wanted, const struct vec_hit *found,
+                    size_t n);
+
 struct vec_latency {
     double mean_ns, p50_ns, p90_ns, p99_ns, max_ns;
 };

@@ -62,7 +62,7 @@ const write = (name, kind, sections) => {
   });
   const header = Buffer.alloc(64);
   header.write('LHVECIDX', 0, 'latin1');
-  [1, kind, 0, 2].forEach((v, i) => header.writeUInt32LE(v, 8 + 4 * i)); // version, kind, metric, d
+  [2, kind, 0, 2].forEach((v, i) => header.writeUInt32LE(v, 8 + 4 * i)); // version, kind, metric, d
   header.writeBigUInt64LE(BigInt(rows.length), 24);
   header.writeBigUInt64LE(7n, 32); // seed
   header.writeBigUInt64LE(BigInt(end), 40);

@@ -200,8 +200,9 @@ static const struct {
     enum lh_code code;
 } damages[] = {
     {"magic", 0, 0, true, LH_CORRUPT},
-    {"version", 8, 2, true, LH_UNSUPPORTED},
-    {"version, not sealed", 8, 2, false, LH_CORRUPT},
+    {"a later version", 8, 3, true, LH_UNSUPPORTED},
+    {"the version before", 8, 1, true, LH_UNSUPPORTED},
+    {"version, not sealed", 8, 1, false, LH_CORRUPT},
     {"kind 0", 12, 0, true, LH_CORRUPT},
     {"kind 9", 12, 9, true, LH_CORRUPT},
     {"another kind", 12, 1, true, LH_CORRUPT},
@@ -260,6 +261,16 @@ static void damage_is_refused(void **state) {
         enum lh_code code = try_open(copy, size, false);
         if (code != damages[i].code)
             fail_msg("%s: %s", damages[i].name, lh_code_name(code));
+    }
+    for (uint32_t kind = VEC_FILE_FLAT; kind <= VEC_FILE_CHUNKS;
+         kind++) { /* lists of segments and chunks are still read */
+        LH_AUTO(mem) unsigned char *copy = aligned_copy(data, size);
+        LH_AUTO(vec_file) struct vec_file *file = NULL;
+        struct lh_err err;
+        put32(copy + 8, 1);
+        put32(copy + 12, kind);
+        seal(copy);
+        assert_int_equal(vec_file_open_memory(copy, size, &file, &err), kind < VEC_FILE_INDEX ? LH_UNSUPPORTED : LH_OK);
     }
     for (size_t cut = 0; cut < size; cut += cut < 4200 ? 7 : 501)
         assert_int_equal(try_open(data, cut, false), LH_CORRUPT);
