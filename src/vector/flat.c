@@ -14,6 +14,7 @@ struct vec_flat {
     struct vec_flat_config config;
     struct vec_rabitq *rq;
     struct vec_rows rows; /* rows.n are encoded */
+    float *origin;        /* of the codes: the middle of the first rows that there were */
     uint8_t *blocks;
     float *inverse_lengths; /* cosine only */
     uint64_t *deleted;
@@ -100,8 +101,8 @@ static void encode_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
         if (i < job->begin)
             continue;
         struct vec_rabitq_factors factors;
-        vec_rabitq_rotate(flat->rq, vec_row(job->rows, i), rotated);
-        vec_rabitq_encode(flat->rq, rotated, NULL, rotated + padded, code, &factors);
+        vec_rabitq_rotate_from(flat->rq, vec_row(job->rows, i), flat->origin, rotated);
+        vec_rabitq_encode(flat->rq, rotated, NULL, flat->origin, rotated + padded, code, &factors);
         uint8_t *block = flat->blocks + i / VEC_BLOCK_ROWS * flat->block_bytes;
         vec_rabitq_block_put(flat->rq, block, (unsigned)(i % VEC_BLOCK_ROWS), code, &factors);
         flat->inverse_lengths[i] = vec_inverse_length(vec_row(job->rows, i), job->rows->d);
@@ -116,6 +117,8 @@ enum lh_code vec_flat_extend(struct vec_flat *flat, const struct vec_rows *rows,
         return lh_fail(err, LH_INVALID, "%zu vectors of %u dimensions do not extend %zu of %u", rows->n, rows->d,
                        flat->rows.n, flat->rows.d);
     LH_TRY(reserve(flat, rows->n, err));
+    if (flat->rows.n == 0)
+        vec_rabitq_origin(flat->rq, rows, flat->origin);
     size_t first = flat->rows.n / VEC_BLOCK_ROWS * VEC_BLOCK_ROWS;
     struct encode_job job = {.flat = flat, .rows = rows, .first = first, .begin = flat->rows.n};
     vec_parallel_for(flat->config.threads, rows->n - first, 32 * VEC_BLOCK_ROWS, encode_piece, &job);
@@ -135,6 +138,7 @@ static enum lh_code make(const struct vec_rows *rows, const struct vec_flat_conf
     flat->rows = (struct vec_rows){.data = rows->data, .n = 0, .d = rows->d};
     flat->block_bytes = vec_rabitq_block_bytes(rq);
     flat->codes_bytes = vec_rabitq_code_bytes(rq);
+    flat->origin = lh_calloc(vec_rabitq_padded(rq), sizeof *flat->origin);
     *ret_flat = flat;
     return LH_OK;
 }
@@ -157,6 +161,7 @@ void vec_flat_free(struct vec_flat *flat) {
     if (!flat)
         return;
     vec_rabitq_free(flat->rq);
+    lh_free(flat->origin);
     lh_free(flat->blocks);
     lh_free(flat->inverse_lengths);
     lh_free(flat->deleted);
@@ -220,7 +225,7 @@ static size_t scan(const struct vec_flat *flat, struct vec_searcher *searcher, c
     struct vec_candidates *candidates = &searcher->candidates;
     struct vec_rabitq_centre origin;
     struct vec_block_query block_query;
-    vec_rabitq_query_set(searcher->query, query);
+    vec_rabitq_query_set(searcher->query, query, flat->origin);
     vec_rabitq_query_centre(searcher->query, NULL, &origin);
     vec_rabitq_block_query(searcher->query, &origin, search->epsilon > 0 ? search->epsilon : VEC_RABITQ_EPSILON,
                            &block_query);
@@ -296,6 +301,7 @@ enum lh_code vec_flat_save(const struct vec_flat *flat, struct os *os, const cha
     const struct vec_file_head head = {
         .kind = VEC_FILE_FLAT, .metric = flat->config.metric, .d = rows->d, .n = rows->n, .seed = flat->config.seed};
     LH_TRY(vec_file_writer_new(os, path, &head, &writer, err));
+    LH_TRY(vec_file_append(writer, "ORIG", flat->origin, vec_rabitq_padded(flat->rq) * sizeof *flat->origin, err));
     LH_TRY(vec_file_append(writer, "DELE", flat->deleted, deleted_bytes(rows->n), err));
     LH_TRY(vec_file_append(writer, "ILEN", flat->inverse_lengths, rows->n * sizeof(float), err));
     LH_TRY(vec_file_append(writer, "BLKS", flat->blocks, blocks_bytes(flat, rows->n), err));
@@ -307,10 +313,13 @@ enum lh_code vec_flat_save(const struct vec_flat *flat, struct os *os, const cha
 /* The sections into the arrays of an empty flat. */
 static enum lh_code fill(struct vec_flat *flat, const struct vec_file *file, const float *rows, struct lh_err *err) {
     uint64_t n = vec_file_head(file)->n;
+    size_t padded = vec_rabitq_padded(flat->rq);
+    const void *origin = NULL;
     const void *deleted = NULL;
     const void *lengths = NULL;
     const void *blocks = NULL;
     const void *own = rows;
+    LH_TRY(vec_file_section(file, "ORIG", padded * sizeof *flat->origin, &origin, err));
     LH_TRY(vec_file_section(file, "DELE", deleted_bytes(n), &deleted, err));
     LH_TRY(vec_file_section(file, "ILEN", n * sizeof(float), &lengths, err));
     LH_TRY(vec_file_section(file, "BLKS", blocks_bytes(flat, n), &blocks, err));
@@ -320,6 +329,7 @@ static enum lh_code fill(struct vec_flat *flat, const struct vec_file *file, con
     if (!rows)
         LH_TRY(vec_file_section(file, "ROWS", n * flat->rows.d * sizeof(float), &own, err));
     LH_TRY(reserve(flat, (size_t)n, err));
+    memcpy(flat->origin, origin, padded * sizeof *flat->origin);
     if (n > 0) {
         memcpy(flat->deleted, deleted, deleted_bytes(n));
         memcpy(flat->inverse_lengths, lengths, (size_t)n * sizeof(float));

@@ -21,38 +21,30 @@ static enum lh_code make(struct vec_graph_code *code, uint32_t d, enum vec_metri
         .d = d,
         .padded = padded,
         .stride = (padded / 2 + sizeof(struct vec_node_tail) + LINE - 1) / LINE * LINE,
-        .centroid = lh_calloc(padded, sizeof(float)),
+        .origin = lh_calloc(padded, sizeof(float)),
     };
     return LH_OK;
 }
 
-enum lh_code vec_graph_code_init(struct vec_graph_code *code, uint32_t d, enum vec_metric metric, uint64_t seed,
-                                 const float *mean, struct lh_err *err) {
-    LH_TRY(make(code, d, metric, seed, err));
-    if (!mean)
-        return LH_OK;
-    float length = sqrtf(code->kernels->dot_f32(mean, mean, d));
-    if (length == 0.0f)
-        return LH_OK;
-    vec_rabitq_rotate(code->rq, mean, code->centroid);
-    if (metric == VEC_COSINE) /* rotation made it a unit vector; the mean of unit vectors is shorter */
-        for (uint32_t i = 0; i < code->padded; i++)
-            code->centroid[i] *= length;
-    code->centroid_norm2 = code->kernels->dot_f32(code->centroid, code->centroid, code->padded);
+enum lh_code vec_graph_code_init(struct vec_graph_code *code, const struct vec_rows *rows, enum vec_metric metric,
+                                 uint64_t seed, struct lh_err *err) {
+    LH_TRY(make(code, rows->d, metric, seed, err));
+    vec_rabitq_origin(code->rq, rows, code->origin);
+    code->origin_norm2 = code->kernels->dot_f32(code->origin, code->origin, code->padded);
     return LH_OK;
 }
 
-enum lh_code vec_graph_code_init_rotated(struct vec_graph_code *code, uint32_t d, enum vec_metric metric, uint64_t seed,
-                                         const float *centroid, struct lh_err *err) {
+enum lh_code vec_graph_code_init_at(struct vec_graph_code *code, uint32_t d, enum vec_metric metric, uint64_t seed,
+                                    const float *origin, struct lh_err *err) {
     LH_TRY(make(code, d, metric, seed, err));
-    memcpy(code->centroid, centroid, code->padded * sizeof(float));
-    code->centroid_norm2 = code->kernels->dot_f32(centroid, centroid, code->padded);
+    memcpy(code->origin, origin, code->padded * sizeof(float));
+    code->origin_norm2 = code->kernels->dot_f32(origin, origin, code->padded);
     return LH_OK;
 }
 
 void vec_graph_code_deinit(struct vec_graph_code *code) {
     vec_rabitq_free(code->rq);
-    lh_free(code->centroid);
+    lh_free(code->origin);
     *code = (struct vec_graph_code){0};
 }
 
@@ -88,12 +80,14 @@ static int64_t to_bytes(const float *x, uint32_t d, int8_t *ret_bytes, float *re
 }
 
 void vec_probe_set(struct vec_probe *probe, const struct vec_graph_code *code, const float *query) {
-    vec_rabitq_rotate(code->rq, query, probe->rotated);
-    int64_t sum = to_bytes(probe->rotated, code->padded, probe->bytes, &probe->scale);
+    float *seen = probe->rotated;
+    vec_rabitq_rotate(code->rq, query, seen);
+    float along = code->metric == VEC_L2 ? 0.0f : code->kernels->dot_f32(seen, code->origin, code->padded);
+    for (uint32_t i = 0; i < code->padded; i++)
+        seen[i] -= code->origin[i];
+    float norm2 = code->kernels->dot_f32(seen, seen, code->padded);
+    int64_t sum = to_bytes(seen, code->padded, probe->bytes, &probe->scale);
     probe->bias = 7.5f * (float)sum;
-    probe->of_node = false;
-    float norm2 = code->kernels->l2_f32(probe->rotated, code->centroid, code->padded);
-    float along = code->kernels->dot_f32(probe->rotated, code->centroid, code->padded);
     probe->norm = sqrtf(norm2);
     probe->add = code->metric == VEC_L2 ? norm2 : (code->metric == VEC_COSINE ? 1.0f : 0.0f) - along;
 }
@@ -122,25 +116,20 @@ void vec_probe_set_node(struct vec_probe *probe, const struct vec_graph_code *co
     bool l2 = code->metric == VEC_L2;
     probe->bias = 7.5f * (float)sum;
     probe->scale = 0.5f * (l2 ? tail->rescale * -0.5f : -tail->rescale);
-    probe->add = tail->pair - (l2 ? 0.0f : code->centroid_norm2) + (code->metric == VEC_COSINE ? 1.0f : 0.0f);
-    probe->of_node = true;
+    probe->add = tail->add - (l2 ? 0.0f : code->origin_norm2) + (code->metric == VEC_COSINE ? 1.0f : 0.0f);
 }
 
 void vec_graph_encode(const struct vec_graph_code *code, const float *row, float *scratch, uint8_t *ret_node) {
     float *rotated = scratch;
     struct vec_node_tail *tail = vec_node_tail(code, ret_node);
     struct vec_rabitq_factors factors;
-    vec_rabitq_rotate(code->rq, row, rotated);
-    vec_rabitq_encode(code->rq, rotated, code->centroid, scratch + code->padded, ret_node, &factors);
+    vec_rabitq_rotate_from(code->rq, row, code->origin, rotated);
+    vec_rabitq_encode(code->rq, rotated, NULL, code->origin, scratch + code->padded, ret_node, &factors);
     float norm2 = code->kernels->dot_f32(row, row, code->d);
     tail->add = factors.add;
     tail->rescale = factors.rescale;
     tail->error = factors.error;
     tail->inverse_norm = norm2 > 0.0f ? 1.0f / sqrtf(norm2) : 0.0f;
-    if (code->metric == VEC_L2)
-        tail->pair = code->kernels->l2_f32(rotated, code->centroid, code->padded);
-    else
-        tail->pair = code->centroid_norm2 - code->kernels->dot_f32(rotated, code->centroid, code->padded);
 }
 
 static inline void fetch(const uint8_t *node, size_t bytes) {
@@ -151,8 +140,7 @@ static inline void fetch(const uint8_t *node, size_t bytes) {
 static inline float finish(const struct vec_probe *probe, const struct vec_graph_code *code, const uint8_t *node,
                            int32_t dot) {
     const struct vec_node_tail *tail = vec_node_tail_const(code, node);
-    float offset = probe->of_node ? tail->pair : tail->add;
-    return probe->add + offset + tail->rescale * probe->scale * ((float)dot - probe->bias);
+    return probe->add + tail->add + tail->rescale * probe->scale * ((float)dot - probe->bias);
 }
 
 void vec_probe_distances(const struct vec_probe *probe, const struct vec_graph_code *code, const uint8_t *nodes,

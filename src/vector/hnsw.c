@@ -223,6 +223,7 @@ void vec_hnsw_stats(const struct vec_hnsw *graph, struct vec_hnsw_stats *ret_sta
         .rows = count,
         .deleted = __atomic_load_n(&graph->dead_count, __ATOMIC_ACQUIRE),
         .twins = twins,
+        .coarse = graph->coarse,
         .m = graph->m,
         .ef_construction = graph->ef_construction,
         .max_level = entry == VEC_HNSW_NO_ENTRY ? 0 : vec_entry_level(entry),

@@ -15,6 +15,9 @@
  *
  * Equal rows share one node (hnsw_twins.c), so that copies cost an answer nothing: ef and patience count distinct vectors.
  *
+ * Data that the codes are too coarse for is found out when a graph is built; its walks measure full rows, which takes several
+ * times as long, and asks for the rows to be in memory.
+ *
  * Threads.  Any number of threads may search, insert and delete at the same time, each with its own cursor.  Checking,
  * tuning and saving must not run beside inserts and deletions.  No call blocks on I/O but for page
  * faults in mapped rows.  The order of two threads' inserts is not determined, so a graph is a function of seed and input
@@ -73,6 +76,7 @@ struct vec_hnsw_stats {
     uint32_t rows, deleted; /* ids given out; of these, deleted */
     uint32_t twins;         /* rows equal to one inserted before, which share its node */
     uint32_t m, ef_construction, max_level;
+    bool coarse;          /* codes do not tell near rows of this data apart: walks read full rows (hnsw_measure.c) */
     uint64_t links;       /* on level 0 */
     uint64_t graph_bytes; /* codes and links: what must be in memory beside the full rows */
     uint64_t row_bytes;

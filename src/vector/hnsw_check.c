@@ -9,8 +9,7 @@
 
 static enum lh_code check_node(const struct vec_hnsw *graph, uint32_t id, struct lh_err *err) {
     const struct vec_node_tail *tail = vec_hnsw_tail(graph, id);
-    if (!isfinite(tail->add) || !isfinite(tail->rescale) || !isfinite(tail->error) || !isfinite(tail->pair) ||
-        !isfinite(tail->inverse_norm))
+    if (!isfinite(tail->add) || !isfinite(tail->rescale) || !isfinite(tail->error) || !isfinite(tail->inverse_norm))
         return lh_fail(err, LH_CORRUPT, "node %u holds a number that is not finite", id);
     if (tail->level > VEC_HNSW_TOP_LEVEL)
         return lh_fail(err, LH_CORRUPT, "node %u is on level %u", id, tail->level);

@@ -17,12 +17,13 @@ struct meta {
     uint32_t upper_count, padded;
     uint64_t stride;
     uint64_t entry;
+    uint32_t exact; /* 1: walks need the full rows */
+    uint32_t zero;
 };
-_Static_assert(sizeof(struct meta) == 40, "no padding");
+_Static_assert(sizeof(struct meta) == 48, "no padding");
 
 struct sections {
     struct meta meta;
-    const float *centroid;
     const uint8_t *nodes;
     const uint32_t *links, *upper, *live;
     const uint32_t *twins; /* NULL: there are none */
@@ -58,10 +59,11 @@ enum lh_code vec_hnsw_save(const struct vec_hnsw *graph, struct os *os, const ch
         .padded = code->padded,
         .stride = code->stride,
         .entry = graph->entry,
+        .exact = graph->coarse,
     };
     LH_TRY(vec_file_writer_new(os, path, &head, &writer, err));
     LH_TRY(vec_file_append(writer, "META", &meta, sizeof meta, err));
-    LH_TRY(vec_file_append(writer, "CENT", code->centroid, code->padded * sizeof(float), err));
+    LH_TRY(vec_file_append(writer, "ORIG", code->origin, code->padded * sizeof(float), err));
     LH_TRY(vec_file_append(writer, "LIVE", graph->live, live_bytes(n), err));
     if (graph->twin_count)
         LH_TRY(vec_file_append(writer, "TWIN", graph->twins, (size_t)n * sizeof(uint32_t), err));
@@ -177,6 +179,8 @@ static enum lh_code fill(struct vec_hnsw *graph, const struct vec_file *file, st
     graph->upper_count = meta->upper_count;
     graph->entry = meta->entry;
     graph->twin_count = count_twins(sections);
+    graph->coarse = meta->exact != 0;
+    graph->exact = graph->coarse && vec_hnsw_has_rows(graph);
     if (writable)
         return copy(graph, file, sections, err);
     adopt(graph, sections);
@@ -189,11 +193,11 @@ enum lh_code vec_hnsw_open_file(struct vec_file *file, const struct vec_hnsw_ope
     struct sections sections = {0};
     struct vec_graph_code code;
     struct vec_hnsw *graph = NULL;
-    const void *centroid = NULL;
+    const void *origin = NULL;
     uint64_t padded = ((uint64_t)head->d + 63) / 64 * 64;
     LH_TRY(read_meta(file, &sections.meta, err));
-    LH_TRY(vec_file_section(file, "CENT", padded * sizeof(float), &centroid, err));
-    LH_TRY(vec_graph_code_init_rotated(&code, head->d, head->metric, head->seed, centroid, err));
+    LH_TRY(vec_file_section(file, "ORIG", padded * sizeof(float), &origin, err));
+    LH_TRY(vec_graph_code_init_at(&code, head->d, head->metric, head->seed, origin, err));
     enum lh_code status = read_sections(file, &code, &sections, err);
     if (status == LH_OK)
         status = make_graph(head, &sections, &code, how, &graph, err);

@@ -61,7 +61,7 @@ static void measure_pair(struct vec_hnsw_cursor *cursor, struct vec_hit *hits, s
         size_t share = n - at < graph->degree ? n - at : graph->degree;
         for (size_t i = 0; i < share; i++)
             cursor->batch[i] = hits[at + i].id;
-        vec_probe_distances(&cursor->pair, &graph->code, graph->nodes, cursor->batch, share, ret_dist + at);
+        vec_hnsw_measure(graph, &cursor->pair, cursor->batch, share, ret_dist + at);
     }
 }
 
@@ -69,7 +69,7 @@ size_t vec_hnsw_select(struct vec_hnsw_cursor *cursor, uint32_t id, size_t n, si
     const struct vec_hnsw *graph = cursor->graph;
     struct vec_hit *hits = cursor->candidates;
     float *dist = cursor->candidate_dist;
-    vec_probe_set_node(&cursor->pair, &graph->code, vec_hnsw_node(graph, id));
+    vec_hnsw_probe_node(graph, &cursor->pair, id);
     measure_pair(cursor, hits, n, dist);
     for (size_t i = 0; i < n; i++)
         hits[i].dist = dist[i];
@@ -81,7 +81,7 @@ size_t vec_hnsw_select(struct vec_hnsw_cursor *cursor, uint32_t id, size_t n, si
         struct vec_hit *chosen = &hits[kept++];
         if (kept == n || kept == most)
             break;
-        vec_probe_set_node(&cursor->pair, &graph->code, vec_hnsw_node(graph, chosen->id));
+        vec_hnsw_probe_node(graph, &cursor->pair, chosen->id);
         measure_pair(cursor, hits + kept, n - kept, dist);
         size_t left = kept;
         for (size_t i = kept; i < n; i++)
@@ -193,7 +193,7 @@ static void take_lists(struct vec_hnsw *graph, uint32_t id, uint32_t level) {
 static void walk_down(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row, uint64_t entry, uint32_t top) {
     struct vec_hnsw *graph = cursor->graph;
     uint32_t ef = graph->ef_construction;
-    vec_probe_set(&cursor->probe, &graph->code, row);
+    vec_hnsw_probe_query(graph, &cursor->probe, row);
     vec_walk_start(cursor, ef);
     uint32_t nearest = vec_walk_descend(cursor, entry, top);
     for (uint32_t at = top + 1; at-- > 0;) {
@@ -252,28 +252,6 @@ void vec_hnsw_add(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row)
     __atomic_fetch_or(&graph->live[id / 32], (uint32_t)1 << (id % 32), __ATOMIC_RELEASE);
 }
 
-/* The mean of up to 10,000 rows spread over all; of unit vectors for cosine. */
-static float *mean_of(enum vec_metric metric, const struct vec_rows *rows) {
-    size_t step = rows->n / 10000 + 1;
-    double *sum = lh_calloc(rows->d, sizeof *sum);
-    float *mean = lh_calloc(rows->d, sizeof *mean);
-    size_t used = 0;
-    for (size_t i = 0; i < rows->n; i += step, used++) {
-        const float *row = vec_row(rows, i);
-        double scale = 1.0;
-        if (metric == VEC_COSINE) {
-            float norm2 = vec_kernels()->dot_f32(row, row, rows->d);
-            scale = norm2 > 0.0f ? 1.0 / sqrt((double)norm2) : 0.0;
-        }
-        for (uint32_t j = 0; j < rows->d; j++)
-            sum[j] += scale * (double)row[j];
-    }
-    for (uint32_t j = 0; used && j < rows->d; j++)
-        mean[j] = (float)(sum[j] / (double)used);
-    lh_free(sum);
-    return mean;
-}
-
 static void add_share(void *arg, struct vec_hnsw_cursor *cursor, uint32_t first, uint32_t last) {
     const struct vec_rows *rows = arg;
     for (uint32_t id = first; id < last; id++)
@@ -286,16 +264,16 @@ enum lh_code vec_hnsw_build(const struct vec_hnsw_config *config, const struct v
         return lh_fail(err, LH_INVALID, "rows of %u dimensions for a graph of %u", rows->d, config->d);
     LH_TRY(vec_check_shape(rows, err));
     LH_TRY(vec_hnsw_check_config(config, err));
-    LH_AUTO(mem) float *mean = mean_of(config->metric, rows);
     struct vec_graph_code code;
     struct vec_hnsw *graph = NULL;
-    LH_TRY(vec_graph_code_init(&code, config->d, config->metric, config->seed, mean, err));
+    LH_TRY(vec_graph_code_init(&code, rows, config->metric, config->seed, err));
     enum lh_code made = vec_hnsw_new(config, &code, rows, true, &graph, err);
     if (made != LH_OK) {
         vec_graph_code_deinit(&code);
         return made;
     }
     graph->count = (uint32_t)rows->n;
+    graph->coarse = graph->exact = vec_hnsw_needs_rows(&graph->code, rows);
     struct vec_rows borrowed = *rows;
     vec_hnsw_share(graph, threads, graph->count, 16, add_share, &borrowed);
     vec_hnsw_connect(graph);

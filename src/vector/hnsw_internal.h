@@ -48,6 +48,8 @@ struct vec_file;
 struct vec_hnsw {
     struct vec_graph_code code;
     uint32_t m, degree; /* degree = 2m */
+    bool coarse;        /* codes do not tell near rows apart (hnsw_measure.c), */
+    bool exact;         /* so walks measure full rows; not where they are not at hand */
     uint32_t ef_construction;
     uint64_t seed;
     uint32_t capacity;
@@ -203,6 +205,14 @@ LH_CHECKED enum lh_code vec_hnsw_new(const struct vec_hnsw_config *config, const
                                      const struct vec_rows *rows, bool writable, struct vec_hnsw **ret_graph,
                                      struct lh_err *err);
 LH_CHECKED enum lh_code vec_hnsw_check_config(const struct vec_hnsw_config *config, struct lh_err *err);
+
+/* hnsw_measure.c: what walks and selection go by.  Set a probe to a query or a node, then measure n nodes from it. */
+void vec_hnsw_probe_query(const struct vec_hnsw *graph, struct vec_probe *probe, const float *query);
+void vec_hnsw_probe_node(const struct vec_hnsw *graph, struct vec_probe *probe, uint32_t id);
+void vec_hnsw_measure(const struct vec_hnsw *graph, const struct vec_probe *probe, const uint32_t *ids, size_t n,
+                      float *ret_dist);
+/* Whether codes are too coarse for these rows. */
+bool vec_hnsw_needs_rows(const struct vec_graph_code *code, const struct vec_rows *rows);
 
 /* hnsw_walk.c: fill cursor->queue, nearest first, from cursor->probe. */
 void vec_walk_start(struct vec_hnsw_cursor *cursor, uint32_t ef);

@@ -183,7 +183,7 @@ static bool link_from_near(struct vec_hnsw_cursor *cursor, uint32_t id) {
     uint64_t entry = __atomic_load_n(&graph->entry, __ATOMIC_ACQUIRE);
     uint32_t first = VEC_NO_ID;
     bool linked = false;
-    vec_probe_set_node(&cursor->probe, &graph->code, vec_hnsw_node(graph, id));
+    vec_hnsw_probe_node(graph, &cursor->probe, id);
     vec_walk_start(cursor, graph->ef_construction);
     uint32_t nearest = vec_walk_descend(cursor, entry, 0);
     vec_walk_enter(cursor, &nearest, nearest != VEC_NO_ID);

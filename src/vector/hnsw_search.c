@@ -151,6 +151,8 @@ static void measure_rows(struct vec_hnsw_cursor *cursor, const float *query, flo
 }
 
 static float lower_bound(const struct vec_hnsw_cursor *cursor, const struct vec_hit *hit) {
+    if (cursor->graph->exact)
+        return hit->dist;
     const struct vec_graph_code *code = &cursor->graph->code;
     const struct vec_node_tail *tail = vec_node_tail_const(code, vec_hnsw_node(cursor->graph, hit->id));
     return hit->dist - BOUND_WIDTH * tail->error * cursor->probe.norm;
@@ -215,7 +217,7 @@ static size_t scan(struct vec_hnsw_cursor *cursor, const struct vec_filter *filt
                 ids[held++] = id;
         }
         if (held == SCAN_BATCH || (id == cursor->limit && held)) {
-            vec_probe_distances(&cursor->probe, &graph->code, graph->nodes, ids, held, dist);
+            vec_hnsw_measure(graph, &cursor->probe, ids, held, dist);
             cursor->effort.estimates += held;
             for (uint32_t i = 0; i < held; i++)
                 if (dist[i] <= vec_topk_worst(&top))
@@ -296,7 +298,7 @@ size_t vec_hnsw_search(struct vec_hnsw_cursor *cursor, const float *query, const
     cursor->effort = (struct vec_hnsw_effort){0};
     if (search->k == 0)
         return 0;
-    vec_probe_set(&cursor->probe, &cursor->graph->code, query);
+    vec_hnsw_probe_query(cursor->graph, &cursor->probe, query);
     size_t n = find(cursor, search, window(search));
     return rerank(cursor, query, search, cursor->candidates, n, ret_hits);
 }
@@ -306,7 +308,7 @@ size_t vec_hnsw_search_range(struct vec_hnsw_cursor *cursor, const float *query,
     cursor->effort = (struct vec_hnsw_effort){0};
     if (max == 0)
         return 0;
-    vec_probe_set(&cursor->probe, &cursor->graph->code, query);
+    vec_hnsw_probe_query(cursor->graph, &cursor->probe, query);
     uint32_t ef = window(search);
     struct vec_hnsw_search wide = *search;
     size_t n = 0;

@@ -64,7 +64,7 @@ static inline uint32_t enqueue(struct vec_hnsw_cursor *cursor, uint32_t ef, floa
 
 static void measure(struct vec_hnsw_cursor *cursor, size_t n) {
     const struct vec_hnsw *graph = cursor->graph;
-    vec_probe_distances(&cursor->probe, &graph->code, graph->nodes, cursor->batch, n, cursor->batch_dist);
+    vec_hnsw_measure(graph, &cursor->probe, cursor->batch, n, cursor->batch_dist);
     cursor->effort.estimates += (uint32_t)n;
 }
 

@@ -11,7 +11,8 @@
  *     VEC_IVF_PQ       blocks of 32 codes of m bytes (vector/pq.h), one float a row, and the ids
  * A row is in exactly one slot of one list; a deleted one's slot stays behind, cleared.
  *
- * Search.  The query's nearest lists are read nearest first.  With one-bit codes the error bound decides which rows are
+ * Search.  The query's nearest lists are read nearest first; with VEC_DOT those whose best row may have the largest product,
+ * which the centroid's and the longest residual tell.  With one-bit codes the error bound decides which rows are
  * scored exactly (vector/candidates.h): epsilon is the refine factor, and adapts to the query.  PQ has no bound: its
  * nearest refine * k by estimate are scored.
  *

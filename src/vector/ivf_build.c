@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "vector/parallel.h"
 
+#include <math.h>
 #include <string.h>
 
 #define TOGETHER 32u /* rows that are rotated and assigned before they are encoded */
@@ -16,15 +17,16 @@ struct fill_job {
     size_t code_bytes;
     uint8_t *codes;                     /* by row */
     struct vec_rabitq_factors *factors; /* PQ uses add alone */
+    float *lengths;                     /* of the residuals; VEC_DOT alone */
     size_t *starts, *order;             /* new rows by list */
 };
 
 /* The centroid's share of the distance does not depend on the code; what does is one float:
- * L2: |r~|^2 + 2 <c, r~>; dot and cosine: 0, as <c, q> is the list's and <r~, q> the table's. */
+ * L2: |r~|^2 + 2 <c', r~>; dot and cosine: -<z, r~>, as <c, q> is the list's and <r~, q'> the table's. */
 static float pq_add(const struct vec_ivf *ivf, const float *decoded, const float *centroid) {
     const struct vec_kernels *k = vec_kernels();
     if (ivf->config.metric != VEC_L2)
-        return 0;
+        return -k->dot_f32(decoded, ivf->origin, ivf->padded);
     return k->dot_f32(decoded, decoded, ivf->padded) + 2 * k->dot_f32(decoded, centroid, ivf->padded);
 }
 
@@ -49,8 +51,10 @@ static void encode_row(const struct fill_job *job, size_t i, const float *rotate
         vec_pq_decode(ivf->pq, code, residual);
         job->factors[i].add = pq_add(ivf, residual, centroid);
     } else {
-        vec_rabitq_encode(ivf->rq, rotated, centroid, space->scratch, code, &job->factors[i]);
+        vec_rabitq_encode(ivf->rq, rotated, centroid, ivf->origin, space->scratch, code, &job->factors[i]);
     }
+    if (job->lengths)
+        job->lengths[i] = sqrtf(vec_kernels()->l2_f32(rotated, centroid, d));
     ivf->list_of[job->first + i] = list;
     ivf->inverse_lengths[job->first + i] = vec_inverse_length(vec_row(job->rows, job->first + i), job->rows->d);
 }
@@ -69,7 +73,7 @@ static void encode_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
     for (size_t i = begin; i < end; i += TOGETHER) {
         struct vec_rows block = {space.rotated, end - i < TOGETHER ? end - i : TOGETHER, ivf->padded};
         for (size_t j = 0; j < block.n; j++)
-            vec_rabitq_rotate(ivf->rq, vec_row(job->rows, job->first + i + j), space.rotated + j * d);
+            vec_rabitq_rotate_from(ivf->rq, vec_row(job->rows, job->first + i + j), ivf->origin, space.rotated + j * d);
         vec_centres_assign(ivf->centres, &block, space.bytes, space.scores, space.nearest);
         for (size_t j = 0; j < block.n; j++)
             encode_row(job, i + j, space.rotated + j * d, space.nearest[j], &space);
@@ -117,7 +121,8 @@ static enum lh_code reserve_list(const struct vec_ivf *ivf, struct ivf_list *lis
         lh_free(list->ids);
         lh_free(list->adds);
     }
-    *list = (struct ivf_list){.codes = codes, .adds = adds, .ids = ids, .n = list->n, .capacity = (uint32_t)capacity};
+    *list = (struct ivf_list){
+        .codes = codes, .adds = adds, .ids = ids, .n = list->n, .capacity = (uint32_t)capacity, .span = list->span};
     return LH_OK;
 }
 
@@ -132,6 +137,8 @@ static void put_lists(void *ctx, unsigned worker, size_t begin, size_t end) {
             uint32_t slot = list->n++;
             const uint8_t *code = job->codes + i * job->code_bytes;
             list->ids[slot] = (uint32_t)(job->first + i);
+            if (job->lengths)
+                list->span = fmaxf(list->span, job->lengths[i]);
             ivf->slot_of[job->first + i] = slot;
             if (ivf->pq) {
                 vec_pq_block_put(ivf->pq,
@@ -185,6 +192,8 @@ static enum lh_code place(struct fill_job *job, size_t n, struct lh_err *err) {
 enum lh_code vec_ivf_fill(struct vec_ivf *ivf, const struct vec_rows *rows, struct lh_err *err) {
     size_t first = ivf->rows.n, n = rows->n - first;
     LH_TRY(reserve_rows(ivf, rows->n, err));
+    if (first == 0 && ivf->config.lists == 1)
+        vec_rabitq_origin(ivf->rq, rows, ivf->origin); /* one list, made before there were rows, lies where they do */
     struct fill_job job = {
         .ivf = ivf,
         .rows = rows,
@@ -194,9 +203,10 @@ enum lh_code vec_ivf_fill(struct vec_ivf *ivf, const struct vec_rows *rows, stru
     job.codes = lh_try_malloc(n * job.code_bytes);
     job.factors = lh_try_malloc(n * sizeof *job.factors);
     job.order = lh_try_malloc(n * sizeof *job.order);
+    job.lengths = ivf->config.metric == VEC_DOT ? lh_try_malloc(n * sizeof *job.lengths) : NULL;
     job.starts = lh_calloc(ivf->config.lists + 2, sizeof *job.starts);
     enum lh_code code = LH_OK;
-    if (!job.codes || !job.factors || !job.order) {
+    if (!job.codes || !job.factors || !job.order || (ivf->config.metric == VEC_DOT && !job.lengths)) {
         code = lh_fail(err, LH_NO_MEMORY, "no memory for the codes of %zu vectors", n);
     } else {
         vec_parallel_for(ivf->config.threads, n, 512, encode_piece, &job);
@@ -209,6 +219,7 @@ enum lh_code vec_ivf_fill(struct vec_ivf *ivf, const struct vec_rows *rows, stru
     lh_free(job.codes);
     lh_free(job.factors);
     lh_free(job.order);
+    lh_free(job.lengths);
     lh_free(job.starts);
     return code;
 }

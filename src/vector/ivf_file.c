@@ -26,6 +26,11 @@ static enum lh_code append_lists(const struct vec_ivf *ivf, struct vec_file_writ
     LH_TRY(vec_file_append(writer, "LENS", NULL, 0, err));
     for (uint32_t l = 0; l < lists; l++)
         LH_TRY(vec_file_append(writer, "LENS", &ivf->lists[l].n, sizeof(uint32_t), err));
+    if (ivf->config.metric == VEC_DOT) {
+        LH_TRY(vec_file_append(writer, "SPAN", NULL, 0, err));
+        for (uint32_t l = 0; l < lists; l++)
+            LH_TRY(vec_file_append(writer, "SPAN", &ivf->lists[l].span, sizeof(float), err));
+    }
     LH_TRY(vec_file_append(writer, "IDS ", NULL, 0, err));
     for (uint32_t l = 0; l < lists; l++)
         LH_TRY(vec_file_append(writer, "IDS ", ivf->lists[l].ids, slots_of(ivf->lists[l].n) * sizeof(uint32_t), err));
@@ -56,6 +61,7 @@ enum lh_code vec_ivf_save(const struct vec_ivf *ivf, struct os *os, const char *
     };
     LH_TRY(vec_file_writer_new(os, path, &head, &writer, err));
     LH_TRY(vec_file_append(writer, "META", &meta, sizeof meta, err));
+    LH_TRY(vec_file_append(writer, "ORIG", ivf->origin, ivf->padded * sizeof(float), err));
     LH_TRY(vec_file_append(writer, "CENT", ivf->centroids, (size_t)meta.lists * ivf->padded * sizeof(float), err));
     LH_TRY(append_lists(ivf, writer, err));
     LH_TRY(vec_file_append(writer, "ILEN", ivf->inverse_lengths, rows->n * sizeof(float), err));
@@ -110,6 +116,7 @@ static enum lh_code note_ids(struct vec_ivf *ivf, uint32_t number, struct lh_err
 
 static enum lh_code map_lists(struct vec_ivf *ivf, const struct vec_file *file, struct lh_err *err) {
     const void *lens = NULL;
+    const float *spans = NULL;
     const void *ids = NULL;
     const void *codes = NULL;
     const void *adds = NULL;
@@ -125,6 +132,8 @@ static enum lh_code map_lists(struct vec_ivf *ivf, const struct vec_file *file, 
         return lh_fail(err, LH_CORRUPT, "the lists of the index file are longer than can be");
     LH_TRY(vec_file_section(file, "IDS ", slots * sizeof(uint32_t), &ids, err));
     LH_TRY(vec_file_section(file, "CODE", vec_ivf_codes_bytes(ivf, (size_t)slots), &codes, err));
+    if (ivf->config.metric == VEC_DOT)
+        LH_TRY(read_floats(file, "SPAN", lists, 1, &spans, err));
     if (ivf->pq)
         LH_TRY(vec_file_section(file, "ADDS", slots * sizeof(float), &adds, err));
     size_t at = 0;
@@ -136,6 +145,7 @@ static enum lh_code map_lists(struct vec_ivf *ivf, const struct vec_file *file, 
             .ids = (uint32_t *)(uintptr_t)ids + at,
             .n = n,
             .capacity = (uint32_t)slots_of(n),
+            .span = spans ? spans[l] : 0,
             .mapped = true,
         };
         at += slots_of(n);
@@ -168,9 +178,12 @@ static enum lh_code read_rows(struct vec_ivf *ivf, const struct vec_file *file, 
 }
 
 static enum lh_code fill(struct vec_ivf *ivf, const struct vec_file *file, const float *rows, struct lh_err *err) {
+    const float *origin = NULL;
     const float *centroids = NULL;
     const float *words = NULL;
     uint32_t lists = ivf->config.lists;
+    LH_TRY(read_floats(file, "ORIG", 1, ivf->padded, &origin, err));
+    ivf->origin = memcpy(lh_malloc(ivf->padded * sizeof *origin), origin, ivf->padded * sizeof *origin);
     LH_TRY(read_floats(file, "CENT", lists, ivf->padded, &centroids, err));
     ivf->centroids = lh_try_malloc_aligned(64, (size_t)lists * ivf->padded * sizeof *centroids);
     if (!ivf->centroids)

@@ -13,6 +13,7 @@ struct ivf_list {
     float *adds;    /* PQ only */
     uint32_t *ids;
     uint32_t n, capacity; /* capacity: whole blocks of 32 */
+    float span;           /* the longest residual */
     bool mapped;          /* in a file, not to be written or freed */
 };
 
@@ -23,7 +24,8 @@ struct vec_ivf {
     struct vec_rabitq *rq; /* the rotation, for PQ too */
     struct vec_pq *pq;     /* NULL unless VEC_IVF_PQ */
     uint32_t padded;
-    float *centroids; /* lists * padded, rotated */
+    float *origin;    /* padded (vector/rabitq.h) */
+    float *centroids; /* lists * padded, seen from the origin */
     struct vec_centres *centres;
     struct ivf_list *lists;
     struct vec_rows rows; /* rows.n are in lists */

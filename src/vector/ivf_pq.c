@@ -36,7 +36,7 @@ void vec_ivf_pq_scan(const struct vec_ivf *ivf, struct vec_searcher *searcher, c
     struct vec_topk top;
     vec_candidates_begin(&searcher->candidates, search->k, INFINITY);
     vec_topk_init(&top, vec_candidates_room(&searcher->candidates, wanted), wanted);
-    vec_pq_table_set(&searcher->table, ivf->pq, vec_rabitq_query_rotated(searcher->query));
+    vec_pq_table_set(&searcher->table, ivf->pq, vec_rabitq_query_from_origin(searcher->query));
     for (uint32_t i = 0; i < n_lists; i++)
         scan_pq_list(ivf, searcher, search, searcher->lists[i].id, &top);
     vec_candidates_set(&searcher->candidates, top.used);

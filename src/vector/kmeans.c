@@ -106,6 +106,12 @@ void vec_centres_score(const struct vec_centres *centres, const float *row, int8
         ret[i] = centres->half_squares[i] - ret[i];
 }
 
+void vec_centres_score_dot(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret) {
+    vec_centres_score(centres, row, scratch, ret);
+    for (uint32_t i = 0; i < centres->k; i++)
+        ret[i] -= centres->half_squares[i];
+}
+
 uint32_t vec_centres_nearest(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret_scores) {
     vec_centres_score(centres, row, scratch, ret_scores);
     return (uint32_t)centres->kernels->argmin(ret_scores, centres->k);

@@ -48,6 +48,8 @@ LH_CHECKED enum lh_code vec_centres_new(const float *centres, uint32_t k, uint32
 void vec_centres_free(struct vec_centres *centres);
 /* ret_scores[c] = |c|^2 / 2 - <row, c>: ranks the centres as their distance does.  scratch: d bytes. */
 void vec_centres_score(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret_scores);
+/* ret_scores[c] = -<row, c>, as exactly. */
+void vec_centres_score_dot(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret_scores);
 /* ret[c] = <row, c>, exactly; only for d < VEC_CENTRES_EXACT. */
 void vec_centres_products(const struct vec_centres *centres, const float *row, float *ret);
 /* The nearest centre of each of a few rows; scratch: 4 d bytes, scores: k floats. */

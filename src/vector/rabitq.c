@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FACTOR_FLOATS (3 * VEC_BLOCK_ROWS)
@@ -30,10 +31,12 @@ struct vec_rabitq {
 struct vec_rabitq_query {
     const struct vec_rabitq *rq;
     float *rotated;
-    int8_t *bytes; /* rotated / step, to the nearest */
+    float *seen;   /* from the origin: q' */
+    int8_t *bytes; /* seen / step, to the nearest */
     float step, sum;
-    float square;
-    uint8_t *lut; /* one-bit codes only */
+    float square;    /* |q'|^2 */
+    float to_origin; /* <z, Pq> */
+    uint8_t *lut;    /* one-bit codes only */
     float *lut_sums;
     float lut_step, lut_bias;
 };
@@ -81,6 +84,74 @@ void vec_rabitq_rotate(const struct vec_rabitq *rq, const float *x, float *ret) 
         scale = square > 0 ? 1 / sqrtf(square) : 0;
     }
     vec_rotation_apply(rq->rotation, x, scale, ret);
+}
+
+void vec_rabitq_rotate_from(const struct vec_rabitq *rq, const float *x, const float *origin, float *ret) {
+    vec_rabitq_rotate(rq, x, ret);
+    for (size_t i = 0; origin && i < rq->padded; i++)
+        ret[i] -= origin[i];
+}
+
+/* ---- the origin ---- */
+
+enum { ORIGIN_ROWS = 4096, ORIGIN_ROUNDS = 3 };
+#define FAR_OUT 4 /* times the median distance */
+
+static int by_size(const void *a, const void *b) {
+    float x = *(const float *)a;
+    float y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* The mean of the rows nearer to the last mean than `reach`. */
+static void mean_within(const struct vec_rabitq *rq, const struct vec_rows *rows, size_t step, const float *distances,
+                        float reach, double *sum, float *mean) {
+    uint32_t d = rows->d;
+    size_t used = 0;
+    memset(sum, 0, d * sizeof *sum);
+    for (size_t i = 0, at = 0; i < rows->n; i += step, at++) {
+        const float *row = vec_row(rows, i);
+        float scale = 1;
+        if (!(distances[at] <= reach))
+            continue;
+        if (rq->config.metric == VEC_COSINE) {
+            float square = rq->kernels->dot_f32(row, row, d);
+            scale = square > 0 ? 1 / sqrtf(square) : 0;
+        }
+        for (uint32_t j = 0; j < d; j++)
+            sum[j] += (double)(scale * row[j]);
+        used++;
+    }
+    for (uint32_t j = 0; used && j < d; j++)
+        mean[j] = (float)(sum[j] / (double)used);
+}
+
+/* A single row that is far enough out draws the mean as far as it likes; it is left out of the next one. */
+void vec_rabitq_origin(const struct vec_rabitq *rq, const struct vec_rows *rows, float *ret_origin) {
+    size_t step = rows->n / ORIGIN_ROWS + 1;
+    size_t n = (rows->n + step - 1) / step;
+    float *mean = lh_calloc(rows->d, sizeof *mean);
+    double *sum = lh_calloc(rows->d, sizeof *sum);
+    float *distances = lh_calloc(n + 1, sizeof *distances);
+    float *sorted = lh_calloc(n + 1, sizeof *sorted);
+    float reach = INFINITY;
+    for (int round = 0; n && round < ORIGIN_ROUNDS; round++) {
+        mean_within(rq, rows, step, distances, reach, sum, mean);
+        if (rq->config.metric == VEC_COSINE) /* all of one length */
+            break;
+        for (size_t at = 0; at < n; at++)
+            distances[at] = sqrtf(rq->kernels->l2_f32(vec_row(rows, at * step), mean, rows->d));
+        memcpy(sorted, distances, n * sizeof *sorted);
+        qsort(sorted, n, sizeof *sorted, by_size);
+        reach = FAR_OUT * sorted[n / 2];
+        if (sorted[n - 1] <= reach)
+            break;
+    }
+    vec_rotation_apply(rq->rotation, mean, 1, ret_origin);
+    lh_free(mean);
+    lh_free(sum);
+    lh_free(distances);
+    lh_free(sorted);
 }
 
 /* ---- encoding ---- */
@@ -140,25 +211,24 @@ static struct products encode_levels(const struct vec_rabitq *rq, const float *r
     };
 }
 
-void vec_rabitq_encode(const struct vec_rabitq *rq, const float *rotated, const float *rotated_centroid, float *scratch,
-                       uint8_t *ret_code, struct vec_rabitq_factors *ret_factors) {
+void vec_rabitq_encode(const struct vec_rabitq *rq, const float *row, const float *centroid, const float *origin,
+                       float *scratch, uint8_t *ret_code, struct vec_rabitq_factors *ret_factors) {
     const struct vec_kernels *k = rq->kernels;
     size_t d = rq->padded;
-    const float *residual = rotated;
-    if (rotated_centroid) {
+    const float *residual = row;
+    if (centroid) {
         for (size_t i = 0; i < d; i++)
-            scratch[i] = rotated[i] - rotated_centroid[i];
+            scratch[i] = row[i] - centroid[i];
         residual = scratch;
     }
     float rr = k->dot_f32(residual, residual, d);
-    float rc = rotated_centroid ? k->dot_f32(residual, rotated_centroid, d) : 0;
-    struct products p = rq->config.bits == 1
-                            ? encode_bits(rq, residual, rotated_centroid, ret_code)
-                            : encode_levels(rq, residual, sqrtf(rr), rotated_centroid, scratch + d, ret_code);
+    float rc = (centroid ? k->dot_f32(residual, centroid, d) : 0) + (origin ? k->dot_f32(residual, origin, d) : 0);
+    struct products p = rq->config.bits == 1 ? encode_bits(rq, residual, centroid, ret_code)
+                                             : encode_levels(rq, residual, sqrtf(rr), centroid, scratch + d, ret_code);
     float f = p.xr > 0 ? rr / p.xr : 0;
-    float cosine = p.xr > 0 ? p.xr / sqrtf(p.xx * rr) : 1;
+    float cosine = p.xr > 0 ? p.xr / (sqrtf(p.xx) * sqrtf(rr)) : 1;
     float off = 1 / (cosine * cosine) - 1;
-    float error = off > 0 ? sqrtf(rr * off / (float)(d - 1)) : 0;
+    float error = off > 0 ? sqrtf(rr) * sqrtf(off / (float)(d - 1)) : 0;
     if (!isfinite(f) || !isfinite(error)) { /* so short that its square is lost: it is its centroid */
         f = 0;
         error = 0;
@@ -176,7 +246,7 @@ void vec_rabitq_encode(const struct vec_rabitq *rq, const float *rotated, const 
 struct encode_job {
     const struct vec_rabitq *rq;
     const struct vec_rows *rows;
-    const float *centroid;
+    const float *origin;
     uint8_t *codes;
     struct vec_rabitq_factors *factors;
 };
@@ -187,20 +257,20 @@ static void encode_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
     size_t d = job->rq->padded;
     float *rotated = lh_malloc_aligned(64, (1 + VEC_RABITQ_SCRATCH) * d * sizeof *rotated);
     for (size_t i = begin; i < end; i++) {
-        vec_rabitq_rotate(job->rq, vec_row(job->rows, i), rotated);
-        vec_rabitq_encode(job->rq, rotated, job->centroid, rotated + d, job->codes + i * job->rq->code_bytes,
+        vec_rabitq_rotate_from(job->rq, vec_row(job->rows, i), job->origin, rotated);
+        vec_rabitq_encode(job->rq, rotated, NULL, job->origin, rotated + d, job->codes + i * job->rq->code_bytes,
                           &job->factors[i]);
     }
     lh_free(rotated);
 }
 
-enum lh_code vec_rabitq_encode_rows(const struct vec_rabitq *rq, const struct vec_rows *rows,
-                                    const float *rotated_centroid, unsigned threads, uint8_t *ret_codes,
-                                    struct vec_rabitq_factors *ret_factors, struct lh_err *err) {
+enum lh_code vec_rabitq_encode_rows(const struct vec_rabitq *rq, const struct vec_rows *rows, const float *origin,
+                                    unsigned threads, uint8_t *ret_codes, struct vec_rabitq_factors *ret_factors,
+                                    struct lh_err *err) {
     LH_TRY(vec_check_shape(rows, err));
     if (rows->d != rq->config.d)
         return lh_fail(err, LH_INVALID, "vectors of %u dimensions for a quantizer of %u", rows->d, rq->config.d);
-    struct encode_job job = {rq, rows, rotated_centroid, ret_codes, ret_factors};
+    struct encode_job job = {rq, rows, origin, ret_codes, ret_factors};
     vec_parallel_for(threads, rows->n, 1024, encode_piece, &job);
     return LH_OK;
 }
@@ -247,6 +317,7 @@ struct vec_rabitq_query *vec_rabitq_query_new(const struct vec_rabitq *rq) {
     struct vec_rabitq_query *q = lh_malloc(sizeof *q);
     *q = (struct vec_rabitq_query){.rq = rq};
     q->rotated = lh_malloc_aligned(64, rq->padded * sizeof *q->rotated);
+    q->seen = lh_malloc_aligned(64, rq->padded * sizeof *q->seen);
     q->bytes = lh_malloc_aligned(64, rq->padded);
     if (rq->config.bits == 1) {
         q->lut = lh_malloc_aligned(64, (size_t)rq->padded * 4);
@@ -259,6 +330,7 @@ void vec_rabitq_query_free(struct vec_rabitq_query *q) {
     if (!q)
         return;
     lh_free(q->rotated);
+    lh_free(q->seen);
     lh_free(q->bytes);
     lh_free(q->lut);
     lh_free(q->lut_sums);
@@ -270,13 +342,13 @@ static void quantize_signed(struct vec_rabitq_query *q) {
     size_t d = q->rq->padded;
     q->sum = 0;
     for (size_t i = 0; i < d; i++)
-        q->sum += q->rotated[i];
-    q->step = q->rq->kernels->max_abs(q->rotated, d) / 127;
+        q->sum += q->seen[i];
+    q->step = q->rq->kernels->max_abs(q->seen, d) / 127;
     float scale = q->step > 0 ? 1 / q->step : 0;
     if (!isfinite(scale))
         scale = q->step = 0;
     uint8_t *unsigned_bytes = (uint8_t *)q->bytes;
-    q->rq->kernels->quantize_u8(q->rotated, d, scale, 128, 255, unsigned_bytes);
+    q->rq->kernels->quantize_u8(q->seen, d, scale, 128, 255, unsigned_bytes);
     for (size_t i = 0; i < d; i += 8) {
         uint64_t word;
         memcpy(&word, unsigned_bytes + i, sizeof word);
@@ -292,7 +364,7 @@ static void make_tables(struct vec_rabitq_query *q) {
     float widest = 0;
     float magnitudes = 0;
     for (size_t g = 0; g < groups; g++) {
-        const float *y = q->rotated + 4 * g;
+        const float *y = q->seen + 4 * g;
         float *sums = q->lut_sums + 16 * g;
         float lowest = 0;
         float width = 0;
@@ -317,9 +389,14 @@ static void make_tables(struct vec_rabitq_query *q) {
     q->rq->kernels->quantize_u8(q->lut_sums, 16 * groups, scale, 0, top, q->lut);
 }
 
-void vec_rabitq_query_set(struct vec_rabitq_query *q, const float *x) {
+void vec_rabitq_query_set(struct vec_rabitq_query *q, const float *x, const float *origin) {
+    const struct vec_kernels *k = q->rq->kernels;
+    size_t d = q->rq->padded;
     vec_rabitq_rotate(q->rq, x, q->rotated);
-    q->square = q->rq->kernels->dot_f32(q->rotated, q->rotated, q->rq->padded);
+    for (size_t i = 0; i < d; i++)
+        q->seen[i] = origin ? q->rotated[i] - origin[i] : q->rotated[i];
+    q->square = k->dot_f32(q->seen, q->seen, d);
+    q->to_origin = origin ? k->dot_f32(q->rotated, origin, d) : 0;
     quantize_signed(q);
     if (q->lut)
         make_tables(q);
@@ -329,17 +406,21 @@ const float *vec_rabitq_query_rotated(const struct vec_rabitq_query *q) {
     return q->rotated;
 }
 
-void vec_rabitq_query_centre(const struct vec_rabitq_query *q, const float *rotated_centroid,
+const float *vec_rabitq_query_from_origin(const struct vec_rabitq_query *q) {
+    return q->seen;
+}
+
+void vec_rabitq_query_centre(const struct vec_rabitq_query *q, const float *centroid,
                              struct vec_rabitq_centre *ret_centre) {
     const struct vec_kernels *k = q->rq->kernels;
     size_t d = q->rq->padded;
-    float square = rotated_centroid ? k->l2_f32(q->rotated, rotated_centroid, d) : q->square;
+    float square = centroid ? k->l2_f32(q->seen, centroid, d) : q->square;
     ret_centre->norm = sqrtf(square);
     if (q->rq->config.metric == VEC_L2)
         ret_centre->add = square;
     else
-        ret_centre->add = (q->rq->config.metric == VEC_COSINE ? 1.0f : 0.0f) -
-                          (rotated_centroid ? k->dot_f32(q->rotated, rotated_centroid, d) : 0);
+        ret_centre->add = (q->rq->config.metric == VEC_COSINE ? 1.0f : 0.0f) - q->to_origin -
+                          (centroid ? k->dot_f32(q->rotated, centroid, d) : 0);
 }
 
 /* <x, y> = <u, y> - mid * sum(y), with y in signed bytes. */

@@ -19,12 +19,12 @@ const padded = 64;
 const stride = 64;
 const none = 0xffffffff;
 
-const meta = Buffer.alloc(40);
+const meta = Buffer.alloc(48);
 [m, 100, rows.length, 0, 1, padded].forEach((v, i) => meta.writeUInt32LE(v, 4 * i));
 meta.writeBigUInt64LE(BigInt(stride), 24);
 meta.writeBigUInt64LE((1n << 32n) | 2n, 32); // the entry: row 2, on level 1
 
-const centroid = Buffer.alloc(4 * padded);
+const origin = Buffer.alloc(4 * padded);
 const live = Buffer.from([0b1111, 0, 0, 0]);
 const upper = Buffer.alloc(4 * m);
 [none, none].forEach((v, i) => upper.writeUInt32LE(v, 4 * i));
@@ -39,10 +39,9 @@ rows.forEach(([x, y], id) => {
   nodes.writeFloatLE(square, tail); // add
   nodes.writeFloatLE(0, tail + 4); // rescale
   nodes.writeFloatLE(1000, tail + 8); // error
-  nodes.writeFloatLE(square, tail + 12); // pair
-  nodes.writeFloatLE(square ? 1 / Math.sqrt(square) : 0, tail + 16);
-  nodes.writeUInt32LE(0, tail + 20); // its first list above level 0
-  nodes.writeUInt32LE(id === 2 ? 1 : 0, tail + 24); // level
+  nodes.writeFloatLE(square ? 1 / Math.sqrt(square) : 0, tail + 12);
+  nodes.writeUInt32LE(0, tail + 16); // its first list above level 0
+  nodes.writeUInt32LE(id === 2 ? 1 : 0, tail + 20); // level
 });
 const full = Buffer.alloc(rows.length * 2 * 4);
 rows.flat().forEach((v, i) => full.writeFloatLE(v, 4 * i));
@@ -86,13 +85,14 @@ const block = (ids) => {
 const slots = (lists) => lists.flatMap((ids) => Array.from({ length: 32 }, (_, slot) => ids[slot] ?? none));
 const lists = [[2, 0, 3], [1]];
 const common = {
+  ORIG: origin,
   CENT: f32([...Array(padded).fill(0), ...Array(padded).fill(0.125)]),
   LENS: u32(lists.map((ids) => ids.length)),
   'IDS ': u32(slots(lists)),
 };
 
-write('graph.vec', 2, { META: meta, CENT: centroid, LIVE: live, UPPR: upper, LINK: links, NODE: nodes, ROWS: full });
-write('flat.vec', 1, { DELE: u32([0b0100, 0]), ILEN: lengths, BLKS: block([0, 1, undefined, 3]), ROWS: full });
+write('graph.vec', 2, { META: meta, ORIG: origin, LIVE: live, UPPR: upper, LINK: links, NODE: nodes, ROWS: full });
+write('flat.vec', 1, { ORIG: origin, DELE: u32([0b0100, 0]), ILEN: lengths, BLKS: block([0, 1, undefined, 3]), ROWS: full });
 write('lists.vec', 3,
   { META: u32([2, 0, 0, padded]), ...common, CODE: Buffer.concat(lists.map(block)), ILEN: lengths, ROWS: full });
 write('pq.vec', 3, {

@@ -222,7 +222,7 @@ static const struct {
     {"an offset past the end", TABLE + 12, 1, true, LH_CORRUPT},
     {"a length past the end", TABLE + 16, 1 << 20, true, LH_CORRUPT},
     {"a length that wraps", TABLE + 20, 0xffffffff, true, LH_CORRUPT},
-    {"a tag twice", TABLE, 0x544e4543, true, LH_CORRUPT},
+    {"a tag twice", TABLE, 0x4749524f, true, LH_CORRUPT},
     {"a tag missing", TABLE + 4 * 32, 0x58585858, true, LH_CORRUPT},
     {"m of 0", 4096, 0, true, LH_CORRUPT},
     {"m of 65", 4096, 65, true, LH_CORRUPT},

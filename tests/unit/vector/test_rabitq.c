@@ -88,8 +88,23 @@ static double true_distance(enum vec_metric metric, const float *a, const float 
     return dot(a, a, d) + dot(b, b, d) - 2 * dot(a, b, d);
 }
 
+/* Every row against a centroid of its own choosing, both seen from an origin; either may be NULL. */
+static void encode_all(const struct vec_rabitq *rq, const struct vec_rows *rows, const float *centroid,
+                       const float *origin, uint8_t *codes, struct vec_rabitq_factors *factors) {
+    size_t padded = vec_rabitq_padded(rq);
+    float *rotated = lh_malloc((1 + VEC_RABITQ_SCRATCH) * padded * sizeof *rotated);
+    for (size_t i = 0; i < rows->n; i++) {
+        vec_rabitq_rotate_from(rq, vec_row(rows, i), origin, rotated);
+        vec_rabitq_encode(rq, rotated, centroid, origin, rotated + padded, codes + i * vec_rabitq_code_bytes(rq),
+                          &factors[i]);
+    }
+    lh_free(rotated);
+}
+
+enum seen { PLAIN, WITH_CENTROID, WITH_ORIGIN, WITH_BOTH, SEEN };
+
 /* Under one rotation, into *e. */
-static void measure_one(uint32_t d, uint32_t bits, enum vec_metric metric, bool centred, uint64_t seed,
+static void measure_one(uint32_t d, uint32_t bits, enum vec_metric metric, enum seen seen, uint64_t seed,
                         struct errors *e) {
     enum { N = 60, Q = 6 };
     float *x = make_rows(N + Q + 1, d, CLUSTERED, 77);
@@ -100,9 +115,15 @@ static void measure_one(uint32_t d, uint32_t bits, enum vec_metric metric, bool 
     size_t bytes = vec_rabitq_code_bytes(rq), padded = vec_rabitq_padded(rq);
     uint8_t *codes = lh_malloc(N * bytes);
     struct vec_rabitq_factors factors[N];
-    float *centroid = lh_malloc(padded * sizeof *centroid);
-    vec_rabitq_rotate(rq, x + (size_t)(N + Q) * d, centroid);
-    assert_int_equal(vec_rabitq_encode_rows(rq, &rows, centred ? centroid : NULL, 2, codes, factors, &err), LH_OK);
+    float *centroid = lh_malloc(2 * padded * sizeof *centroid);
+    float *origin = seen & WITH_ORIGIN ? centroid + padded : NULL;
+    vec_rabitq_origin(rq, &rows, centroid + padded);
+    vec_rabitq_rotate_from(rq, x + (size_t)(N + Q) * d, origin, centroid);
+    bool centred = seen & WITH_CENTROID;
+    if (centred)
+        encode_all(rq, &rows, centroid, origin, codes, factors);
+    else
+        assert_int_equal(vec_rabitq_encode_rows(rq, &rows, origin, 2, codes, factors, &err), LH_OK);
     struct vec_rabitq_query *q = vec_rabitq_query_new(rq);
     uint32_t ids[N];
     float estimates[N];
@@ -111,7 +132,7 @@ static void measure_one(uint32_t d, uint32_t bits, enum vec_metric metric, bool 
     for (size_t i = 0; i < Q; i++) {
         const float *query = x + (N + i) * d;
         struct vec_rabitq_centre centre;
-        vec_rabitq_query_set(q, query);
+        vec_rabitq_query_set(q, query, origin);
         vec_rabitq_query_centre(q, centred ? centroid : NULL, &centre);
         vec_rabitq_estimate_ids(q, &centre, codes, factors, ids, N, estimates);
         for (uint32_t j = 0; j < N; j++) {
@@ -131,10 +152,10 @@ static void measure_one(uint32_t d, uint32_t bits, enum vec_metric metric, bool 
     lh_free(x);
 }
 
-static struct errors measure(uint32_t d, uint32_t bits, enum vec_metric metric, bool centred) {
+static struct errors measure(uint32_t d, uint32_t bits, enum vec_metric metric, enum seen seen) {
     struct errors e = {0};
     for (uint64_t seed = 0; seed < SEEDS; seed++)
-        measure_one(d, bits, metric, centred, seed, &e);
+        measure_one(d, bits, metric, seen, seed, &e);
     e.deviation = sqrt(e.deviation);
     return e;
 }
@@ -146,12 +167,11 @@ static void estimates_have_no_bias_and_keep_their_bound(void **state) {
     for (size_t i = 0; i < LH_ARRAY_LEN(dims); i++)
         for (size_t b = 0; b < LH_ARRAY_LEN(bits); b++)
             for (int metric = VEC_L2; metric <= VEC_COSINE; metric++)
-                for (int centred = 0; centred < 2; centred++) {
-                    struct errors e = measure(dims[i], bits[b], (enum vec_metric)metric, centred);
+                for (int seen = 0; seen < SEEN; seen++) {
+                    struct errors e = measure(dims[i], bits[b], (enum vec_metric)metric, (enum seen)seen);
                     if (!(fabs(e.mean) < 0.1 && e.deviation < 1.2 && e.beyond < 0.12))
-                        fail_msg("d %u, %u bits, %s, centred %d: mean %.3f, deviation %.3f, beyond %.4f", dims[i],
-                                 bits[b], vec_metric_name((enum vec_metric)metric), centred, e.mean, e.deviation,
-                                 e.beyond);
+                        fail_msg("d %u, %u bits, %s, seen %d: mean %.3f, deviation %.3f, beyond %.4f", dims[i], bits[b],
+                                 vec_metric_name((enum vec_metric)metric), seen, e.mean, e.deviation, e.beyond);
                 }
 }
 
@@ -172,7 +192,7 @@ static void more_bits_estimate_better(void **state) {
         assert_int_equal(vec_rabitq_encode_rows(rq, &rows, NULL, 1, codes, factors, &err), LH_OK);
         struct vec_rabitq_query *q = vec_rabitq_query_new(rq);
         struct vec_rabitq_centre centre;
-        vec_rabitq_query_set(q, x + (size_t)N * D);
+        vec_rabitq_query_set(q, x + (size_t)N * D, NULL);
         vec_rabitq_query_centre(q, NULL, &centre);
         for (size_t i = 0; i < N; i++) {
             double off = (double)vec_rabitq_estimate(q, &centre, codes + i * vec_rabitq_code_bytes(rq), &factors[i]) -
@@ -201,10 +221,10 @@ static void a_row_at_its_centroid_is_exact(void **state) {
         struct vec_rabitq_factors factors;
         struct vec_rabitq_centre centre;
         vec_rabitq_rotate(rq, x, rotated);
-        vec_rabitq_encode(rq, rotated, rotated, scratch, code, &factors);
+        vec_rabitq_encode(rq, rotated, rotated, NULL, scratch, code, &factors);
         assert_true(factors.rescale == 0 && factors.error == 0);
         struct vec_rabitq_query *q = vec_rabitq_query_new(rq);
-        vec_rabitq_query_set(q, x + D);
+        vec_rabitq_query_set(q, x + D, NULL);
         vec_rabitq_query_centre(q, rotated, &centre);
         double want = true_distance(VEC_L2, x, x + D, D);
         assert_true(fabs((double)vec_rabitq_estimate(q, &centre, code, &factors) - want) < 1e-4 * want);
