@@ -34,6 +34,9 @@ route_handler handle_cache_pin, handle_cache_evict, handle_cache_stats;
 route_handler handle_job_list, handle_job_get, handle_job_cancel;
 
 /* handle_vectors.c */
+route_handler handle_profile_list, handle_profile_create, handle_profile_get, handle_profile_replace,
+    handle_profile_remove, handle_profile_active, handle_profile_activate, handle_profile_deactivate,
+    handle_profile_search;
 route_handler handle_index_create, handle_index_list, handle_index_get, handle_index_patch, handle_index_delete,
     handle_index_history, handle_index_refresh, handle_index_stale, handle_index_search, handle_index_compare,
     handle_index_jobs, handle_index_job;

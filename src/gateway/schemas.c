@@ -76,7 +76,7 @@ const struct schema gateway_schemas[] = {
     {"IndexChunks", "How texts are cut", "unit string, size integer, overlap integer"},
     {"IndexGraph", "Of a graph; 0: the defaults", "m integer, ef_construction integer, ef_search integer"},
     {"IndexGeneration", "The objects that are searched: rows are chunks, live ones are found",
-     "id string, created_at time, source_version integer, source_rows integer?, rows integer, live integer, documents integer, "
+     "id string, bucket string?, created_at time, source_version integer, source_rows integer?, rows integer, live integer, documents integer, "
      "segments object[], text string?, dead string?, weights string?"},
     {"Index", "An index; stale: its dataset has changed since",
      "name string, number integer, created_at time, bucket string, source IndexSource, model IndexModel, "
@@ -86,9 +86,9 @@ const struct schema gateway_schemas[] = {
     {"IndexRequest", "name: else the dataset's; backend: auto, flat or hnsw; refresh: manual, on_append or scheduled",
      "name string?, dataset string, id_column string, text_column string, provider string?, model string?, "
      "dimensions integer?, chunk_size integer?, overlap integer?, chunk_unit string?, backend string?, m integer?, "
-     "ef_construction integer?, ef_search integer?, refresh string?, refresh_every_s integer?"},
-    {"IndexPatch", "What may change without embedding anew",
-     "backend string?, ef_search integer?, refresh string?, refresh_every_s integer?"},
+     "ef_construction integer?, ef_search integer?, refresh string?, refresh_every_s integer?, bucket string?"},
+    {"IndexPatch", "What may change without embedding anew; another backend or bucket starts a rebuild",
+     "backend string?, bucket string?, ef_search integer?, refresh string?, refresh_every_s integer?"},
     {"IndexStarted", "The index, and the job that builds it", "job_id string, index Index"},
     {"IndexRefresh",
      "index_name: one index, else all of the dataset; with id_column and text_column it is made where there is none",
@@ -127,6 +127,25 @@ const struct schema gateway_schemas[] = {
      "index string, dataset string, generation string, mode string, passages AskPassage[], answer string, generated boolean, "
      "citations AskCitation[], dropped_citations integer, passages_used integer, provider string?, model string?, "
      "finish string?, usage AskUsage?, note string?, warning string?, search_ms number, answer_ms number, done boolean?"},
+    {"ProfileDataset", "With its columns, activation makes an index where there is none",
+     "dataset string, id_column string?, text_column string?"},
+    {"ProfileRequest",
+     "model embeds, generator writes, as \"provider/model\"; datasets are names, or objects with their columns; backend: auto, flat "
+     "or hnsw; a bucket that is not there is made",
+     "id string?, description string?, model string?, generator string?, datasets any[], backend string?, bucket string?"},
+    {"Profile", "What an assistant works with",
+     "id string, description string, model string, generator string?, datasets ProfileDataset[], backend string, "
+     "bucket string, created_at time, updated_at time?, active boolean?"},
+    {"ProfileList", "Profiles by id", "items Profile[], next_page_token string?"},
+    {"ActiveProfile", "null: the model slot is empty", "profile Profile?, since time?"},
+    {"ProfileModel", "state: loaded, unloaded, always_there, not_configured", "model string, state string"},
+    {"ProfileIndex", "state: ready, building, missing, failed",
+     "dataset string, index string?, state string, job_id string?, error string?, hint string?"},
+    {"ProfileChange", "replaced: the profile that had the slot before",
+     "profile Profile?, replaced string?, models ProfileModel[], indexes ProfileIndex[]"},
+    {"ProfileSearch", "As SearchRequest; index or dataset only where several indexes serve the profile",
+     "index string?, dataset string?, query string?, vector number[]?, k integer?, mode string?, filter string?, "
+     "ef_search integer?, weights SearchWeights?, text boolean?"},
     {"CompareRequest", "Two indexes and the questions to ask both",
      "a string, b string, queries string[], k integer?, mode string?"},
     {"CompareSide", "One index in a comparison", "index string, generation string, mean_ms number, max_ms number"},

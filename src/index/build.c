@@ -26,6 +26,7 @@
 #include "os/fault.h"
 #include "os/file.h"
 #include "os/ids.h"
+#include "store/buckets.h"
 #include "store/object_store.h"
 
 #include <inttypes.h>
@@ -60,6 +61,7 @@ struct build {
     struct catalog_snapshot *snapshot;
     const struct manifest *source;
     const struct ai_provider *provider;
+    struct object_store *store; /* of the record's bucket */
     struct arena *arena;
     char *folder;
     char generation[LH_ULID_SIZE];
@@ -84,14 +86,18 @@ struct build {
     uint64_t documents_done, chunks_done;
 };
 
+static bool moves(const struct index_record *r) {
+    return r->generation && strcmp(r->data_bucket, r->bucket) != 0;
+}
+
 /* ---- parts and checkpoints ---- */
 
 static enum lh_code save_checkpoint(struct build *b, struct lh_err *err) {
     LH_AUTO(json) json_t *parts = json_array();
     for (size_t i = 0; i < b->part_count; i++)
         json_array_append_new(parts, json_string(b->parts[i].key));
-    LH_AUTO(json) json_t *checkpoint =
-        json_pack("{s:s, s:O, s:s?}", "generation", b->generation, "parts", parts, "weights", b->weights_key);
+    LH_AUTO(json) json_t *checkpoint = json_pack("{s:s, s:s, s:O, s:s?}", "generation", b->generation, "bucket",
+                                                 b->current->record.bucket, "parts", parts, "weights", b->weights_key);
     return job_save_checkpoint(b->job, checkpoint, err);
 }
 
@@ -99,7 +105,7 @@ static enum lh_code open_part(struct build *b, const char *key, struct lh_err *e
     const char *path;
     if (b->part_count == PARTS_MAX)
         return lh_fail(err, LH_LIMIT, "a build of more than %d parts", PARTS_MAX);
-    LH_TRY(object_local_path(service_store(b->service), key, b->arena, &path, err));
+    LH_TRY(object_local_path(b->store, key, b->arena, &path, err));
     struct part part = {.key = arena_strdup(b->arena, key)};
     LH_TRY(chunk_file_open(b->service->options.os, path, &part.file, err));
     part.keep = lh_calloc((chunk_file_rows(part.file)->n + 63) / 64, sizeof *part.keep);
@@ -115,7 +121,7 @@ static enum lh_code flush_part(struct build *b, struct lh_err *err) {
     const char *key = arena_printf(b->arena, "_vectors/data/%s/%s/part-%05zu.chunks", b->current->record.name,
                                    b->generation, b->part_count);
     LH_TRY(chunk_writer_finish(b->writer, b->service->options.os, path, err));
-    LH_TRY(object_put_file(service_store(b->service), key, path, OBJECT_PUT_REPLACE, NULL, err));
+    LH_TRY(object_put_file(b->store, key, path, OBJECT_PUT_REPLACE, NULL, err));
     chunk_writer_free(LH_STEAL(b->writer));
     LH_TRY(open_part(b, key, err));
     struct part *part = &b->parts[b->part_count - 1];
@@ -128,13 +134,16 @@ static enum lh_code flush_part(struct build *b, struct lh_err *err) {
 static enum lh_code resume(struct build *b, bool *ret_done, struct lh_err *err) {
     LH_AUTO(json) json_t *checkpoint = job_checkpoint(b->job);
     json_t *parts, *part;
-    const char *generation, *weights;
+    const char *generation, *weights, *bucket;
     size_t i;
     *ret_done = false;
     os_ulid(b->service->options.os, &b->service->ulids, b->generation);
     if (!checkpoint)
         return LH_OK;
     LH_TRY(lh_json_get_string(checkpoint, "", "generation", &generation, err));
+    LH_TRY(lh_json_get_string_or(checkpoint, "", "bucket", b->current->record.bucket, &bucket, err));
+    if (strcmp(bucket, b->current->record.bucket) != 0)
+        return LH_OK; /* the index moves elsewhere by now: what was embedded is embedded again there */
     LH_TRY(lh_json_get_string_or(checkpoint, "", "weights", NULL, &weights, err));
     LH_TRY(lh_json_get_array(checkpoint, "", "parts", &parts, err));
     if (!lh_ulid_valid(generation, strlen(generation)))
@@ -165,7 +174,22 @@ static enum lh_code learn(struct build *b, struct documents *documents, struct l
     b->weights = lexical_weights_learn(counter);
     lexical_weights_write(b->weights, &bytes);
     b->weights_key = arena_printf(b->arena, "_vectors/data/%s/%s/weights", b->current->record.name, b->generation);
-    LH_TRY(object_put(service_store(b->service), b->weights_key, bytes.data, bytes.len, OBJECT_PUT_REPLACE, NULL, err));
+    LH_TRY(object_put(b->store, b->weights_key, bytes.data, bytes.len, OBJECT_PUT_REPLACE, NULL, err));
+    return save_checkpoint(b, err);
+}
+
+/* Those of the generation there is, which stay for good; into the other bucket where the index moves. */
+static enum lh_code take_weights(struct build *b, struct lh_err *err) {
+    const struct index_record *r = &b->current->record;
+    LH_AUTO(buf) struct buf bytes = BUF_INIT;
+    if (!r->weights || !moves(r)) {
+        b->weights_key = r->weights;
+        return LH_OK;
+    }
+    lexical_weights_write(b->current->weights, &bytes);
+    const char *key = arena_printf(b->arena, "_vectors/data/%s/%s/weights", r->name, b->generation);
+    LH_TRY(object_put(b->store, key, bytes.data, bytes.len, OBJECT_PUT_REPLACE, NULL, err));
+    b->weights_key = key;
     return save_checkpoint(b, err);
 }
 
@@ -174,10 +198,10 @@ static enum lh_code find_weights(struct build *b, struct documents *documents, s
     if (!(b->provider->abilities & AI_CAN_LEARN))
         return LH_OK;
     if (!b->weights_key && b->current->record.segment_count > 0)
-        b->weights_key = b->current->record.weights;
+        LH_TRY(take_weights(b, err));
     if (!b->weights_key)
         return learn(b, documents, err);
-    LH_TRY(object_get(service_store(b->service), b->weights_key, (size_t)4 << 20, &bytes, NULL, err));
+    LH_TRY(object_get(b->store, b->weights_key, (size_t)4 << 20, &bytes, NULL, err));
     return lexical_weights_read(bytes.data, bytes.len, &b->weights, err);
 }
 
@@ -465,6 +489,7 @@ static enum lh_code seal(struct build *b, bool rebuild, struct lh_err *err) {
                               .current = b->current,
                               .generation = b->generation,
                               .folder = b->folder,
+                              .store = b->store,
                               .source_version = b->source->version,
                               .source_rows = b->source->row_count,
                               .keep = b->keep,
@@ -493,7 +518,7 @@ static enum lh_code run(struct build *b, struct lh_err *err) {
     const struct index_record *r = &b->current->record;
     bool rebuild = json_is_true(json_object_get(input, "rebuild")), done;
     LH_TRY(catalog_snapshot_require(b->snapshot, r->dataset, &b->source, err));
-    if (!rebuild && r->generation && r->source_version == b->source->version) {
+    if (!rebuild && !moves(r) && r->generation && r->source_version == b->source->version) {
         tell_result(b, false);
         return LH_OK;
     }
@@ -543,7 +568,13 @@ static void release(struct build *b) {
 enum lh_code index_build_run(struct job *job, void *service, struct lh_err *err) {
     struct index_service *s = service;
     struct build b = {.service = s, .job = job};
+    LH_AUTO(bucket) struct bucket *bucket = NULL;
     LH_TRY(index_open_generation(s, job_subject(job), &b.current, err));
+    if (service_bucket(s, b.current->record.bucket, &bucket, err) != LH_OK) {
+        generation_unref(b.current);
+        return err->code;
+    }
+    b.store = bucket_store(bucket);
     pthread_mutex_init(&b.lock, NULL);
     pthread_cond_init(&b.moved, NULL);
     b.arena = arena_new();

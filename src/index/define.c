@@ -80,6 +80,19 @@ static enum lh_code set_tunables(json_t *record, const json_t *request, struct l
     return LH_OK;
 }
 
+/* Where its objects go; the ones there are stay where they are until it is built anew. */
+static enum lh_code set_bucket(struct index_service *s, json_t *record, const json_t *request, struct lh_err *err) {
+    LH_AUTO(bucket) struct bucket *bucket = NULL;
+    json_t *generation = json_object_get(record, "generation");
+    const char *before = json_string_value(json_object_get(record, "bucket")), *name;
+    LH_TRY(lh_json_get_string_or(request, "", "bucket", before, &name, err));
+    LH_TRY(service_bucket(s, name, &bucket, err));
+    if (generation && !json_object_get(generation, "bucket"))
+        json_object_set_new(generation, "bucket", json_string(before));
+    json_object_set_new(record, "bucket", json_string(bucket_name(bucket)));
+    return LH_OK;
+}
+
 static enum lh_code set_model(struct index_service *s, json_t *record, const json_t *request, struct lh_err *err) {
     const char *provider, *model;
     int64_t dims;
@@ -129,7 +142,7 @@ static enum lh_code make_record(struct index_service *s, const json_t *request, 
     static const char *const fields[] = {
         "name",       "dataset",         "id_column",  "text_column", "provider", "model",           "dimensions",
         "chunk_size", "overlap",         "chunk_unit", "backend",     "m",        "ef_construction", "ef_search",
-        "refresh",    "refresh_every_s", NULL};
+        "refresh",    "refresh_every_s", "bucket",     NULL};
     const char *dataset, *id, *text;
     char now[LH_TIME_SIZE];
     int64_t m, ef;
@@ -144,6 +157,7 @@ static enum lh_code make_record(struct index_service *s, const json_t *request, 
     json_object_set_new(record, "name", json_string(*ret_name));
     json_object_set_new(record, "created_at", json_string(now));
     json_object_set_new(record, "bucket", json_string(buckets_primary_name(s->options.buckets)));
+    LH_TRY(set_bucket(s, record, request, err));
     json_object_set_new(record, "source",
                         json_pack("{s:s, s:s, s:s}", "dataset", dataset, "id_column", id, "text_column", text));
     LH_TRY(get_range(request, "m", 0, 64, 0, &m, err));
@@ -207,7 +221,7 @@ enum lh_code index_refresh(struct index_service *s, const char *name, bool rebui
 
 enum lh_code index_patch(struct index_service *s, const char *name, const json_t *request, const char *actor,
                          json_t **ret_answer, struct lh_err *err) {
-    static const char *const fields[] = {"backend", "ef_search", "refresh", "refresh_every_s", NULL};
+    static const char *const fields[] = {"backend", "bucket", "ef_search", "refresh", "refresh_every_s", NULL};
     LH_AUTO(generation) struct generation *g = NULL;
     char job[LH_ULID_SIZE];
     bool joined;
@@ -215,10 +229,12 @@ enum lh_code index_patch(struct index_service *s, const char *name, const json_t
     LH_TRY(index_open_generation(s, name, &g, err));
     LH_AUTO(json) json_t *record = json_deep_copy(g->record.json);
     LH_TRY(set_tunables(record, request, err));
+    LH_TRY(set_bucket(s, record, request, err));
     if (!json_equal(record, g->record.json))
         LH_TRY(write_and_switch(s, name, g->record.number, record, err));
-    if (!json_equal(json_object_get(record, "backend"), json_object_get(g->record.json, "backend")) &&
-        g->record.generation)
+    bool elsewhere = !json_equal(json_object_get(record, "bucket"), json_object_get(g->record.json, "bucket"));
+    bool otherwise = !json_equal(json_object_get(record, "backend"), json_object_get(g->record.json, "backend"));
+    if ((elsewhere || otherwise) && g->record.generation)
         LH_TRY(service_submit(s, name, true, actor, job, &joined, err));
     return index_get(s, name, ret_answer, err);
 }

@@ -60,8 +60,8 @@ LH_CHECKED enum lh_code index_create(struct index_service *s, const json_t *requ
  *     -> {"job_id", "joined"} */
 LH_CHECKED enum lh_code index_refresh(struct index_service *s, const char *name, bool rebuild, const char *actor,
                                       json_t **ret_answer, struct lh_err *err);
-/* {"refresh"?, "refresh_every_s"?, "ef_search"?, "backend"?}: what may change without embedding anew; another backend starts
- * a rebuild.  -> the index */
+/* {"refresh"?, "refresh_every_s"?, "ef_search"?, "backend"?, "bucket"?}: what may change without embedding anew; another
+ * backend or bucket starts a rebuild.  -> the index */
 LH_CHECKED enum lh_code index_patch(struct index_service *s, const char *name, const json_t *request, const char *actor,
                                     json_t **ret_answer, struct lh_err *err);
 /* Cancels its job; its objects go, searches under way end well. */

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+struct bucket;
 struct job;
 struct manifest;
 struct object_store;
@@ -28,7 +29,11 @@ struct index_service {
     struct lh_ulid_source ulids;
 };
 
+/* Where records are: the primary bucket. */
 struct object_store *service_store(struct index_service *s);
+/* Where an index's objects are, or are to be; the handle is the caller's.  LH_NOT_FOUND, LH_UNAVAILABLE. */
+LH_CHECKED enum lh_code service_bucket(struct index_service *s, const char *bucket, struct bucket **ret_bucket,
+                                       struct lh_err *err);
 
 /* Open the index's newest record and let searches use it from here on. */
 LH_CHECKED enum lh_code service_switch(struct index_service *s, struct index_record *record, struct lh_err *err);
@@ -53,14 +58,15 @@ struct seal {
     const char *const *parts;          /* keys of new chunk files */
     const uint64_t *const *part_keeps; /* which of their rows stay */
     size_t part_count;
-    const char *weights; /* key or NULL */
+    struct object_store *store; /* of the record's bucket: where the parts are, and the generation will be */
+    const char *weights;        /* key or NULL */
     uint32_t dims;
     const char *model;
     bool rebuild; /* all into one segment */
 };
 /* Writes codes, words and the record, and switches.  Objects that no record names any more are removed. */
 LH_CHECKED enum lh_code index_seal(const struct seal *seal, struct lh_err *err);
-/* All objects of an index but its records, and but those that `r` names (NULL: none). */
+/* All objects of an index, in every bucket, but its records, and but those that `r` names (NULL: none). */
 void index_sweep(struct index_service *s, const char *name, const struct index_record *r);
 
 /* filter.c */

@@ -74,10 +74,12 @@ static enum lh_code parse_segment(const json_t *json, struct segment_record *s, 
 static enum lh_code parse_generation(const json_t *json, struct index_record *r, struct lh_err *err) {
     json_t *g, *segments, *segment;
     size_t i;
+    r->data_bucket = r->bucket;
     LH_TRY(lh_json_get_object_or_null(json, "", "generation", &g, err));
     if (!g)
         return LH_OK;
     LH_TRY(lh_json_get_string(g, "generation", "id", &r->generation, err));
+    LH_TRY(lh_json_get_string_or(g, "generation", "bucket", r->bucket, &r->data_bucket, err));
     LH_TRY(get_count(g, "generation", "source_version", INT64_MAX, &r->source_version, err));
     r->source_rows = RECORD_ROWS_UNKNOWN;
     if (json_object_get(g, "source_rows"))

@@ -42,7 +42,8 @@ struct segment_record {
 struct index_record {
     json_t *json;
     uint64_t number; /* of this record; 0: none was written */
-    const char *name, *bucket;
+    const char *name;
+    const char *bucket; /* where the next build writes */
     const char *dataset, *id_column, *text_column;
     const char *provider, *model; /* model "": the provider's default */
     uint32_t dims;                /* 0: the first embedding will tell */
@@ -54,6 +55,7 @@ struct index_record {
     bool deleted;
 
     const char *generation;  /* ULID; NULL: nothing is built yet */
+    const char *data_bucket; /* where its objects are */
     uint64_t source_version; /* of the dataset's manifest that was read */
     uint64_t source_rows;    /* of its files; RECORD_ROWS_UNKNOWN in records that were written before this was kept */
     uint64_t rows, live, documents;

@@ -17,6 +17,7 @@
 #include "os/clock.h"
 #include "os/fault.h"
 #include "os/file.h"
+#include "store/buckets.h"
 #include "store/object_store.h"
 #include "vector/flat.h"
 #include "vector/hnsw.h"
@@ -223,11 +224,11 @@ static json_t *generation_json(struct sealing *s) {
         rows += n;
     }
     lh_time_format(os_realtime_us(s->os), now);
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:o}", "id", w->generation, "created_at",
-                     now, "source_version", (json_int_t)w->source_version, "source_rows", (json_int_t)w->source_rows,
-                     "rows", (json_int_t)rows, "live", (json_int_t)(s->kept + s->added), "documents",
-                     (json_int_t)count_documents(s), "text", s->text_key, "dead", s->dead_key, "weights", w->weights,
-                     "segments", segments);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:o}", "id", w->generation, "bucket",
+                     r->bucket, "created_at", now, "source_version", (json_int_t)w->source_version, "source_rows",
+                     (json_int_t)w->source_rows, "rows", (json_int_t)rows, "live", (json_int_t)(s->kept + s->added),
+                     "documents", (json_int_t)count_documents(s), "text", s->text_key, "dead", s->dead_key, "weights",
+                     w->weights, "segments", segments);
 }
 
 /* A change of the definition meanwhile is taken along; another generation meanwhile is a conflict. */
@@ -236,7 +237,7 @@ static enum lh_code write_record(struct sealing *s, json_t *generation, struct l
     const struct index_record *old = &w->current->record;
     for (unsigned tries = 1;; tries++) {
         LH_AUTO(index_record) struct index_record newest = {0};
-        LH_TRY(index_record_load(s->store, old->name, &newest, err));
+        LH_TRY(index_record_load(service_store(w->service), old->name, &newest, err));
         if ((newest.generation != NULL) != (old->generation != NULL) ||
             (newest.generation && strcmp(newest.generation, old->generation) != 0))
             return lh_fail(err, LH_CONFLICT, "another server built the index \"%s\" meanwhile", old->name);
@@ -247,7 +248,7 @@ static enum lh_code write_record(struct sealing *s, json_t *generation, struct l
         if (w->model && w->model[0])
             json_object_set_new(model, "version", json_string(w->model));
         LH_TRY(LH_FAULT("index.before_switch", err));
-        enum lh_code code = index_record_write(s->store, old->name, newest.number, json, err);
+        enum lh_code code = index_record_write(service_store(w->service), old->name, newest.number, json, err);
         if (code == LH_CONFLICT && tries < SWITCH_TRIES)
             continue;
         LH_TRY(code);
@@ -263,6 +264,7 @@ static enum lh_code write_record(struct sealing *s, json_t *generation, struct l
 static enum lh_code note_version(struct sealing *s, struct lh_err *err) {
     LH_AUTO(json) json_t *generation = json_deep_copy(json_object_get(s->what->current->record.json, "generation"));
     json_object_set_new(generation, "source_version", json_integer((json_int_t)s->what->source_version));
+    json_object_set_new(generation, "bucket", json_string(s->what->current->record.data_bucket));
     json_object_set_new(generation, "source_rows", json_integer((json_int_t)s->what->source_rows));
     return write_record(s, generation, err);
 }
@@ -273,9 +275,10 @@ static enum lh_code seal(struct sealing *s, struct lh_err *err) {
     LH_TRY(open_parts(s, err));
     uint64_t gone = g->record.live > s->kept ? g->record.live - s->kept : 0;
     uint64_t dead = g->record.rows - g->record.live + gone;
-    if (!w->rebuild && g->record.generation && s->added == 0 && gone == 0)
+    bool moves = strcmp(g->record.data_bucket, g->record.bucket) != 0;
+    if (!w->rebuild && !moves && g->record.generation && s->added == 0 && gone == 0)
         return note_version(s, err);
-    s->merge = w->rebuild || g->segment_count == 0 || !g->record.text || g->damage.code != LH_OK ||
+    s->merge = w->rebuild || moves || g->segment_count == 0 || !g->record.text || g->damage.code != LH_OK ||
                s->added + dead > (s->kept + s->added) / 4 || g->segment_count >= SEGMENTS_LIKED;
     if (s->added > 0 || (s->merge && s->kept > 0)) {
         LH_TRY(join_chunks(s, err));
@@ -300,7 +303,7 @@ enum lh_code index_seal(const struct seal *what, struct lh_err *err) {
     s->what = what;
     s->parts = lh_calloc(what->part_count + 1, sizeof *s->parts);
     s->os = service->options.os;
-    s->store = service_store(service);
+    s->store = what->store;
     s->arena = arena_new();
     enum lh_code code = seal(s, err);
     for (size_t i = 0; i < what->part_count; i++)
@@ -329,16 +332,29 @@ static bool names(const struct index_record *r, const char *key) {
     return false;
 }
 
-void index_sweep(struct index_service *service, const char *name, const struct index_record *r) {
+static void sweep_bucket(struct object_store *store, const char *name, const struct index_record *r) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     struct lh_err err = LH_ERR_INIT;
     struct object_info *items;
     size_t count;
     bool more;
-    if (object_list(service_store(service), arena_printf(arena, "_vectors/data/%s/", name), "", OBJECT_LIST_MAX, arena,
-                    &items, &count, &more, &err) != LH_OK)
+    if (object_list(store, arena_printf(arena, "_vectors/data/%s/", name), "", OBJECT_LIST_MAX, arena, &items, &count,
+                    &more, &err) != LH_OK)
         return;
     for (size_t i = 0; i < count; i++)
         if (!r || !names(r, items[i].key))
-            lh_ignore(object_delete(service_store(service), items[i].key, &err));
+            lh_ignore(object_delete(store, items[i].key, &err));
+}
+
+void index_sweep(struct index_service *service, const char *name, const struct index_record *r) {
+    LH_AUTO(arena) struct arena *arena = arena_new();
+    struct bucket_info *buckets;
+    size_t count;
+    buckets_list(service->options.buckets, arena, &buckets, &count);
+    for (size_t i = 0; i < count; i++) {
+        LH_AUTO(bucket) struct bucket *bucket = NULL;
+        struct lh_err err = LH_ERR_INIT;
+        if (service_bucket(service, buckets[i].name, &bucket, &err) == LH_OK)
+            sweep_bucket(bucket_store(bucket), name, r && strcmp(r->data_bucket, buckets[i].name) == 0 ? r : NULL);
+    }
 }

@@ -20,6 +20,11 @@ struct object_store *service_store(struct index_service *s) {
     return buckets_primary(s->options.buckets);
 }
 
+enum lh_code service_bucket(struct index_service *s, const char *bucket, struct bucket **ret_bucket,
+                            struct lh_err *err) {
+    return buckets_resolve(s->options.buckets, bucket, ret_bucket, err);
+}
+
 /* ---- generations in use ---- */
 
 /* Under the lock. */
@@ -63,7 +68,9 @@ void service_forget(struct index_service *s, const char *name) {
 
 enum lh_code service_switch(struct index_service *s, struct index_record *record, struct lh_err *err) {
     struct generation *g;
-    LH_TRY(generation_open(s->options.os, service_store(s), record, &g, err));
+    LH_AUTO(bucket) struct bucket *bucket = NULL;
+    LH_TRY(service_bucket(s, record->data_bucket, &bucket, err));
+    LH_TRY(generation_open(s->options.os, bucket_store(bucket), record, &g, err));
     if (g->damage.code != LH_OK && s->options.notice)
         s->options.notice(s->options.notice_ctx, g->damage.code, g->damage.message);
     install(s, g);

@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "hot/hot.h"
 #include "index/index.h"
+#include "index/profiles.h"
 #include "ingest/ingest.h"
 #include "jobs/jobs.h"
 #include "journal/journal.h"
@@ -325,7 +326,15 @@ static enum lh_code open_indexes(struct lakehouse *lh, const struct lakehouse_op
         .notice = on_index_notice,
         .notice_ctx = lh->log,
     };
-    return index_service_open(&options, &lh->indexes, err);
+    LH_TRY(index_service_open(&options, &lh->indexes, err));
+    LH_AUTO(mem) char *bucket_root = lh_asprintf("%s/buckets", lh->data_dir);
+    lh->profiles = profiles_new(&(struct profiles_options){.os = lh->os,
+                                                           .buckets = lh->buckets,
+                                                           .catalog = lh->catalog,
+                                                           .ai = lh->ai,
+                                                           .indexes = lh->indexes,
+                                                           .bucket_root = bucket_root});
+    return LH_OK;
 }
 
 static enum lh_code open_ai(struct lakehouse *lh, struct lh_err *err) {
@@ -416,6 +425,7 @@ void lakehouse_close(struct lakehouse *lh) {
     if (lh->jobs)
         jobs_stop(lh->jobs);
     upkeep_free(lh->upkeep);
+    profiles_free(lh->profiles);
     index_service_close(lh->indexes);
     jobs_close(lh->jobs);
     keys_close(lh->keys);

@@ -38,6 +38,7 @@ struct lh_metrics;
 struct lh_tracer;
 struct os;
 struct os_lockfile;
+struct profiles;
 struct query_log;
 struct system;
 struct upkeep;
@@ -58,6 +59,7 @@ struct lakehouse {
     struct catalog *catalog;
     struct ingest *ingest;
     struct index_service *indexes;
+    struct profiles *profiles; /* what an assistant works with */
     struct keys *keys;
     struct ai *ai;
     struct jobs *jobs;
