@@ -15,7 +15,7 @@ endforeach()
 
 # bench/vector: one program with our indexes and whatever peers are installed (bench/README.md says how to get them), and the
 # generator of its data.  Peers are compiled for this machine, as their authors advise; ours chooses at run time.
-add_executable(bench_vector EXCLUDE_FROM_ALL bench/vector/main.c bench/vector/ours.c)
+add_executable(bench_vector EXCLUDE_FROM_ALL bench/vector/main.c bench/vector/figures.c bench/vector/ours.c)
 add_executable(bench_vector_grow EXCLUDE_FROM_ALL bench/vector/grow.c)
 add_executable(bench_vector_large EXCLUDE_FROM_ALL bench/vector/large.c)
 add_executable(bench_vector_generate EXCLUDE_FROM_ALL bench/vector/generate.c)

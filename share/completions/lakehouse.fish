@@ -152,21 +152,21 @@ complete -c lakehouse -n "__fish_seen_subcommand_from vec" -F
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -s o -l output -d 'build: the file to write (default: FILE with .vec behind it)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l dimensions -d 'of the vectors; needed for .f32 files' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l column -d 'of the vectors in .parquet files (default: the only one of FLOAT lists or arrays)' -x
-complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l metric -d 'cosine, l2 or dot (default: cosine)' -x
-complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l kind -d 'build: graph, flat (1-bit codes) or ivf (the same in lists) (default: graph)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l metric -d 'build, bench: cosine, l2 or dot (default: cosine)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l kind -d 'build: graph, flat (1-bit codes), ivf (the same in lists) or growing (a folder) (default: graph)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l lists -d 'build: lists of an ivf (default: twice the root of the rows)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l m -d 'build, bench: links that a node asks for, 2 to 64 (default: 16)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l ef-construction -d 'build, bench: window of the search before an insert (default: 100)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l seed -d 'build, bench: the same seed on one thread gives the same index (default: 1)' -x
-complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l threads -d 'default: one a processor' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l threads -d 'build, search, bench (default: one a processor)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l without-vectors -d 'build: leave the full vectors out of the index'
-complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l vectors -d 'search: the full vectors of an index without them' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l vectors -d 'search, inspect: the full vectors of an index without them' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -s k -l k -d 'search, bench: neighbours (default: 10)' -x
-complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l ef -d 'search: window of the walk (default: 64)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l ef -d 'search: window of a graph'\''s walk (default: 64)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l nprobe -d 'search: lists of an ivf to read (default: 8 and a sixteenth of them)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l epsilon -d 'search: width of the error bound of 1-bit codes (default: 1.9)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l recall -d 'search: find the settings that reach this recall, such as 0.99' -x
-complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l verify -d 'inspect: read everything, compare checksums, check every link'
+complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l verify -d 'inspect: read everything, compare checksums, check every row'
 complete -c lakehouse -n "__fish_seen_subcommand_from vec" -l json -d 'one JSON object a line'
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF

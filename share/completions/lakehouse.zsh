@@ -284,22 +284,22 @@ _lakehouse() {
                     '(-o --output)--output[build\: the file to write (default\: FILE with .vec behind it)]:index:' \
                     '(--dimensions)--dimensions[of the vectors; needed for .f32 files]:d:' \
                     '(--column)--column[of the vectors in .parquet files (default\: the only one of FLOAT lists or arrays)]:name:' \
-                    '(--metric)--metric[cosine, l2 or dot (default\: cosine)]:name:' \
-                    '(--kind)--kind[build\: graph, flat (1-bit codes) or ivf (the same in lists) (default\: graph)]:kind:' \
+                    '(--metric)--metric[build, bench\: cosine, l2 or dot (default\: cosine)]:name:' \
+                    '(--kind)--kind[build\: graph, flat (1-bit codes), ivf (the same in lists) or growing (a folder) (default\: graph)]:kind:' \
                     '(--lists)--lists[build\: lists of an ivf (default\: twice the root of the rows)]:n:' \
                     '(--m)--m[build, bench\: links that a node asks for, 2 to 64 (default\: 16)]:n:' \
                     '(--ef-construction)--ef-construction[build, bench\: window of the search before an insert (default\: 100)]:n:' \
                     '(--seed)--seed[build, bench\: the same seed on one thread gives the same index (default\: 1)]:n:' \
-                    '(--threads)--threads[default\: one a processor]:n:' \
+                    '(--threads)--threads[build, search, bench (default\: one a processor)]:n:' \
                     '(--without-vectors)--without-vectors[build\: leave the full vectors out of the index]' \
-                    '(--vectors)--vectors[search\: the full vectors of an index without them]:file:_files' \
+                    '(--vectors)--vectors[search, inspect\: the full vectors of an index without them]:file:_files' \
                     '(-k --k)-k[search, bench\: neighbours (default\: 10)]:n:' \
                     '(-k --k)--k[search, bench\: neighbours (default\: 10)]:n:' \
-                    '(--ef)--ef[search\: window of the walk (default\: 64)]:n:' \
+                    '(--ef)--ef[search\: window of a graph'\''s walk (default\: 64)]:n:' \
                     '(--nprobe)--nprobe[search\: lists of an ivf to read (default\: 8 and a sixteenth of them)]:n:' \
                     '(--epsilon)--epsilon[search\: width of the error bound of 1-bit codes (default\: 1.9)]:e:' \
                     '(--recall)--recall[search\: find the settings that reach this recall, such as 0.99]:share:' \
-                    '(--verify)--verify[inspect\: read everything, compare checksums, check every link]' \
+                    '(--verify)--verify[inspect\: read everything, compare checksums, check every row]' \
                     '(--json)--json[one JSON object a line]' \
                     '1: :(build search bench inspect)' '*:file:_files'
                     ;;

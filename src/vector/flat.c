@@ -5,6 +5,7 @@
 #include "vector/file.h"
 #include "vector/parallel.h"
 #include "vector/rabitq.h"
+#include "vector/rows_mark.h"
 #include "vector/searcher_internal.h"
 
 #include <math.h>
@@ -307,6 +308,8 @@ enum lh_code vec_flat_save(const struct vec_flat *flat, struct os *os, const cha
     LH_TRY(vec_file_append(writer, "BLKS", flat->blocks, blocks_bytes(flat, rows->n), err));
     if (with_rows)
         LH_TRY(vec_file_append(writer, "ROWS", rows->data, rows->n * rows->d * sizeof(float), err));
+    else
+        LH_TRY(vec_mark_append_rows(writer, rows, err));
     return vec_file_commit(writer, err);
 }
 
@@ -326,6 +329,8 @@ static enum lh_code fill(struct vec_flat *flat, const struct vec_file *file, con
     uint64_t bytes = 0;
     if (!rows && !vec_file_find(file, "ROWS", &bytes))
         return lh_fail(err, LH_INVALID, "the index file does not hold the vectors, and they were not given");
+    if (rows)
+        LH_TRY(vec_mark_check(file, rows, err));
     if (!rows)
         LH_TRY(vec_file_section(file, "ROWS", n * flat->rows.d * sizeof(float), &own, err));
     LH_TRY(reserve(flat, (size_t)n, err));

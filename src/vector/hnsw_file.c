@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "vector/file.h"
+#include "vector/rows_mark.h"
 
 #include <math.h>
 #include <string.h>
@@ -43,6 +44,10 @@ static enum lh_code append_rows(const struct vec_hnsw *graph, struct vec_file_wr
     return vec_file_append(writer, "ROWS", graph->own, (graph->count - borrowed) * row, err);
 }
 
+static const float *full_row(const void *graph, size_t i) {
+    return vec_hnsw_row_of(graph, (uint32_t)i);
+}
+
 enum lh_code vec_hnsw_save(const struct vec_hnsw *graph, struct os *os, const char *path, bool with_rows,
                            struct lh_err *err) {
     LH_AUTO(vec_file_writer) struct vec_file_writer *writer = NULL;
@@ -72,6 +77,8 @@ enum lh_code vec_hnsw_save(const struct vec_hnsw *graph, struct os *os, const ch
     LH_TRY(vec_file_append(writer, "NODE", graph->nodes, (size_t)n * code->stride, err));
     if (with_rows)
         LH_TRY(append_rows(graph, writer, err));
+    else if (vec_hnsw_holds_rows(graph))
+        LH_TRY(vec_mark_append(writer, n, code->d, full_row, graph, err));
     return vec_file_commit(writer, err);
 }
 
@@ -196,6 +203,8 @@ enum lh_code vec_hnsw_open_file(struct vec_file *file, const struct vec_hnsw_ope
     const void *origin = NULL;
     uint64_t padded = ((uint64_t)head->d + 63) / 64 * 64;
     LH_TRY(read_meta(file, &sections.meta, err));
+    if (how->rows)
+        LH_TRY(vec_mark_check(file, how->rows, err));
     LH_TRY(vec_file_section(file, "ORIG", padded * sizeof(float), &origin, err));
     LH_TRY(vec_graph_code_init_at(&code, head->d, head->metric, head->seed, origin, err));
     enum lh_code status = read_sections(file, &code, &sections, err);

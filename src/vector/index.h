@@ -96,6 +96,21 @@ bool vec_index_wants_merge(struct vec_index *index);
 LH_CHECKED enum lh_code vec_index_tune(struct vec_index *index, uint32_t k, double target,
                                        struct vec_index_search *ret_search, double *ret_recall, struct lh_err *err);
 
+/* A segment, by its number from 0 on; false past the last.  Counts its deleted rows one by one. */
+struct vec_index_segment {
+    uint32_t first, rows, deleted;
+    bool graph;           /* else a flat */
+    uint64_t file;        /* its number; 0: not saved yet */
+    uint64_t index_bytes; /* beside the full vectors */
+};
+bool vec_index_segment(struct vec_index *index, size_t i, struct vec_index_segment *ret_segment);
+/* The validator: of graphs every rule of vec_hnsw_check.  With `verify` also the checksums of all saved segments and
+ * vec_flat_check, which reads everything.  *ret_graph (may be NULL): of the graph; all zero where there is none.
+ * LH_CORRUPT naming the segment and what is wrong with it.  Must not run beside a merge. */
+struct vec_hnsw_report;
+LH_CHECKED enum lh_code vec_index_check(struct vec_index *index, bool verify, struct vec_hnsw_report *ret_graph,
+                                        struct lh_err *err);
+
 void vec_index_stats(struct vec_index *index, struct vec_index_stats *ret_stats);
 void vec_index_config(const struct vec_index *index, struct vec_index_config *ret_config);
 

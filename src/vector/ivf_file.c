@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "vector/file.h"
+#include "vector/rows_mark.h"
 
 #include <string.h>
 
@@ -67,6 +68,8 @@ enum lh_code vec_ivf_save(const struct vec_ivf *ivf, struct os *os, const char *
     LH_TRY(vec_file_append(writer, "ILEN", ivf->inverse_lengths, rows->n * sizeof(float), err));
     if (with_rows)
         LH_TRY(vec_file_append(writer, "ROWS", rows->data, rows->n * rows->d * sizeof(float), err));
+    else
+        LH_TRY(vec_mark_append_rows(writer, rows, err));
     return vec_file_commit(writer, err);
 }
 
@@ -162,6 +165,8 @@ static enum lh_code read_rows(struct vec_ivf *ivf, const struct vec_file *file, 
     LH_TRY(vec_file_section(file, "ILEN", n * sizeof(float), &lengths, err));
     if (!rows && !vec_file_find(file, "ROWS", &bytes))
         return lh_fail(err, LH_INVALID, "the index file does not hold the vectors, and they were not given");
+    if (rows)
+        LH_TRY(vec_mark_check(file, rows, err));
     if (!rows)
         LH_TRY(vec_file_section(file, "ROWS", (uint64_t)n * ivf->rows.d * sizeof(float), &own, err));
     ivf->inverse_lengths = lh_try_malloc((n + 1) * sizeof *ivf->inverse_lengths);

@@ -62,7 +62,14 @@ test('vec builds, inspects and searches an index, and tells what is wrong with a
 
   const seen = await runLakehouse(['vec', 'inspect', file('i.vec'), '--verify']);
   assert.match(seen.stdout, /graph index, l2, 600 vectors of 24 dimensions/);
-  assert.match(seen.stdout, /every checksum is right\nlive 600, deleted 0, reachable 600/);
+  assert.match(seen.stdout, /live 600, deleted 0\n.*m 16, ef_construction 100, seed 1\n {2}reachable 600, isolated 0;/);
+  assert.match(seen.stdout, /every checksum and every row is right/);
+  const about = JSON.parse((await runLakehouse(['vec', 'inspect', file('i.vec'), '--json'])).stdout);
+  assert.deepEqual([about.kind, about.metric, about.dimensions, about.rows, about.live], ['graph', 'l2', d, rows, rows]);
+  assert.equal(about.sections.ROWS, rows * d * 4);
+  assert.deepEqual(about.parameters, { m: 16, ef_construction: 100, seed: 1 });
+  assert.equal(about.structure.levels.reduce((sum, nodes) => sum + nodes), rows);
+  assert.ok(about.structure.degree.mean > 8 && about.structure.degree.max <= 32 && about.structure.in_degree.min >= 1);
 
   const bytes = readFileSync(file('i.vec'));
   bytes[bytes.length - 1] ^= 1;
@@ -72,7 +79,7 @@ test('vec builds, inspects and searches an index, and tells what is wrong with a
   assert.match(bad.stderr, /section ROWS .* checksum is wrong/);
 
   const untold = await runLakehouse(['vec', 'build', file('rows.f32')]);
-  assert.equal(untold.code, 1);
+  assert.equal(untold.code, 2);
   assert.match(untold.stderr, /--dimensions 768/);
   const unknown = await runLakehouse(['vec', 'build', file('rows.txt')]);
   assert.equal(unknown.code, 1);
@@ -94,9 +101,10 @@ test('vec builds and searches flats and inverted lists, and finds the settings f
     assert.equal(built.code, 0, built.stderr);
     const head = await runLakehouse(['vec', 'inspect', index, '--verify', '--json']);
     assert.equal(head.code, 0, head.stderr);
-    const [about, structure] = head.stdout.trim().split('\n').map((line) => JSON.parse(line));
-    assert.deepEqual([about.kind, structure.live, structure.deleted], [kind, rows, 0]);
-    for (const how of [['--epsilon', '8', '--nprobe', '1000'], ['--recall', '1']]) {
+    const about = JSON.parse(head.stdout);
+    assert.deepEqual([about.kind, about.live, about.deleted, about.verified], [kind, rows, 0, true]);
+    if (kind === 'ivf') assert.ok(about.parameters.lists > 1 && about.structure.longest_list >= about.structure.mean_list);
+    for (const how of [['--epsilon', '8', ...(kind === 'ivf' ? ['--nprobe', '1000'] : [])], ['--recall', '1']]) {
       const found = await runLakehouse(['vec', 'search', index, file('queries.npy'), '-k', '5', '--json', ...how]);
       assert.equal(found.code, 0, found.stderr);
       found.stdout.trim().split('\n').forEach((line, i) => {
@@ -114,7 +122,7 @@ test('vec builds and searches flats and inverted lists, and finds the settings f
   }
   const unknown = await runLakehouse(['vec', 'build', file('rows.npy'), '--kind', 'tree']);
   assert.equal(unknown.code, 2);
-  assert.match(unknown.stderr, /graph, flat or ivf/);
+  assert.match(unknown.stderr, /graph, flat, ivf or growing/);
 });
 
 test('vec reads a column of vectors from Parquet', async (t) => {
@@ -195,4 +203,141 @@ test('vec build replaces an index and nothing else', async (t) => {
     const run = await runLakehouse(['vec', 'build', file('v.npy'), '-o', file('v.vec'), '--kind', kind]);
     assert.equal(run.code, 0, run.stderr);
   }
+});
+
+test('vec refuses options that mean nothing to the index at hand, or contradict each other', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lakehouse-vec-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = (name) => path.join(folder, name);
+  writeFileSync(file('v.npy'), npy(values(rows * d), rows));
+  for (const kind of ['graph', 'flat', 'ivf']) {
+    const run = await runLakehouse(['vec', 'build', file('v.npy'), '-o', file(`${kind}.vec`), '--kind', kind]);
+    assert.equal(run.code, 0, run.stderr);
+  }
+  const search = (kind, ...more) => ['search', file(`${kind}.vec`), file('v.npy'), ...more];
+  const build = (kind, ...more) => ['build', file('v.npy'), '-o', file('new.vec'), '--kind', kind, ...more];
+  const refused = [
+    [search('graph', '--ef', '50', '--recall', '0.9'), /--recall and --ef contradict each other\n {2}hint: --recall finds ef by itself/],
+    [search('ivf', '--nprobe', '5', '--recall', '0.9'), /--recall and --nprobe contradict/],
+    [search('flat', '--epsilon', '2', '--recall', '0.9'), /--recall and --epsilon contradict/],
+    [search('graph', '--nprobe', '5'), /--nprobe means nothing to the search of a graph\n {2}hint: .*a graph takes --ef/],
+    [search('flat', '--nprobe', '5'), /--nprobe means nothing to the search of a flat/],
+    [search('flat', '--ef', '50'), /--ef means nothing to the search of a flat\n {2}hint: .*a flat takes --epsilon/],
+    [search('ivf', '--ef', '50'), /--ef means nothing to the search of inverted lists\n {2}hint: .*an ivf --nprobe/],
+    [search('graph', '--epsilon', '2'), /--epsilon means nothing to the search of a graph/],
+    [search('graph', '--metric', 'l2'), /--metric means nothing to lakehouse vec search\n {2}hint: an index keeps the metric it was built with/],
+    [search('graph', '--kind', 'flat'), /--kind means nothing to lakehouse vec search/],
+    [search('graph', '-o', 'x'), /--output means nothing to lakehouse vec search/],
+    [search('graph', '--m', '8'), /--m means nothing to lakehouse vec search/],
+    [search('graph', '--verify'), /--verify means nothing to lakehouse vec search/],
+    [search('graph', '--vectors', file('v.npy')), /--vectors is given, but .*graph\.vec holds its vectors itself/],
+    [search('graph', '-k', '20', '--ef', '10'), /--ef is 10, but 20 neighbours are asked for/],
+    [search('graph', '-k', '0'), /--k is "0".*1 to 1000|must be/],
+    [search('graph', '--recall', '1.5'), /--recall is "1\.5"; it must be above 0 and at most 1/],
+    [search('graph', '--recall', ''), /--recall is ""/],
+    [build('ivf', '--m', '8'), /--m means nothing to inverted lists \(lakehouse vec build --kind ivf\)/],
+    [build('flat', '--ef-construction', '8'), /--ef-construction means nothing to a flat/],
+    [build('graph', '--lists', '8'), /--lists means nothing to a graph .*\n {2}hint: .*--kind ivf/],
+    [build('graph', '--ef', '8'), /--ef means nothing to lakehouse vec build/],
+    [build('graph', '-k', '8'), /--k means nothing to lakehouse vec build/],
+    [build('graph', '--recall', '0.9'), /--recall means nothing to lakehouse vec build/],
+    [build('graph', '--vectors', 'x'), /--vectors means nothing to lakehouse vec build/],
+    [['bench', file('v.npy'), '--lists', '8'], /--lists means nothing to lakehouse vec bench/],
+    [['bench', file('v.npy'), '--ef', '8'], /--ef means nothing to lakehouse vec bench/],
+    [['inspect', file('graph.vec'), '-k', '8'], /--k means nothing to lakehouse vec inspect/],
+    [['inspect', file('graph.vec'), '--threads', '2'], /--threads means nothing to lakehouse vec inspect/],
+    [['inspect', file('v.npy'), '--verify'], /--verify means nothing to lakehouse vec inspect of a file of vectors/],
+  ];
+  for (const [args, message] of refused) {
+    const run = await runLakehouse(['vec', ...args]);
+    assert.equal(run.code, 2, `${args.join(' ')}: ${run.stderr}`);
+    assert.match(run.stderr, message, args.join(' '));
+    assert.equal(run.stdout, '');
+  }
+});
+
+test('vec takes the full vectors of an index without them, and refuses those of another', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lakehouse-vec-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = (name) => path.join(folder, name);
+  const data = values(rows * d);
+  const swapped = Float32Array.from(data);
+  swapped.copyWithin(0, d, 2 * d); // the second row twice: what lies first is not what it was
+  writeFileSync(file('v.npy'), npy(data, rows));
+  writeFileSync(file('other.npy'), npy(swapped, rows));
+  writeFileSync(file('short.npy'), npy(data.subarray(d), rows - 1));
+  writeFileSync(file('q.npy'), npy(data.subarray(5 * d, 6 * d), 1));
+  for (const kind of ['graph', 'flat', 'ivf']) {
+    const index = file(`${kind}.vec`);
+    const built = await runLakehouse(['vec', 'build', file('v.npy'), '-o', index, '--kind', kind, '--metric', 'l2', '--without-vectors']);
+    assert.equal(built.code, 0, built.stderr);
+    const search = (...more) => runLakehouse(['vec', 'search', index, file('q.npy'), '-k', '3', '--json', ...more]);
+    const right = await search('--vectors', file('v.npy'));
+    assert.equal(right.code, 0, right.stderr);
+    assert.deepEqual(JSON.parse(right.stdout).hits[0], { id: 5, distance: 0 });
+    const other = await search('--vectors', file('other.npy'));
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /other\.npy: the vectors that were given are not those that the index was built on/);
+    assert.match(other.stderr, /give the file that the index was built from/);
+    const short = await search('--vectors', file('short.npy'));
+    assert.equal(short.code, 1);
+    assert.match(short.stderr, /holds 599 vectors of 24 dimensions, but the index was built on 600 of 24/);
+    if (kind !== 'graph') assert.match((await search()).stderr, /hold the vectors.*\n?.*--vectors FILE/);
+    const seen = await runLakehouse(['vec', 'inspect', index, '--json', '--vectors', file('v.npy'), '--verify']);
+    assert.equal(seen.code, 0, seen.stderr);
+    const about = JSON.parse(seen.stdout);
+    assert.deepEqual([about.holds_vectors, about.live, about.sections.MARK], [false, rows, 8]);
+    const wrong = await runLakehouse(['vec', 'inspect', index, '--vectors', file('other.npy')]);
+    assert.equal(wrong.code, 1);
+    assert.equal((await runLakehouse(['vec', 'inspect', index])).code, 0);
+  }
+});
+
+test('vec builds, inspects and searches the folder of a growing index', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lakehouse-vec-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = (name) => path.join(folder, name);
+  const data = values(rows * d);
+  writeFileSync(file('v.npy'), npy(data, rows));
+  writeFileSync(file('q.npy'), npy(data.subarray(5 * d, 9 * d), 4));
+  const vec = (...args) => runLakehouse(['vec', ...args]);
+  const made = await vec('build', file('v.npy'), '-o', file('grows'), '--kind', 'growing', '--metric', 'l2', '--json');
+  assert.equal(made.code, 0, made.stderr);
+  assert.ok(JSON.parse(made.stdout).code_bytes > 0);
+  const again = await vec('build', file('v.npy'), '-o', file('grows'), '--kind', 'growing');
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /holds a vector index already/);
+
+  for (const how of [['--epsilon', '8'], ['--recall', '1']]) {
+    const found = await vec('search', file('grows'), file('q.npy'), '-k', '5', '--json', ...how);
+    assert.equal(found.code, 0, found.stderr);
+    found.stdout.trim().split('\n').forEach((line, i) =>
+      assert.equal(JSON.parse(line).hits[0].id, nearest(data, data.subarray((5 + i) * d, (6 + i) * d), 1)[0]));
+  }
+  const seen = await vec('inspect', file('grows'), '--verify', '--json');
+  assert.equal(seen.code, 0, seen.stderr);
+  const about = JSON.parse(seen.stdout);
+  assert.deepEqual([about.kind, about.metric, about.dimensions, about.rows, about.live, about.deleted, about.verified],
+    ['growing', 'l2', d, rows, rows, 0, true]);
+  assert.deepEqual(about.segments.map(({ kind, first, rows: n }) => [kind, first, n]), [['flat', 0, rows]]);
+  assert.match((await vec('inspect', file('grows'))).stdout, /growing index, l2, 600 vectors of 24 .*\n[^]*segment 0: flat, rows 0 to 599/);
+
+  const graphless = await vec('search', file('grows'), file('q.npy'), '--ef', '50');
+  assert.equal(graphless.code, 2);
+  assert.match(graphless.stderr, /--ef means nothing to the search of a growing index without a graph/);
+  const apart = await vec('search', file('grows'), file('q.npy'), '--vectors', file('v.npy'));
+  assert.equal(apart.code, 2);
+  const head = await vec('search', path.join(file('grows'), 'index.vec'), file('q.npy'));
+  assert.match(head.stderr, /list of a growing index's segments\n {2}hint: give the folder/);
+  const segment = path.join(file('grows'), '0000000000000001.vec');
+  const bytes = readFileSync(segment);
+  bytes[bytes.length - 1] ^= 1;
+  writeFileSync(segment, bytes);
+  const bad = await vec('inspect', file('grows'), '--verify');
+  assert.equal(bad.code, 1);
+  assert.match(bad.stderr, /grows: segment 0: .*section ROWS .* checksum is wrong/);
+  mkdirSync(file('empty'));
+  const empty = await vec('inspect', file('empty'));
+  assert.equal(empty.code, 1);
+  assert.match(empty.stderr, /holds no vector index/);
 });
