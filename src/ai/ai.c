@@ -5,6 +5,7 @@
 #include "ai/ollama.h"
 #include "ai/openai.h"
 #include "ai/remote_provider.h"
+#include "ai/rerank.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/config.h"
@@ -180,6 +181,11 @@ static enum lh_code no_provider(enum ai_ability ability, struct lh_err *err) {
                             "\"llama3.2\", and restart");
 }
 
+/* What the built-in provider has for an ability, "": nothing. */
+static const char *builtin_model(enum ai_ability ability) {
+    return ability == AI_CAN_EMBED ? LEXICAL_MODEL : ability == AI_CAN_RERANK ? RERANK_MODEL : "";
+}
+
 /* "ollama/name": the provider, and *ret_rest behind the slash; "ollama": *ret_rest is "". */
 static const struct ai_provider *prefix_provider(const struct ai *ai, const char *model, const char **ret_rest) {
     size_t len = strcspn(model, "/");
@@ -193,25 +199,42 @@ static const struct ai_provider *prefix_provider(const struct ai *ai, const char
     return NULL;
 }
 
+/* Who generates can give marks to texts. */
+static bool can(const struct ai_provider *p, enum ai_ability ability) {
+    return (p->abilities & (unsigned)ability) || (ability == AI_CAN_RERANK && (p->abilities & AI_CAN_GENERATE));
+}
+
+static const char *own_model(const struct ai *ai, const struct ai_provider *p, enum ai_ability ability) {
+    if (p == ai->providers[BUILTIN])
+        return builtin_model(ability);
+    return ability == AI_CAN_EMBED ? p->embed_model : p->generate_model;
+}
+
 enum lh_code ai_resolve(const struct ai *ai, const char *model, enum ai_ability ability,
                         const struct ai_provider **ret_provider, const char **ret_model, struct lh_err *err) {
-    const struct ai_provider *p = ability == AI_CAN_GENERATE ? ai->generator : ai->embedder;
+    const struct ai_provider *p = ability == AI_CAN_GENERATE ? ai->generator
+                                  : ability == AI_CAN_EMBED  ? ai->embedder
+                                                             : ai->providers[BUILTIN];
     const char *rest = model && model[0] ? model : NULL;
     const struct ai_provider *named = rest ? prefix_provider(ai, model, &rest) : NULL;
-    if (!named && rest && ability == AI_CAN_EMBED && strcmp(rest, LEXICAL_MODEL) == 0)
+    const char *built_in = builtin_model(ability);
+    if (!named && rest && built_in[0] && strcmp(rest, built_in) == 0)
         named = ai->providers[BUILTIN];
     if (named)
         p = named;
     if (!p)
         return no_provider(ability, err);
-    if (!(p->abilities & (unsigned)ability))
+    if (!can(p, ability))
         return lh_fail(err, LH_INVALID, "the provider \"%s\" cannot %s", p->name,
                        ability == AI_CAN_GENERATE ? "generate text" : "embed texts");
-    const char *own = ability == AI_CAN_GENERATE ? p->generate_model : p->embed_model;
-    if (p == ai->providers[BUILTIN] && rest && rest[0] && strcmp(rest, LEXICAL_MODEL) != 0) {
+    const char *own = own_model(ai, p, ability);
+    if (p == ai->providers[BUILTIN] && rest && rest[0] && strcmp(rest, built_in) != 0) {
         lh_ignore(lh_fail(err, LH_NOT_FOUND, "there is no model \"%.100s\"", rest));
-        return lh_err_hint(err, "without ai.embedder in lakehouse.toml there is only \"" LEXICAL_MODEL
-                                "\", which is built in");
+        return ability == AI_CAN_RERANK
+                   ? lh_err_hint(err, "\"" RERANK_MODEL "\" is built in; others are named with their provider, as in "
+                                      "\"openai/bge-reranker-v2-m3\"")
+                   : lh_err_hint(err, "without ai.embedder in lakehouse.toml there is only \"" LEXICAL_MODEL
+                                      "\", which is built in");
     }
     if (!(rest && rest[0]) && !own[0]) {
         lh_ignore(lh_fail(err, LH_INVALID, "no model of the provider \"%s\" is named", p->name));

@@ -34,7 +34,7 @@ const struct ai_provider *ai_provider_find(const struct ai *ai, const char *name
 
 /* Who is meant by the model that a client names: NULL or "": the default provider and model for the ability; the name of a
  * provider, "ollama": its default model; "ollama/nomic-embed-text": that model of it; "lexical-1": the built-in one; any
- * other: a model of the default provider.  LH_UNAVAILABLE where nobody is configured for the ability, LH_NOT_FOUND where
+ * other: a model of the default provider, which is `builtin` for AI_CAN_RERANK.  LH_UNAVAILABLE where nobody is configured for the ability, LH_NOT_FOUND where
  * there is no such model as far as can be told without asking; both with the remedy.  `*ret_model` lives as long as `model` or
  * `ai`. */
 LH_CHECKED enum lh_code ai_resolve(const struct ai *ai, const char *model, enum ai_ability ability,

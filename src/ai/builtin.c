@@ -1,6 +1,7 @@
 #include "ai/builtin.h"
 
 #include "ai/lexical.h"
+#include "ai/rerank.h"
 #include "base/cleanup.h"
 #include "os/clock.h"
 #include "os/os.h"
@@ -56,14 +57,30 @@ static enum lh_code builtin_embed(void *self, const struct ai_embed_request *r, 
     return LH_OK;
 }
 
+static enum lh_code builtin_rerank(void *self, const struct ai_rerank_request *r, double *ret_scores,
+                                   struct lh_err *err) {
+    struct builtin *b = self;
+    if (r->model && strcmp(r->model, RERANK_MODEL) != 0) {
+        lh_ignore(lh_fail(err, LH_NOT_FOUND, "the built-in provider has no reranker \"%.100s\"", r->model));
+        return lh_err_hint(err, "its reranker is \"" RERANK_MODEL "\"");
+    }
+    atomic_fetch_add_explicit(&b->calls, 1, memory_order_relaxed);
+    const struct ai_embed_request limits = {
+        .count = r->count, .cancel_fd = r->cancel_fd, .deadline_ns = r->deadline_ns};
+    LH_TRY(check_going_on(b, &limits, err));
+    rerank_lexical(b->weights, &r->query, r->texts, r->count, ret_scores);
+    return LH_OK;
+}
+
 static enum lh_code builtin_models(void *self, int cancel_fd, struct ai_models *ret, struct lh_err *err) {
     struct builtin *b = self;
     (void)cancel_fd;
     (void)err;
-    ret->items = lh_calloc(1, sizeof *ret->items);
-    ret->count = 1;
+    ret->items = lh_calloc(2, sizeof *ret->items);
+    ret->count = 2;
     ret->items[0] =
         (struct ai_model){.name = lh_strdup(LEXICAL_MODEL), .abilities = AI_CAN_EMBED, .dims = b->dims, .loaded = true};
+    ret->items[1] = (struct ai_model){.name = lh_strdup(RERANK_MODEL), .abilities = AI_CAN_RERANK, .loaded = true};
     return LH_OK;
 }
 
@@ -88,6 +105,7 @@ static void builtin_free(void *self) {
 static const struct ai_provider_ops builtin_ops = {
     .kind = AI_BUILTIN,
     .embed = builtin_embed,
+    .rerank = builtin_rerank,
     .models = builtin_models,
     .health = builtin_health,
     .state = builtin_state,
@@ -104,7 +122,7 @@ struct ai_provider *ai_builtin_new(struct os *os, unsigned dims) {
         .self = b,
         .name = AI_BUILTIN,
         .address = "",
-        .abilities = AI_CAN_EMBED | AI_CAN_LEARN,
+        .abilities = AI_CAN_EMBED | AI_CAN_LEARN | AI_CAN_RERANK,
         .embed_model = LEXICAL_MODEL,
         .generate_model = "",
     };

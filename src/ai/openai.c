@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- /embeddings ---- */
@@ -104,6 +105,46 @@ static enum lh_code openai_chat(void *self, const struct ai_chat_request *reques
     return chat_send(&stream, "/chat/completions", body, on_chat_line, err);
 }
 
+/* ---- /rerank ---- */
+
+/* Not OpenAI's own, but what vLLM, llama.cpp and others with its protocol have beside it. */
+static enum lh_code openai_rerank(void *self, const struct ai_rerank_request *request, double *ret_scores,
+                                  struct lh_err *err) {
+    struct remote_provider *p = self;
+    LH_AUTO(json) json_t *texts = json_array();
+    LH_AUTO(json) json_t *answer = NULL;
+    LH_AUTO(mem) bool *told = lh_calloc(request->count + 1, sizeof *told);
+    const char *model;
+    size_t i, count = 0;
+    json_t *item;
+    LH_TRY(remote_provider_model(p, request->model, "", "generate_model", &model, err));
+    for (i = 0; i < request->count; i++)
+        json_array_append_new(texts, json_stringn(request->texts[i].data, request->texts[i].len));
+    LH_AUTO(json)
+    json_t *body = json_pack("{s:s, s:s%, s:O, s:i}", "model", model, "query", request->query.data, request->query.len,
+                             "documents", texts, "top_n", (int)request->count);
+    const struct remote_call call = {.path = "/rerank",
+                                     .body = body,
+                                     .repeatable = true,
+                                     .optional = true,
+                                     .cancel_fd = request->cancel_fd,
+                                     .deadline_ns = request->deadline_ns};
+    LH_TRY(remote_ask(p->remote, &call, &answer, err));
+    json_array_foreach(json_object_get(answer, "results"), i, item) {
+        const json_t *index = json_object_get(item, "index"), *score = json_object_get(item, "relevance_score");
+        size_t at = json_is_integer(index) && json_integer_value(index) >= 0 ? (size_t)json_integer_value(index)
+                                                                             : request->count;
+        if (at >= request->count || told[at] || !json_is_number(score) || !isfinite(json_number_value(score)))
+            return remote_nonsense(p->remote, err, "result %zu of its reranking is none", i + 1);
+        told[at] = true;
+        ret_scores[at] = json_number_value(score);
+        count++;
+    }
+    if (count != request->count)
+        return remote_nonsense(p->remote, err, "it ranked %zu of %zu texts", count, request->count);
+    return LH_OK;
+}
+
 /* ---- /models ---- */
 
 static enum lh_code openai_models(void *self, int cancel_fd, struct ai_models *ret, struct lh_err *err) {
@@ -134,6 +175,7 @@ static const struct ai_provider_ops openai_ops = {
     .kind = AI_OPENAI,
     .embed = openai_embed,
     .chat = openai_chat,
+    .rerank = openai_rerank,
     .models = openai_models,
     .health = openai_health,
     .state = remote_provider_state,
@@ -142,5 +184,5 @@ static const struct ai_provider_ops openai_ops = {
 
 enum lh_code ai_openai_new(const struct remote_provider_options *options, struct ai_provider **ret_provider,
                            struct lh_err *err) {
-    return remote_provider_new(options, &openai_ops, AI_CAN_EMBED | AI_CAN_GENERATE, ret_provider, err);
+    return remote_provider_new(options, &openai_ops, AI_CAN_EMBED | AI_CAN_GENERATE | AI_CAN_RERANK, ret_provider, err);
 }

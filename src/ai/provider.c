@@ -30,17 +30,22 @@ static enum lh_code cannot(const struct ai_provider *p, const char *what, struct
     return lh_fail(err, LH_UNSUPPORTED, "the provider \"%s\" cannot %s", p->name, what);
 }
 
-static enum lh_code check_texts(const struct ai_embed_request *r, struct lh_err *err) {
+static enum lh_code check_texts(const struct ai_text *texts, size_t count, struct lh_err *err) {
     size_t bad;
-    for (size_t i = 0; i < r->count; i++) {
-        if (r->texts[i].len > AI_MAX_TEXT_BYTES) {
-            lh_ignore(lh_fail(err, LH_TOO_LARGE, "text %zu has %zu bytes; at most %zu can be embedded as one", i + 1,
-                              r->texts[i].len, AI_MAX_TEXT_BYTES));
+    for (size_t i = 0; i < count; i++) {
+        if (texts[i].len > AI_MAX_TEXT_BYTES) {
+            lh_ignore(lh_fail(err, LH_TOO_LARGE, "text %zu has %zu bytes; at most %zu can be taken as one", i + 1,
+                              texts[i].len, AI_MAX_TEXT_BYTES));
             return lh_err_hint(err, "cut it into chunks");
         }
-        if (!utf8_valid(r->texts[i].data, r->texts[i].len, &bad))
+        if (!utf8_valid(texts[i].data, texts[i].len, &bad))
             return lh_fail(err, LH_INVALID, "text %zu is not UTF-8 at byte %zu", i + 1, bad);
     }
+    return LH_OK;
+}
+
+static enum lh_code check_embed(const struct ai_embed_request *r, struct lh_err *err) {
+    LH_TRY(check_texts(r->texts, r->count, err));
     if (r->dims > AI_MAX_DIMS)
         return lh_fail(err, LH_INVALID, "vectors have at most %u dimensions, not %u", AI_MAX_DIMS, r->dims);
     return LH_OK;
@@ -51,7 +56,7 @@ enum lh_code ai_provider_embed(const struct ai_provider *p, const struct ai_embe
     struct ai_vectors vectors = {0};
     if (!(p->abilities & AI_CAN_EMBED))
         return cannot(p, "embed texts", err);
-    LH_TRY(check_texts(request, err));
+    LH_TRY(check_embed(request, err));
     enum lh_code code = p->ops->embed(p->self, request, &vectors, err);
     if (code != LH_OK) {
         ai_vectors_release(&vectors);
@@ -89,6 +94,18 @@ enum lh_code ai_provider_chat(const struct ai_provider *p, const struct ai_chat_
         return code;
     }
     *ret_answer = answer;
+    return LH_OK;
+}
+
+enum lh_code ai_provider_rerank(const struct ai_provider *p, const struct ai_rerank_request *request,
+                                double *ret_scores, struct lh_err *err) {
+    if (!(p->abilities & AI_CAN_RERANK))
+        return cannot(p, "rerank texts", err);
+    LH_TRY(check_texts(&request->query, 1, err));
+    LH_TRY(check_texts(request->texts, request->count, err));
+    LH_AUTO(mem) double *scores = lh_calloc(request->count + 1, sizeof *scores);
+    LH_TRY(p->ops->rerank(p->self, request, scores, err));
+    memcpy(ret_scores, scores, request->count * sizeof *scores);
     return LH_OK;
 }
 

@@ -31,7 +31,9 @@ struct lexical_weights;
 enum ai_ability {
     AI_CAN_EMBED = 1,
     AI_CAN_GENERATE = 2,
-    AI_CAN_LOAD = 4,  /* models can be loaded into memory and unloaded by request */
+    AI_CAN_LOAD = 4, /* models can be loaded into memory and unloaded by request */
+    AI_CAN_RERANK =
+        16, /* says itself how well texts fit a query; whoever generates can be asked for it too (ai/rerank.h) */
     AI_CAN_LEARN = 8, /* embeds better with lexical_weights learned from the texts of an index (ai/lexical.h) */
 };
 
@@ -116,6 +118,17 @@ static inline void ai_answer_auto_release(struct ai_answer *answer) {
     ai_answer_release(answer);
 }
 
+/* ---- reranking ---- */
+
+struct ai_rerank_request {
+    const char *model; /* NULL: the provider's default */
+    struct ai_text query;
+    const struct ai_text *texts;
+    size_t count;
+    int cancel_fd;       /* as above */
+    int64_t deadline_ns; /* as above */
+};
+
 /* ---- models and health ---- */
 
 struct ai_model {
@@ -159,6 +172,8 @@ struct ai_provider_ops {
     enum lh_code (*embed)(void *self, const struct ai_embed_request *request, struct ai_vectors *ret,
                           struct lh_err *err);
     enum lh_code (*chat)(void *self, const struct ai_chat_request *request, struct ai_answer *ret, struct lh_err *err);
+    /* A finite score for each text, higher is better; its scale is the model's. */
+    enum lh_code (*rerank)(void *self, const struct ai_rerank_request *request, double *ret_scores, struct lh_err *err);
     enum lh_code (*models)(void *self, int cancel_fd, struct ai_models *ret, struct lh_err *err);
     /* Put a model into memory (keep: for how long, in ms; below 0: for good) or take it out (keep_ms 0). */
     enum lh_code (*load)(void *self, const char *model, int64_t keep_ms, int cancel_fd, struct lh_err *err);
@@ -183,6 +198,8 @@ LH_CHECKED enum lh_code ai_provider_embed(const struct ai_provider *p, const str
                                           struct ai_vectors *ret_vectors, struct lh_err *err);
 LH_CHECKED enum lh_code ai_provider_chat(const struct ai_provider *p, const struct ai_chat_request *request,
                                          struct ai_answer *ret_answer, struct lh_err *err);
+LH_CHECKED enum lh_code ai_provider_rerank(const struct ai_provider *p, const struct ai_rerank_request *request,
+                                           double *ret_scores, struct lh_err *err);
 LH_CHECKED enum lh_code ai_provider_models(const struct ai_provider *p, int cancel_fd, struct ai_models *ret_models,
                                            struct lh_err *err);
 LH_CHECKED enum lh_code ai_provider_load(const struct ai_provider *p, const char *model, int64_t keep_ms, int cancel_fd,

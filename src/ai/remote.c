@@ -273,6 +273,8 @@ static enum lh_code judge(struct attempt *a, enum lh_code code, struct lh_err *e
     }
     if (a->status >= 200 && a->status < 300)
         return LH_OK;
+    if (a->call->optional && (a->status == 404 || a->status == 405 || a->status == 501))
+        return lh_fail(err, LH_UNSUPPORTED, "the provider \"%s\" has no %s", r->name, a->call->path);
     struct lh_err ignored = LH_ERR_INIT;
     LH_AUTO(json) json_t *answer = NULL;
     lh_ignore(lh_json_parse(buf_cstr(a->body), a->body->len, NULL, &answer, &ignored));

@@ -42,6 +42,7 @@ struct remote_call {
     const json_t *body; /* POST it; NULL: GET */
     bool repeatable;    /* doing it twice does no harm: retried after any failure.  Otherwise only where the request did
                          * not arrive, or was answered with 429 or 503 */
+    bool optional;      /* the service may have no such path: then LH_UNSUPPORTED, and no failure of its */
     bool probe;         /* a few seconds, one try, past an open circuit */
     int cancel_fd;
     int64_t deadline_ns; /* os_monotonic_ns; 0: none */

@@ -34,7 +34,8 @@ static enum lh_code check_question(const char *question, struct lh_err *err) {
 }
 
 enum lh_code ask_read(const json_t *options, const char *question, struct ask *ret_ask, struct lh_err *err) {
-    static const char *const passed_on[] = {"index", "mode", "filter", "weights", "ef_search"};
+    static const char *const passed_on[] = {"index",     "mode",   "filter",      "weights",
+                                            "ef_search", "rerank", "rerank_depth"};
     const char *index, *model;
     int64_t k, tokens;
     LH_TRY(check_question(question, err));

@@ -40,11 +40,12 @@ struct ask {
     size_t passage_count;
 };
 
-/* `options` is {"index", "k"?, "mode"?, "filter"?, "weights"?, "ef_search"?, "model"?, "context_tokens"?}; other members are the
- * caller's.  LH_INVALID, LH_TOO_LARGE. */
+/* `options` is {"index", "k"?, "mode"?, "filter"?, "weights"?, "ef_search"?, "rerank"?, "rerank_depth"?, "model"?,
+ * "context_tokens"?}; other members are the caller's.  LH_INVALID, LH_TOO_LARGE. */
 LH_CHECKED enum lh_code ask_read(const json_t *options, const char *question, struct ask *ret_ask, struct lh_err *err);
 /* The fields of `options`, NULL at the end: for lists of what a request may hold. */
-#define ASK_FIELDS "index", "k", "mode", "filter", "weights", "ef_search", "model", "context_tokens"
+#define ASK_FIELDS \
+    "index", "k", "mode", "filter", "weights", "ef_search", "rerank", "rerank_depth", "model", "context_tokens"
 
 /* The codes of index_search. */
 LH_CHECKED enum lh_code ask_search(struct index_service *indexes, struct ask *ask, int cancel_fd, struct lh_err *err);

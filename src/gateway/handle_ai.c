@@ -3,6 +3,7 @@
 #include "gateway/routes.h"
 
 #include "ai/ai.h"
+#include "ai/rerank.h"
 #include "ai/vram.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
@@ -111,6 +112,40 @@ enum lh_code handle_ai_generate(struct request *rq, struct lh_err *err) {
     return event_stream_end(&g.events, err);
 }
 
+/* ---- rerank ---- */
+
+enum lh_code handle_ai_rerank(struct request *rq, struct lh_err *err) {
+    static const char *const fields[] = {"query", "documents", "model", "top_n", NULL};
+    json_t *body, *documents;
+    const char *query;
+    int64_t top;
+    struct ai_embed_request texts = {0};
+    LH_AUTO(reranked) struct reranked ranked = {0};
+    LH_TRY(request_body_json(rq, &body, err));
+    LH_TRY(lh_json_only_keys(body, "", fields, err));
+    LH_TRY(lh_json_get_string(body, "", "query", &query, err));
+    LH_TRY(lh_json_get_array(body, "", "documents", &documents, err));
+    LH_TRY(ai_request_texts(rq, documents, "documents", &texts, err));
+    LH_TRY(lh_json_get_int_or(body, "", "top_n", (int64_t)texts.count, &top, err));
+    if (top < 1)
+        return lh_fail(err, LH_INVALID, "top_n must be 1 or more");
+    struct ai_rerank_request request = {.query = {query, strlen(query)},
+                                        .texts = texts.texts,
+                                        .count = texts.count,
+                                        .cancel_fd = request_cancel_fd(rq),
+                                        .deadline_ns = ai_request_deadline(rq)};
+    LH_TRY(lh_json_get_string_or(body, "", "model", NULL, &request.model, err));
+    LH_TRY(ai_rerank(request_lakehouse(rq)->ai, &request, &ranked, err));
+    LH_AUTO(json)
+    json_t *answer = json_pack("{s:s, s:s}", "provider", ranked.provider->name, "model", ranked.model);
+    json_t *results = json_array();
+    for (size_t i = 0; i < texts.count && i < (size_t)top; i++)
+        json_array_append_new(results, json_pack("{s:I, s:f}", "index", (json_int_t)ranked.order[i], "score",
+                                                 ranked.scores[ranked.order[i]]));
+    json_object_set_new(answer, "results", results);
+    return response_json(rq, 200, answer, err);
+}
+
 /* ---- models ---- */
 
 static json_t *abilities_json(unsigned abilities) {
@@ -119,6 +154,8 @@ static json_t *abilities_json(unsigned abilities) {
         json_array_append_new(list, json_string("embed"));
     if (abilities & AI_CAN_GENERATE)
         json_array_append_new(list, json_string("generate"));
+    if (abilities & AI_CAN_RERANK)
+        json_array_append_new(list, json_string("rerank"));
     return list;
 }
 

@@ -113,7 +113,8 @@ static enum lh_code list_models(struct request *rq, json_t *data, struct lh_err 
         if (failure.code != LH_OK)
             *ret_failure = failure;
         for (size_t k = 0; k < models.count; k++)
-            json_array_append_new(data, model_json(ai_public_name(rq, p, models.items[k].name), 0, p->name));
+            if (models.items[k].abilities != AI_CAN_RERANK) /* OpenAI knows none that only rerank */
+                json_array_append_new(data, model_json(ai_public_name(rq, p, models.items[k].name), 0, p->name));
     }
     return request_principal(rq)->role == ROLE_ADMIN ? list_indexes(rq, data, err) : LH_OK;
 }

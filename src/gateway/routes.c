@@ -260,6 +260,9 @@ const struct route gateway_routes[] = {
     {HTTP_POST, "/ai/generate", handle_ai_generate, ACCESS_ANY, BODY_JSON, ROUTE_LONG, AI,
      "Have the configured generator write; with Accept: text/event-stream its pieces as they come", "GenerateRequest",
      "GenerateAnswer", {{"Accept", "string", "application/json (default) or text/event-stream", true}}},
+    {HTTP_POST, "/ai/rerank", handle_ai_rerank, ACCESS_ANY, BODY_JSON, ROUTE_LONG, AI,
+     "Put up to 1,000 texts in the order in which they fit a query; the model is `lexical-rerank-1` (built in, the default), or one of a "
+     "provider", "RerankRequest", "RerankAnswer", {{0}}},
     {HTTP_GET, "/ai/models", handle_ai_models, ACCESS_ANY, BODY_NONE, ROUTE_LONG, AI,
      "The models of every provider, and the providers that do not answer", NULL, "AiModels", {{0}}},
     {HTTP_GET, "/ai/health", handle_ai_health, ACCESS_ANY, BODY_NONE, ROUTE_LONG, AI,

@@ -15,7 +15,7 @@ route_handler handle_object_put, handle_object_get, handle_object_delete, handle
 route_handler handle_bucket_list, handle_bucket_add, handle_bucket_remove, handle_bucket_health;
 route_handler handle_error_list, handle_error_flush, handle_error_compact;
 /* handle_ai.c */
-route_handler handle_ai_embed, handle_ai_generate, handle_ai_models, handle_ai_health;
+route_handler handle_ai_embed, handle_ai_generate, handle_ai_rerank, handle_ai_models, handle_ai_health;
 route_handler handle_ai_preload, handle_ai_unload, handle_ai_vram;
 /* handle_openai.c, handle_openai_chat.c */
 route_handler handle_openai_embeddings, handle_openai_chat, handle_openai_models, handle_openai_model;

@@ -99,22 +99,22 @@ const struct schema gateway_schemas[] = {
     {"SearchWeights", "Of the two lists in a hybrid search", "vector number?, text number?"},
     {"SearchRequest",
      "query or vector; mode: vector, text or hybrid; filter: a SQL condition over the dataset's columns; text: false leaves "
-     "the texts out",
+     "the texts out; rerank: true or a model as in /ai/rerank puts the best rerank_depth (50) in another order",
      "index string, query string?, vector number[]?, k integer?, mode string?, filter string?, ef_search integer?, "
-     "weights SearchWeights?, text boolean?"},
+     "weights SearchWeights?, text boolean?, rerank any?, rerank_depth integer?"},
     {"SearchHit", "A chunk; its bytes in the document's text",
      "doc_id string, chunk integer, score number, similarity number?, vector_rank integer?, text_rank integer?, "
-     "page integer?, heading string?, byte_start integer, byte_end integer, text string?"},
+     "rerank_score number?, page integer?, heading string?, byte_start integer, byte_end integer, text string?"},
     {"SearchAnswer", "Best first",
      "index string, dataset string, generation string, mode string, hits SearchHit[], elapsed_ms number, "
      "warning string?"},
     {"AskRequest",
      "index to filter as in a search; context_tokens: of the passages put before the generator; model: who writes, as in /ai/generate",
      "index string, question string, k integer?, mode string?, filter string?, ef_search integer?, weights SearchWeights?, "
-     "model string?, context_tokens integer?, max_tokens integer?, temperature number?, top_p number?, seed integer?, stop any?"},
+     "rerank any?, rerank_depth integer?, model string?, context_tokens integer?, max_tokens integer?, temperature number?, top_p number?, seed integer?, stop any?"},
     {"AskPassage", "A chunk that was found, as in a search, by the number that citations name",
      "number integer, doc_id string, chunk integer, score number, similarity number?, vector_rank integer?, "
-     "text_rank integer?, page integer?, heading string?, byte_start integer, byte_end integer, text string"},
+     "text_rank integer?, rerank_score number?, page integer?, heading string?, byte_start integer, byte_end integer, text string"},
     {"AskCitation",
      "claim is the answer's, excerpt the passage's, at these bytes of the document's text; support: how much of the claim's words "
      "stand in it; supported: at least half of them",
@@ -175,7 +175,12 @@ const struct schema gateway_schemas[] = {
      "seed integer?, stop any?, json boolean?"},
     {"GenerateAnswer", "finish is stop or length (max_tokens, or the model's window, was full)",
      "provider string, model string, text string?, finish string, prompt_tokens integer, answer_tokens integer, done boolean?"},
-    {"AiModel", "A model; can is embed or generate, empty where the provider does not say",
+    {"RerankRequest", "top_n: so many results, the best; all where it is absent",
+     "query string, documents string[], model string?, top_n integer?"},
+    {"RerankResult", "index: of the document in the request; the scale of score is the model's, of the built-in one 0 to 1",
+     "index integer, score number"},
+    {"RerankAnswer", "Best first", "provider string, model string, results RerankResult[]"},
+    {"AiModel", "A model; can is embed, generate or rerank, empty where the provider does not say",
      "provider string, name string, can string[], loaded boolean, dimensions integer?, size_bytes integer?, "
      "vram_bytes integer?, unload_at time?"},
     {"AiFailure", "A provider that did not answer, and why",
@@ -209,8 +214,8 @@ const struct schema gateway_schemas[] = {
      "lakehouse OpenAiRetrieval?"},
     {"OpenAiRetrieval",
      "An extension: what to answer from. As in AskRequest; model: who writes; index: where `model` names none",
-     "index string?, k integer?, mode string?, filter string?, ef_search integer?, weights SearchWeights?, model string?, "
-     "context_tokens integer?"},
+     "index string?, k integer?, mode string?, filter string?, ef_search integer?, weights SearchWeights?, rerank any?, "
+     "rerank_depth integer?, model string?, context_tokens integer?"},
     {"OpenAiChat", "The answer; with `stream` chunks of it as events, and [DONE]",
      "id string, object string, created integer, model string, choices any[], usage OpenAiUsage?, lakehouse OpenAiSources?"},
     {"OpenAiSources",

@@ -76,7 +76,7 @@ LH_CHECKED enum lh_code index_history(struct index_service *s, const char *name,
 LH_CHECKED enum lh_code index_list(struct index_service *s, const char *dataset, const char *model, bool stale_only,
                                    json_t **ret_items, struct lh_err *err);
 
-/* {"index", "query"|"vector", "k"?, "mode"?, "filter"?, "ef_search"?, "weights"?, "text"?}
+/* {"index", "query"|"vector", "k"?, "mode"?, "filter"?, "ef_search"?, "weights"?, "text"?, "rerank"?, "rerank_depth"?}
  *     -> {"index", "generation", "mode", "hits": [...], "elapsed_ms", "warning"?}
  * LH_CONFLICT: a vector of other dimensions, or nothing is built yet; LH_UPSTREAM: the provider. */
 LH_CHECKED enum lh_code index_search(struct index_service *s, const json_t *request, int cancel_fd, json_t **ret_answer,

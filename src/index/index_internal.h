@@ -69,6 +69,17 @@ LH_CHECKED enum lh_code index_seal(const struct seal *seal, struct lh_err *err);
 /* All objects of an index, in every bucket, but its records, and but those that `r` names (NULL: none). */
 void index_sweep(struct index_service *s, const char *name, const struct index_record *r);
 
+/* rerank.c */
+struct index_rerank {
+    const char *words, *model; /* model NULL: the built-in one */
+    size_t k;
+    bool with_text;
+    int cancel_fd;
+};
+/* The best k of `hits`, which bear their texts, each with its "rerank_score".  LH_UPSTREAM: the provider. */
+LH_CHECKED enum lh_code index_rerank(const struct ai *ai, const struct index_rerank *rerank, const json_t *hits,
+                                     json_t **ret_hits, struct lh_err *err);
+
 /* filter.c */
 /* The rows that a search may answer: those of the condition (NULL: none), and of rows that the dataset still has.
  * *ret_bits NULL: every live row; else room bits, the caller's. */

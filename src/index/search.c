@@ -17,6 +17,7 @@
 #define HYBRID_DEPTH 5
 #define HYBRID_DEPTH_MIN 50
 #define COMPARE_MAX 1000
+#define RERANK_DEPTH 50
 
 enum mode { MODE_VECTOR, MODE_TEXT, MODE_HYBRID };
 static const char *const mode_names[] = {"vector", "text", "hybrid"};
@@ -29,6 +30,9 @@ struct request {
     uint32_t ef;
     double vector_weight, text_weight;
     bool with_text;
+    bool rerank;
+    const char *reranker; /* NULL: the built-in one */
+    size_t rerank_depth;
 };
 
 struct found {
@@ -56,6 +60,23 @@ static enum lh_code parse_weights(const json_t *json, struct request *rq, struct
     return LH_OK;
 }
 
+/* true, or the name of a model. */
+static enum lh_code parse_rerank(const json_t *json, struct request *rq, struct lh_err *err) {
+    const json_t *rerank = json_object_get(json, "rerank");
+    int64_t depth;
+    if (rerank && !json_is_null(rerank) && !json_is_boolean(rerank) && !json_is_string(rerank))
+        return lh_fail(err, LH_INVALID, "rerank must be true, false or the name of a model");
+    rq->reranker = json_string_value(rerank);
+    rq->rerank = json_is_true(rerank) || rq->reranker;
+    LH_TRY(lh_json_get_int_or(json, "", "rerank_depth", 0, &depth, err));
+    if (depth < 0 || depth > INDEX_K_MAX)
+        return lh_fail(err, LH_INVALID, "rerank_depth must be from 1 to %d", INDEX_K_MAX);
+    if (rq->rerank && !rq->words)
+        return lh_fail(err, LH_INVALID, "rerank needs `query`: the words to hold the texts against");
+    rq->rerank_depth = depth ? (size_t)depth : RERANK_DEPTH;
+    return LH_OK;
+}
+
 static enum lh_code parse_mode(const json_t *json, struct request *rq, struct lh_err *err) {
     const char *mode;
     LH_TRY(lh_json_get_string_or(json, "", "mode", rq->vector && !rq->words ? "vector" : "hybrid", &mode, err));
@@ -71,8 +92,8 @@ static enum lh_code parse_mode(const json_t *json, struct request *rq, struct lh
 }
 
 static enum lh_code parse_request(const json_t *json, struct request *rq, struct lh_err *err) {
-    static const char *const fields[] = {"index",  "query",     "vector",  "k",    "mode",
-                                         "filter", "ef_search", "weights", "text", NULL};
+    static const char *const fields[] = {"index",     "query",   "vector", "k",      "mode",         "filter",
+                                         "ef_search", "weights", "text",   "rerank", "rerank_depth", NULL};
     int64_t k, ef;
     LH_TRY(lh_json_only_keys(json, "", fields, err));
     LH_TRY(lh_json_get_string(json, "", "index", &rq->index, err));
@@ -91,6 +112,7 @@ static enum lh_code parse_request(const json_t *json, struct request *rq, struct
     rq->k = (size_t)k;
     rq->ef = (uint32_t)ef;
     LH_TRY(parse_weights(json, rq, err));
+    LH_TRY(parse_rerank(json, rq, err));
     return parse_mode(json, rq, err);
 }
 
@@ -282,6 +304,18 @@ static enum lh_code run(struct index_service *s, struct generation *g, const str
     return LH_OK;
 }
 
+/* More hits than are wanted, with their texts, and the best of them by the reranker. */
+static enum lh_code run_reranked(struct index_service *s, struct generation *g, const struct request *rq, int cancel_fd,
+                                 json_t **ret_hits, struct lh_err *err) {
+    LH_AUTO(json) json_t *hits = NULL;
+    struct request wide = *rq;
+    wide.k = rq->rerank_depth > rq->k ? rq->rerank_depth : rq->k;
+    wide.with_text = true;
+    LH_TRY(run(s, g, &wide, cancel_fd, &hits, err));
+    const struct index_rerank rerank = {rq->words, rq->reranker, rq->k, rq->with_text, cancel_fd};
+    return index_rerank(s->options.ai, &rerank, hits, ret_hits, err);
+}
+
 enum lh_code index_search(struct index_service *s, const json_t *request, int cancel_fd, json_t **ret_answer,
                           struct lh_err *err) {
     LH_AUTO(generation) struct generation *g = NULL;
@@ -290,7 +324,7 @@ enum lh_code index_search(struct index_service *s, const json_t *request, int ca
     int64_t start = os_monotonic_ns(s->options.os);
     LH_TRY(parse_request(request, &rq, err));
     LH_TRY(index_open_generation(s, rq.index, &g, err));
-    LH_TRY(run(s, g, &rq, cancel_fd, &hits, err));
+    LH_TRY(rq.rerank ? run_reranked(s, g, &rq, cancel_fd, &hits, err) : run(s, g, &rq, cancel_fd, &hits, err));
     json_t *answer = json_pack("{s:s, s:s, s:s, s:s, s:O, s:f}", "index", g->record.name, "dataset", g->record.dataset,
                                "generation", g->record.generation, "mode", mode_names[rq.mode], "hits", hits,
                                "elapsed_ms", (double)(os_monotonic_ns(s->options.os) - start) / 1e6);

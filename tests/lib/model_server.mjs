@@ -3,6 +3,7 @@
 //     const models = await startModelServer(t);
 //     models.url                      base URL for Ollama; + '/v1' for OpenAI
 //     models.next = { status: 503 }   what happens to the next request (see `misbehave`); null: nothing
+//     models.reranks = false          it has no /v1/rerank
 //     models.requests                 [{ method, path, headers, body }], all of them
 //
 //     models.answer = 'words'         what it answers from now on; null: the last message, reversed word by word
@@ -94,6 +95,12 @@ const openai = {
       data: texts(body.input).map((text, index) => ({ object: 'embedding', index, embedding: vectorOf(text) })).reverse(),
       usage: { prompt_tokens: 8, total_tokens: 8 },
     }),
+  // As vLLM and llama.cpp have it beside OpenAI's own: here the longest text is the best one.
+  'POST /v1/rerank': (server, body, reply) => {
+    if (!server.reranks) return sendJson(reply, 404, { detail: 'Not Found' });
+    const results = body.documents.map((text, index) => ({ index, relevance_score: text.length })).sort((a, b) => b.relevance_score - a.relevance_score);
+    return sendJson(reply, 200, { id: 'rerank-1', model: body.model, usage: { total_tokens: 10 }, results });
+  },
   'POST /v1/chat/completions': async (server, body, reply, how) => {
     const chunk = (choices, more = {}) =>
       reply.write(`data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1694268190, model: body.model, choices, ...more })}\n\n`);
@@ -113,7 +120,7 @@ const openai = {
 /** @param {import('node:test').TestContext} [t]  the server is stopped after this test */
 export async function startModelServer(t, { port = 0 } = {}) {
   const routes = { ...ollama, ...openai };
-  const server = { url: '', next: null, answer: null, requests: [], models: ['writer', 'embedder'], loaded: new Set() };
+  const server = { url: '', next: null, answer: null, reranks: true, requests: [], models: ['writer', 'embedder'], loaded: new Set() };
   const http = createServer(async (request, reply) => {
     const parts = [];
     for await (const part of request) parts.push(part);

@@ -2,6 +2,7 @@
 #include "ai/builtin.h"
 #include "ai/fold.h"
 #include "ai/lexical.h"
+#include "ai/rerank.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "os/os.h"
@@ -247,8 +248,9 @@ static void the_provider_checks_and_embeds(void **state) {
     assert_int_equal(ai_provider_health(p, -1, &err), LH_OK);
     LH_AUTO(ai_models) struct ai_models models = {0};
     assert_int_equal(ai_provider_models(p, -1, &models, &err), LH_OK);
-    assert_int_equal(models.count, 1);
+    assert_int_equal(models.count, 2);
     assert_string_equal(models.items[0].name, LEXICAL_MODEL);
+    assert_string_equal(models.items[1].name, RERANK_MODEL);
     struct ai_state s;
     ai_provider_state(p, &s);
     assert_int_equal(s.circuit, AI_CIRCUIT_CLOSED);
