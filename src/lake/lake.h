@@ -12,6 +12,7 @@
 
 struct arena;
 struct buckets;
+struct row_change_beside;
 
 /* ---- names in a statement (the SELECT behind each: lake/read_plan.h) ---- */
 
@@ -73,6 +74,7 @@ struct lake_commit {
     const struct manifest *draft;
     /* The dataset that the draft was made for: LH_CONFLICT, and *ret_stale, where its rows are others by now.  NULL: whatever it is. */
     const struct manifest *seen;
+    const struct row_change_beside *beside; /* what may have come to `seen`; NULL: nothing (lake/row_change.h) */
     bool *ret_stale;
 };
 

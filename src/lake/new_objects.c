@@ -57,26 +57,56 @@ static const char *folder_of(enum file_role role) {
     return role == FILE_TOMBSTONE ? "tombstones" : file_role_name(role);
 }
 
-enum lh_code new_objects_put(struct new_objects *objects, const char *file, enum file_role role, uint64_t row_count,
-                             struct arena *arena, struct manifest_file *ret_file, struct lh_err *err) {
-    LH_AUTO(mem) char *path = lh_asprintf("%s/%s", objects->out, file);
+static const char *new_key(struct new_objects *objects, enum file_role role, struct arena *arena) {
     LH_AUTO(buf) struct buf key = BUF_INIT;
-    char id[LH_ULID_SIZE], sha256[LH_SHA256_HEX];
-    uint64_t size_bytes;
-    struct object_info info;
-    LH_TRY(os_sha256_file(objects->os, path, sha256, &size_bytes, err));
+    char id[LH_ULID_SIZE];
     os_ulid_loose(objects->os, id);
     lake_object_prefix(objects->dataset, &key);
     buf_printf(&key, "%s/%s.parquet", folder_of(role), id);
-    LH_TRY(object_put_file(bucket_store(objects->bucket), buf_cstr(&key), path, OBJECT_PUT_IF_ABSENT, &info, err));
+    return arena_strdup(arena, buf_cstr(&key));
+}
+
+static void remember(struct new_objects *objects, const char *key) {
     objects->keys = lh_realloc(objects->keys, (objects->key_count + 1) * sizeof *objects->keys);
-    objects->keys[objects->key_count++] = lh_strdup(buf_cstr(&key));
+    objects->keys[objects->key_count++] = lh_strdup(key);
+}
+
+enum lh_code new_objects_put(struct new_objects *objects, const char *file, enum file_role role, uint64_t row_count,
+                             struct arena *arena, struct manifest_file *ret_file, struct lh_err *err) {
+    LH_AUTO(mem) char *path = lh_asprintf("%s/%s", objects->out, file);
+    char sha256[LH_SHA256_HEX];
+    uint64_t size_bytes;
+    struct object_info info;
+    LH_TRY(os_sha256_file(objects->os, path, sha256, &size_bytes, err));
+    const char *key = new_key(objects, role, arena);
+    LH_TRY(object_put_file(bucket_store(objects->bucket), key, path, OBJECT_PUT_IF_ABSENT, &info, err));
+    remember(objects, key);
     *ret_file = (struct manifest_file){
         .bucket = arena_strdup(arena, bucket_name(objects->bucket)),
-        .key = arena_strdup(arena, buf_cstr(&key)),
+        .key = key,
         .role = role,
         .row_count = row_count,
         .size_bytes = size_bytes,
+        .sha256 = arena_strdup(arena, sha256),
+    };
+    return LH_OK;
+}
+
+enum lh_code new_objects_put_data(struct new_objects *objects, const void *data, size_t len, enum file_role role,
+                                  uint64_t row_count, struct arena *arena, struct manifest_file *ret_file,
+                                  struct lh_err *err) {
+    char sha256[LH_SHA256_HEX];
+    struct object_info info;
+    const char *key = new_key(objects, role, arena);
+    lh_sha256_hex(data, len, sha256);
+    LH_TRY(object_put(bucket_store(objects->bucket), key, data, len, OBJECT_PUT_IF_ABSENT, &info, err));
+    remember(objects, key);
+    *ret_file = (struct manifest_file){
+        .bucket = arena_strdup(arena, bucket_name(objects->bucket)),
+        .key = key,
+        .role = role,
+        .row_count = row_count,
+        .size_bytes = len,
         .sha256 = arena_strdup(arena, sha256),
     };
     return LH_OK;

@@ -39,6 +39,10 @@ LH_CHECKED enum lh_code new_objects_open(struct os *os, struct buckets *buckets,
 LH_CHECKED enum lh_code new_objects_put(struct new_objects *objects, const char *file, enum file_role role,
                                         uint64_t row_count, struct arena *arena, struct manifest_file *ret_file,
                                         struct lh_err *err);
+/* The same of bytes in memory. */
+LH_CHECKED enum lh_code new_objects_put_data(struct new_objects *objects, const void *data, size_t len,
+                                             enum file_role role, uint64_t row_count, struct arena *arena,
+                                             struct manifest_file *ret_file, struct lh_err *err);
 /* What became of the commit that names them: kept on success and where the outcome is unknown. */
 void new_objects_settle(struct new_objects *objects, enum lh_code outcome);
 /* Forget what was made so far, for another try; objects go as by the release. */

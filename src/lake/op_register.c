@@ -170,7 +170,7 @@ static enum lh_code patch_txn(struct catalog_txn *txn, const struct catalog_snap
     p->stale = false;
     if (!manifest_same_key(old, m)) {
         p->stale = !p->seen; /* the key was another one when it was looked at */
-        LH_TRY(p->seen ? row_change_check(old, p->seen, &p->stale, err)
+        LH_TRY(p->seen ? row_change_check(old, p->seen, NULL, &p->stale, err)
                        : lh_fail(err, LH_CONFLICT, "the primary key of \"%s\" was changed meanwhile", old->name));
     }
     LH_AUTO(json) json_t *before = manifest_to_json(old);

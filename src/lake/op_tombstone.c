@@ -217,7 +217,7 @@ static enum lh_code commit_txn(struct catalog_txn *txn, const struct catalog_sna
     struct row_op *op = ctx;
     const struct manifest *now;
     LH_TRY(catalog_snapshot_require(base, op->dataset, &now, err));
-    LH_TRY(row_change_check(now, op->seen, &op->stale, err));
+    LH_TRY(row_change_check(now, op->seen, NULL, &op->stale, err));
     LH_AUTO(manifest) struct manifest *m = manifest_edit(now); /* what people said meanwhile stays */
     m->files = NULL;
     m->file_count = 0;

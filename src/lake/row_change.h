@@ -9,6 +9,7 @@
 #include "base/json.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct manifest;
 
@@ -16,11 +17,15 @@ struct manifest;
 
 /* {"rows", "columns", "key"} of task_rows.c; `rows` is the SELECT that reads `m`.  A new reference. */
 json_t *row_change_request(const struct manifest *m, const char *rows);
-/* Do the two consist of the same rows?  Same dataset, columns, key and files of rows; what people say about it may differ. */
-bool row_change_same_rows(const struct manifest *a, const struct manifest *b);
-/* In a transaction: LH_OK where `now` has the rows of `seen`; else LH_CONFLICT and *ret_stale. */
-LH_CHECKED enum lh_code row_change_check(const struct manifest *now, const struct manifest *seen, bool *ret_stale,
-                                         struct lh_err *err);
+/* Deltas that are known to hold none of a write's keys: whether they came meanwhile makes no difference to it. */
+struct row_change_beside {
+    const char *const *keys; /* of the objects */
+    size_t count;
+};
+/* In a transaction: LH_OK where `now` has the rows of `seen`, and those of `beside` (NULL: none) or not; else LH_CONFLICT and
+ * *ret_stale. */
+LH_CHECKED enum lh_code row_change_check(const struct manifest *now, const struct manifest *seen,
+                                         const struct row_change_beside *beside, bool *ret_stale, struct lh_err *err);
 /* After the last try: LH_BUSY, for nothing was written and the same request may well succeed. */
 enum lh_code row_change_busy(const char *dataset, struct lh_err *err);
 

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "catalog/manifest.h"
 #include "engine/engine.h"
 #include "lake/catalog_ops.h"
@@ -88,50 +89,95 @@ static char *select_as(const struct manifest *as, const struct manifest *of, con
     return arena_strndup(arena, sql.data, sql.len);
 }
 
-static enum lh_code make_request(const struct catalog_ops *ops, const struct row_upsert *u, json_t **ret_request,
+bool row_changes_join(const struct manifest *seen, const struct manifest *draft, struct lake_fit fit) {
+    LH_AUTO(manifest) struct manifest *merged = manifest_edit(seen);
+    struct lh_err refused = LH_ERR_INIT;
+    return lake_merge_columns(merged, draft, fit, &refused) == LH_OK && manifest_same_schema(merged, seen);
+}
+
+static enum lh_code make_request(const struct catalog_ops *ops, const struct manifest *seen,
+                                 const struct row_upsert *upserts, size_t count, json_t **ret_request,
                                  struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
-    LH_AUTO(manifest) struct manifest *merged = manifest_edit(u->seen);
-    LH_AUTO(buf) struct buf delta = BUF_INIT;
+    LH_AUTO(manifest) struct manifest *merged = manifest_edit(seen);
+    LH_AUTO(json) json_t *deltas = json_array();
     const char *plan;
-    LH_TRY(lake_merge_columns(merged, u->draft, u->fit, err));
-    LH_TRY(lake_read_plan(ops->buckets, u->seen, arena, &plan, err));
-    buf_append_str(&delta, "read_parquet(");
-    buf_append_sql_path(&delta, u->delta_path);
-    buf_append_str(&delta, ", hive_partitioning = false)");
-    json_t *request = row_change_request(merged, select_as(merged, u->seen, arena_printf(arena, "(%s)", plan), arena));
-    json_object_set_new(request, "delta", json_string(select_as(merged, u->draft, buf_cstr(&delta), arena)));
+    LH_TRY(lake_read_plan(ops->buckets, seen, arena, &plan, err));
+    for (size_t i = 0; i < count; i++)
+        LH_TRY(lake_merge_columns(merged, upserts[i].draft, upserts[i].fit, err));
+    for (size_t i = 0; i < count; i++) {
+        LH_AUTO(buf) struct buf delta = BUF_INIT;
+        buf_append_str(&delta, "read_parquet(");
+        buf_append_sql_path(&delta, upserts[i].delta_path);
+        buf_append_str(&delta, ", hive_partitioning = false)");
+        json_array_append_new(deltas, json_string(select_as(merged, upserts[i].draft, buf_cstr(&delta), arena)));
+    }
+    json_t *request = row_change_request(merged, select_as(merged, seen, arena_printf(arena, "(%s)", plan), arena));
+    json_object_set(request, "deltas", deltas);
     json_object_set_new(request, "max_changes", json_integer(CHANGES_MAX));
     *ret_request = request;
     return LH_OK;
 }
 
-enum lh_code row_changes_write(const struct catalog_ops *ops, const struct row_upsert *u, struct new_objects *objects,
-                               struct manifest *owner, struct manifest_file *ret_file,
-                               struct lake_row_counts *ret_counts, struct lh_err *err) {
-    LH_AUTO(json) json_t *request = NULL, *answer = NULL;
-    int64_t changes, inserted, updated;
-    *ret_file = (struct manifest_file){0};
-    *ret_counts = (struct lake_row_counts){0};
-    if (u->row_count == 0 || u->row_count > u->max_rows)
-        return LH_OK;
-    LH_TRY(make_request(ops, u, &request, err));
-    const struct engine_task task = {.task = "changes_write",
-                                     .request = request,
-                                     .output_dir = objects->out,
-                                     .timeout_ms = TIMEOUT_MS,
-                                     .cancel_fd = u->cancel_fd};
-    LH_TRY(engine_run_task(ops->engine, &task, &answer, err));
-    LH_TRY(lh_json_get_int(answer, "", "changes", &changes, err));
-    LH_TRY(lh_json_get_int(answer, "", "inserted", &inserted, err));
-    LH_TRY(lh_json_get_int(answer, "", "updated", &updated, err));
-    if (inserted < 0 || updated < 0 || (uint64_t)inserted + (uint64_t)updated > u->row_count)
+void row_changes_release(struct row_changes *changes) {
+    buf_release(&changes->parquet);
+    *changes = (struct row_changes){0};
+}
+
+static enum lh_code take_counts(const json_t *upsert, uint64_t rows, struct lake_row_counts *ret_counts,
+                                struct lh_err *err) {
+    int64_t inserted, updated;
+    LH_TRY(lh_json_get_int(upsert, "upserts", "inserted", &inserted, err));
+    LH_TRY(lh_json_get_int(upsert, "upserts", "updated", &updated, err));
+    if (inserted < 0 || updated < 0 || (uint64_t)inserted + (uint64_t)updated > rows)
         return lh_fail(err, LH_INTERNAL, "the process that compared the rows counted more than there are");
     *ret_counts = (struct lake_row_counts){.known = true,
                                            .inserted = (uint64_t)inserted,
                                            .updated = (uint64_t)updated,
-                                           .unchanged = u->row_count - (uint64_t)inserted - (uint64_t)updated};
-    if (changes <= 0 || json_is_true(json_object_get(answer, "too_many")))
+                                           .unchanged = rows - (uint64_t)inserted - (uint64_t)updated};
+    return LH_OK;
+}
+
+static enum lh_code take_answer(const json_t *upsert, uint64_t rows, struct row_changes *changes, struct lh_err *err) {
+    int64_t count = 0;
+    changes->later = json_is_true(json_object_get(upsert, "later"));
+    changes->too_large = json_is_true(json_object_get(upsert, "too_large"));
+    LH_TRY(lh_json_get_int(upsert, "upserts", "changes", &count, err));
+    LH_TRY(take_counts(upsert, rows, &changes->counts, err));
+    const json_t *parquet = json_object_get(upsert, "parquet");
+    if (changes->later || (!changes->too_large && !parquet))
         return LH_OK;
-    return new_objects_put(objects, "changes.parquet", FILE_CHANGES, (uint64_t)changes, owner->arena, ret_file, err);
+    changes->count = count > 0 ? (uint64_t)count : 0;
+    if (parquet && (!json_is_string(parquet) ||
+                    !lh_base64_decode(json_string_value(parquet), json_string_length(parquet), &changes->parquet)))
+        return lh_fail(err, LH_CORRUPT, "the process that compared the rows gave no Parquet file");
+    return LH_OK;
+}
+
+enum lh_code row_changes_find(const struct catalog_ops *ops, const struct manifest *seen,
+                              const struct row_upsert *upserts, size_t count, int cancel_fd,
+                              struct row_changes *ret_changes, struct lh_err *err) {
+    LH_AUTO(json) json_t *request = NULL, *answer = NULL;
+    json_t *told;
+    LH_TRY(make_request(ops, seen, upserts, count, &request, err));
+    const struct engine_task task = {
+        .task = "changes_write", .request = request, .timeout_ms = TIMEOUT_MS, .cancel_fd = cancel_fd};
+    LH_TRY(engine_run_task(ops->engine, &task, &answer, err));
+    LH_TRY(lh_json_get_array(answer, "", "upserts", &told, err));
+    for (size_t i = 0; i < count; i++)
+        LH_TRY(take_answer(json_array_get(told, i), upserts[i].row_count, &ret_changes[i], err));
+    return LH_OK;
+}
+
+enum lh_code row_changes_write_large(const struct catalog_ops *ops, const struct manifest *seen,
+                                     const struct row_upsert *upsert, struct new_objects *objects, int cancel_fd,
+                                     struct lh_err *err) {
+    LH_AUTO(json) json_t *request = NULL, *answer = NULL;
+    LH_TRY(make_request(ops, seen, upsert, 1, &request, err));
+    const struct engine_task task = {.task = "changes_write",
+                                     .request = request,
+                                     .output_dir = objects->out,
+                                     .timeout_ms = TIMEOUT_MS,
+                                     .cancel_fd = cancel_fd};
+    return engine_run_task(ops->engine, &task, &answer, err);
 }

@@ -7,6 +7,7 @@
 #ifndef LH_LAKE_ROW_CHANGES_H
 #define LH_LAKE_ROW_CHANGES_H
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "lake/lake.h"
@@ -30,21 +31,34 @@ LH_CHECKED enum lh_code row_changes_read(struct engine *engine, struct buckets *
 
 /* An upsert that is about to be committed. */
 struct row_upsert {
-    const struct manifest *seen;  /* the dataset that the old rows are read from; it has a primary key */
     const struct manifest *draft; /* the columns of what comes */
-    const char *delta_path;       /* its rows as a local Parquet file, keys unique; in a bucket or in objects->out */
+    const char *delta_path;       /* its rows as a local Parquet file in a bucket, keys unique */
     uint64_t row_count;           /* of it */
     struct lake_fit fit;          /* as in lake_commit */
-    uint64_t max_rows;            /* journal.row_history_max_rows; 0: no history */
-    int cancel_fd;
 };
-/* Writes what it changes as an object and fills *ret_file (strings in the arena of `owner`); ret_file->key stays NULL where there
- * is nothing to tell one by one: more rows than max_rows, too many or too large changes, or none; *ret_counts of those is known but for the
- * first.  The commit that bears it must
- * be judged by row_change_check against `seen` and be computed again where that refuses.  LH_CONFLICT as lake_merge_columns. */
-LH_CHECKED enum lh_code row_changes_write(const struct catalog_ops *ops, const struct row_upsert *upsert,
-                                          struct new_objects *objects, struct manifest *owner,
-                                          struct manifest_file *ret_file, struct lake_row_counts *ret_counts,
-                                          struct lh_err *err);
+/* May upserts be told together with others?  Only where the dataset `seen` has its columns after this one too. */
+bool row_changes_join(const struct manifest *seen, const struct manifest *draft, struct lake_fit fit);
+
+/* What one changes. */
+struct row_changes {
+    bool later;     /* not looked at: it has a key of one before it, see row_changes_find */
+    bool too_large; /* ask again, alone, by row_changes_write_large */
+    struct lake_row_counts counts;
+    uint64_t count;     /* lines in `parquet`; 0: nothing to tell one by one, or too much */
+    struct buf parquet; /* a file of changes */
+};
+void row_changes_release(struct row_changes *changes); /* a zeroed one is fine */
+
+/* What each of `count` upserts of the dataset `seen` changes, by one pass over it in a warm worker; several must all join.  One that
+ * has a key of another before it is not looked at: its old rows are those that the other writes.  Fills the zeroed
+ * `ret_changes`.  Each commit that bears such a file must be judged by row_change_check against `seen`, and be computed again
+ * where that refuses.  LH_CONFLICT as lake_merge_columns.  Blocks on the engine. */
+LH_CHECKED enum lh_code row_changes_find(const struct catalog_ops *ops, const struct manifest *seen,
+                                         const struct row_upsert *upserts, size_t count, int cancel_fd,
+                                         struct row_changes *ret_changes, struct lh_err *err);
+/* The same of one whose changes are too large for an answer, in a fresh worker: objects->out/changes.parquet. */
+LH_CHECKED enum lh_code row_changes_write_large(const struct catalog_ops *ops, const struct manifest *seen,
+                                                const struct row_upsert *upsert, struct new_objects *objects,
+                                                int cancel_fd, struct lh_err *err);
 
 #endif

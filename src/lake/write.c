@@ -210,7 +210,7 @@ static bool holds_source(const struct manifest *m, const struct manifest *draft)
 
 static enum lh_code check_seen(const struct manifest *old, const struct lake_commit *commit, struct lh_err *err) {
     if (old)
-        return row_change_check(old, commit->seen, commit->ret_stale, err);
+        return row_change_check(old, commit->seen, commit->beside, commit->ret_stale, err);
     *commit->ret_stale = true;
     return lh_fail(err, LH_CONFLICT, "\"%s\" was deleted meanwhile", commit->draft->name);
 }

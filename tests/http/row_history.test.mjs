@@ -93,6 +93,39 @@ test('writers at one time: every change is told once, from the value that it fou
   assert.deepEqual((await query(server, 'SELECT n FROM counters WHERE id = 1')).rows, [[changes.at(-1).new_value]]);
 });
 
+test('writers of different rows at one time go together', async () => {
+  const rows = Array.from({ length: 16 }, (_, i) => `${i},0`).join('\n');
+  await upload('tallies', 'create', `id,n\n${rows}\n`, '&primary_key=id');
+  const answers = await Promise.all(Array.from({ length: 16 }, (_, i) => upsert([{ id: i, n: i + 1 }], 'tallies')));
+  for (const answer of answers) assert.equal(answer.status < 300, true, JSON.stringify(answer));
+  const versions = new Set(answers.map((answer) => answer.version));
+  assert.ok(versions.size < 16, 'each waited for the one before it');
+  for (let i = 0; i < 16; i++) {
+    const changes = (await ask('GET', `/journal/history/${i}?dataset=tallies`)).items;
+    assert.deepEqual(changes.map((e) => [e.field, e.old_value, e.new_value]), [['n', 0, i + 1]]);
+  }
+  assert.deepEqual((await query(server, 'SELECT count(*) FROM tallies WHERE n = id + 1')).rows, [[16]]);
+});
+
+test('one whose rows cannot be taken spoils nothing for the others; one with a new column goes alone', async () => {
+  await upload('mixed', 'create', 'id,n\n1,0\n2,0\n3,0\n', '&primary_key=id');
+  const wrong = Array.from({ length: 4 }, () => upsert([{ id: 'x', n: 1 }], 'mixed'));
+  const right = [1, 2, 3].map((id) => upsert([{ id, n: 1 }], 'mixed'));
+  const wider = [1, 2, 3].map((id) => upsert([{ id, n: 2, [`more${id}`]: true }], 'mixed'));
+  for (const answer of await Promise.all(wrong)) assert.equal(answer.status >= 400 && answer.status < 500, true, JSON.stringify(answer));
+  for (const answer of await Promise.all([...right, ...wider])) assert.equal(answer.status < 300, true, JSON.stringify(answer));
+  for (const id of [1, 2, 3]) {
+    const items = (await ask('GET', `/journal/history/${id}?dataset=mixed`)).items;
+    let n = 0;
+    for (const e of items.filter((item) => item.field === 'n')) {
+      assert.equal(e.old_value, n);
+      n = e.new_value;
+    }
+    assert.deepEqual((await query(server, `SELECT n FROM mixed WHERE id = ${id}`)).rows, [[n]]);
+    assert.ok(items.some((item) => item.field === `more${id}` && item.new_value === true));
+  }
+});
+
 async function job(started) {
   assert.equal(started.status, 202, JSON.stringify(started));
   for (let tries = 0; tries < 600; tries++) {

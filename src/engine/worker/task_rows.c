@@ -8,15 +8,10 @@
  *                         rows that come back in changes.parquet.
  *                         -> {"files": [{"file": position, "rows": left}], "rows": keys lifted, "missing": [positions]}; none
  *                         left: no file
- *     changes_write       {"delta": SELECT, "max_changes": n}
- *                         What `delta` (rows of unique keys, all columns) changes, field by field, in changes.parquet.
- *                         -> {"changes", "inserted", "updated", "too_many"}; too_many: no file
- *
  *     row_names           {"keys": [[text]]}
  *                         -> {"names": [text]}: what the journal calls their rows, each once, whether there are such rows or not
  *
- * All have {"rows": the SELECT that reads the dataset, "columns": [{"name", "type"}], "key": [names]} and need an output folder;
- * row_names needs none and leaves nothing.
+ * All are requests of rows_task.h and need an output folder; row_names needs none and leaves nothing.
  * A key is given as the texts of its columns.  LH_INVALID names the position of one that is not of the column's type.
  *
  * changes.parquet: entity_id, field, action, old_value, new_value, erases, all VARCHAR; sorted as they are to be told
@@ -25,6 +20,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "engine/worker/row_text.h"
+#include "engine/worker/rows_task.h"
 #include "engine/worker/tasks.h"
 
 #include <inttypes.h>
@@ -33,42 +29,44 @@
 
 #define KEY_LIST_MAX 10000
 
-struct rows_task {
-    struct task *task;
-    const json_t *request;
-    struct row_shape shape;
-    const char *rows; /* the SELECT of the dataset */
-};
-
-static void rows_task_release(struct rows_task *r) {
+void rows_task_release(struct rows_task *r) {
     row_shape_release(&r->shape);
 }
 
-static enum lh_code open_task(struct task *t, const json_t *request, struct rows_task *ret, struct lh_err *err) {
+enum lh_code rows_task_open(struct task *t, const json_t *request, struct rows_task *ret, struct lh_err *err) {
     struct rows_task r = {.task = t, .request = request};
-    if (!t->output_dir)
-        return lh_fail(err, LH_INTERNAL, "a task on rows needs an output folder");
     LH_TRY(lh_json_get_string(request, "", "rows", &r.rows, err));
     LH_TRY(row_shape_read(request, &r.shape, err));
     *ret = r;
     return LH_OK;
 }
 
+static enum lh_code open_task(struct task *t, const json_t *request, struct rows_task *ret, struct lh_err *err) {
+    if (!t->output_dir)
+        return lh_fail(err, LH_INTERNAL, "a task on rows needs an output folder");
+    return rows_task_open(t, request, ret, err);
+}
+
 static const struct row_column *key_column(const struct rows_task *r, size_t i) {
     return &r->shape.columns[r->shape.key[i]];
 }
 
-/* COPY (...) TO 'output_dir/name'. */
-static enum lh_code copy_to(struct rows_task *r, const struct buf *select, const char *name, int64_t *ret_rows,
+enum lh_code rows_task_copy(struct rows_task *r, const struct buf *select, const char *path, int64_t *ret_rows,
                             struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
-    LH_AUTO(mem) char *path = lh_asprintf("%s/%s", r->task->output_dir, name);
     buf_append_str(&sql, "COPY (");
     buf_append(&sql, buf_cstr(select), select->len);
     buf_append_str(&sql, ") TO ");
     buf_append_sql_string(&sql, path);
     buf_append_str(&sql, " (FORMAT parquet, COMPRESSION zstd)");
     return session_query_int64(r->task->session, buf_cstr(&sql), ret_rows, err);
+}
+
+/* COPY (...) TO 'output_dir/name'. */
+static enum lh_code copy_to(struct rows_task *r, const struct buf *select, const char *name, int64_t *ret_rows,
+                            struct lh_err *err) {
+    LH_AUTO(mem) char *path = lh_asprintf("%s/%s", r->task->output_dir, name);
+    return rows_task_copy(r, select, path, ret_rows, err);
 }
 
 /* ---- keys ---- */
@@ -169,8 +167,7 @@ static enum lh_code append_key_list(struct rows_task *r, const struct row_column
     return LH_OK;
 }
 
-/* `name`: "#p" and the rows of `source` that have a wanted key. */
-static enum lh_code find_rows(struct rows_task *r, const char *name, const char *source, struct lh_err *err) {
+enum lh_code rows_task_find(struct rows_task *r, const char *name, const char *source, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     buf_printf(&sql, "CREATE TEMP TABLE %s AS SELECT w.\"#p\", s.* FROM (%s) s JOIN wanted w ON ", name, source);
     row_text_append_key_match(&sql, "s", "w", &r->shape);
@@ -239,7 +236,7 @@ enum lh_code task_row_names(struct task *t, const json_t *request, json_t **ret_
 
 /* ---- tombstones_write ---- */
 
-static void append_key_columns(struct buf *sql, const char *relation, const struct rows_task *r) {
+void rows_task_append_key_columns(struct buf *sql, const char *relation, const struct rows_task *r) {
     for (size_t k = 0; k < r->shape.key_count; k++) {
         buf_append_str(sql, k > 0 ? ", " : "");
         row_text_append_column(sql, relation, key_column(r, k)->name);
@@ -254,7 +251,7 @@ static enum lh_code write_tombstones(struct rows_task *r, int64_t *ret_rows, str
     LH_TRY(lh_json_get_string(r->request, "", "actor", &actor, err));
     LH_TRY(lh_json_get_int(r->request, "", "at_us", &at_us, err));
     buf_append_str(&sql, "SELECT ");
-    append_key_columns(&sql, "f", r);
+    rows_task_append_key_columns(&sql, "f", r);
     buf_append_str(&sql, ", CAST(");
     if (reason)
         buf_append_sql_string(&sql, reason);
@@ -263,7 +260,7 @@ static enum lh_code write_tombstones(struct rows_task *r, int64_t *ret_rows, str
     buf_append_str(&sql, " AS VARCHAR) AS __reason, ");
     buf_append_sql_string(&sql, actor);
     buf_printf(&sql, " AS __actor, make_timestamptz(%" PRId64 ") AS __at FROM found f ORDER BY ", at_us);
-    append_key_columns(&sql, "f", r);
+    rows_task_append_key_columns(&sql, "f", r);
     return copy_to(r, &sql, "tombstones.parquet", ret_rows, err);
 }
 
@@ -318,7 +315,7 @@ enum lh_code task_tombstones_write(struct task *t, const json_t *request, json_t
     int64_t rows;
     LH_TRY(open_task(t, request, &r, err));
     LH_TRY(type_keys(&r, err));
-    LH_TRY(find_rows(&r, "found", r.rows, err));
+    LH_TRY(rows_task_find(&r, "found", r.rows, err));
     LH_TRY(add_missing(&r, "wanted", "found", answer, err));
     LH_TRY(session_query_int64(t->session, "SELECT count(*) FROM found", &rows, err));
     if (rows > 0) {
@@ -370,7 +367,7 @@ static enum lh_code forget_visible(struct rows_task *r, struct lh_err *err) {
     const char *visible;
     LH_TRY(lh_json_get_string(r->request, "", "visible", &visible, err));
     LH_TRY(session_run(r->task->session, "CREATE TEMP TABLE every AS SELECT \"#p\" FROM wanted", err));
-    LH_TRY(find_rows(r, "shown", visible, err));
+    LH_TRY(rows_task_find(r, "shown", visible, err));
     return session_run(r->task->session, "DELETE FROM wanted WHERE \"#p\" IN (SELECT \"#p\" FROM shown)", err);
 }
 
@@ -393,98 +390,9 @@ enum lh_code task_tombstones_remove(struct task *t, const json_t *request, json_
     LH_TRY(session_run(t->session, "DELETE FROM wanted WHERE \"#p\" NOT IN (SELECT \"#p\" FROM lifted)", err));
     LH_TRY(session_query_int64(t->session, "SELECT count(*) FROM wanted", &rows, err));
     json_object_set_new(answer, "rows", json_integer(rows));
-    LH_TRY(find_rows(&r, "found", r.rows, err));
+    LH_TRY(rows_task_find(&r, "found", r.rows, err));
     row_text_append_row(&row, "f", &r.shape);
     LH_TRY(write_whole_rows(&r, "untombstone", "NULL", buf_cstr(&row), err));
     *ret_answer = LH_STEAL(answer);
-    return LH_OK;
-}
-
-/* ---- changes_write ---- */
-
-/* fresh: the delta's rows; past: the rows that they take the place of. */
-static enum lh_code gather(struct rows_task *r, struct lh_err *err) {
-    const char *delta;
-    LH_AUTO(buf) struct buf sql = BUF_INIT;
-    LH_TRY(lh_json_get_string(r->request, "", "delta", &delta, err));
-    buf_printf(&sql, "CREATE TEMP TABLE fresh AS SELECT row_number() OVER () AS \"#p\", s.* FROM (%s) s; ", delta);
-    LH_TRY(session_run(r->task->session, buf_cstr(&sql), err));
-    buf_reset(&sql);
-    buf_append_str(&sql, "CREATE TEMP VIEW wanted AS SELECT \"#p\", ");
-    append_key_columns(&sql, "fresh", r);
-    buf_append_str(&sql, " FROM fresh");
-    LH_TRY(session_run(r->task->session, buf_cstr(&sql), err));
-    return find_rows(r, "past", r->rows, err);
-}
-
-static void append_event(struct buf *sql, const struct rows_task *r, const char *field, const char *action,
-                         const char *old_value, const char *new_value) {
-    buf_append_str(sql, "SELECT n.\"#p\" AS p, ");
-    row_text_append_key(sql, "n", &r->shape);
-    buf_append_str(sql, " AS entity_id, ");
-    if (field)
-        buf_append_sql_string(sql, field);
-    else
-        buf_append_str(sql, "CAST(NULL AS VARCHAR)");
-    buf_printf(sql, " AS field, '%s' AS action, %s AS old_value, %s AS new_value FROM fresh n ", action, old_value,
-               new_value);
-}
-
-/* The rows that are new, whole; then a part for each column whose values differ. */
-static void append_changes(struct buf *sql, const struct rows_task *r) {
-    LH_AUTO(buf) struct buf row = BUF_INIT;
-    row_text_append_row(&row, "n", &r->shape);
-    append_event(sql, r, NULL, "insert", "CAST(NULL AS VARCHAR)", buf_cstr(&row));
-    buf_append_str(sql, "WHERE n.\"#p\" NOT IN (SELECT \"#p\" FROM past)");
-    for (size_t i = 0; i < r->shape.column_count; i++) {
-        const struct row_column *column = &r->shape.columns[i];
-        LH_AUTO(buf) struct buf before = BUF_INIT;
-        LH_AUTO(buf) struct buf after = BUF_INIT;
-        LH_AUTO(buf) struct buf old_text = BUF_INIT;
-        LH_AUTO(buf) struct buf new_text = BUF_INIT;
-        if (column->is_key)
-            continue;
-        row_text_append_column(&before, "o", column->name);
-        row_text_append_column(&after, "n", column->name);
-        buf_append_str(&old_text, "row_value(");
-        row_text_append_value(&old_text, buf_cstr(&before), column->type);
-        buf_append_str(&new_text, "row_value(");
-        row_text_append_value(&new_text, buf_cstr(&after), column->type);
-        buf_append_char(&old_text, ')');
-        buf_append_char(&new_text, ')');
-        buf_append_str(sql, " UNION ALL ");
-        append_event(sql, r, column->name, "update", buf_cstr(&old_text), buf_cstr(&new_text));
-        buf_printf(sql, "JOIN past o ON o.\"#p\" = n.\"#p\" WHERE %s IS DISTINCT FROM %s", buf_cstr(&before),
-                   buf_cstr(&after));
-    }
-}
-
-enum lh_code task_changes_write(struct task *t, const json_t *request, json_t **ret_answer, struct lh_err *err) {
-    LH_CLEANUP(rows_task_release) struct rows_task r = {0};
-    LH_AUTO(buf) struct buf sql = BUF_INIT;
-    int64_t max, changes, bytes, inserted, updated, written;
-    LH_TRY(open_task(t, request, &r, err));
-    LH_TRY(lh_json_get_int(request, "", "max_changes", &max, err));
-    LH_TRY(gather(&r, err));
-    LH_TRY(row_text_define(t->session, 0, err));
-    buf_append_str(&sql, "CREATE TEMP TABLE changes AS ");
-    append_changes(&sql, &r);
-    LH_TRY(session_run(t->session, buf_cstr(&sql), err));
-    LH_TRY(session_query_int64(t->session, "SELECT count(*) FROM changes", &changes, err));
-    LH_TRY(session_query_int64(t->session, "SELECT count(*) FROM changes WHERE action = 'insert'", &inserted, err));
-    LH_TRY(session_query_int64(t->session, "SELECT count(DISTINCT p) FROM changes WHERE action = 'update'", &updated,
-                               err));
-    LH_TRY(session_query_int64(t->session,
-                               "SELECT coalesce(CAST(sum(strlen(coalesce(old_value, '')) + strlen(coalesce(new_value, "
-                               "''))) AS BIGINT), 0) FROM changes",
-                               &bytes, err));
-    bool too_many = changes > max || bytes > ROW_TEXTS_MAX_BYTES;
-    if (changes > 0 && !too_many) {
-        buf_reset(&sql);
-        buf_append_str(&sql, "SELECT * EXCLUDE (p), CAST(NULL AS VARCHAR) AS erases FROM changes ORDER BY p, field");
-        LH_TRY(copy_to(&r, &sql, "changes.parquet", &written, err));
-    }
-    *ret_answer = json_pack("{s:I, s:I, s:I, s:b}", "changes", (json_int_t)changes, "inserted", (json_int_t)inserted,
-                            "updated", (json_int_t)updated, "too_many", too_many);
     return LH_OK;
 }
