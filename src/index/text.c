@@ -52,10 +52,17 @@ static void append_uri(struct buf *out, const char *path, const char *query) {
     buf_append_str(out, query);
 }
 
+/* Counting every allocation takes a lock that all threads share. */
+static void forgo_statistics(void) {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static enum lh_code connection_open(const char *path, const char *query, int flags, struct connection **ret_connection,
                                     struct lh_err *err) {
     static const int safety[][2] = {{SQLITE_DBCONFIG_DEFENSIVE, 1}, {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     LH_AUTO(buf) struct buf uri = BUF_INIT;
+    pthread_once(&once, forgo_statistics);
     append_uri(&uri, path, query);
     struct connection *c = lh_calloc(1, sizeof *c);
     int rc = sqlite3_open_v2(buf_cstr(&uri), &c->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
