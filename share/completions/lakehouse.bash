@@ -35,13 +35,13 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -W "http://127.0.0.1:3100" -- "$word")
             return
             ;;
-        --http | --command | --limit | --as-of | --timeout | --name | --primary-key | --misfits | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --erased | --dataset | --reason | --id | --text | --provider | --model | --dimensions | --refresh | --index | --k | --filter | --kind | --state | --sort-by | --retention-hours | --output | --column | --metric | --lists | --m | --ef-construction | --threads | --ef | --nprobe | --epsilon | --recall)
+        --http | --command | --ask | --limit | --as-of | --timeout | --name | --primary-key | --misfits | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --erased | --dataset | --reason | --id | --text | --provider | --model | --dimensions | --refresh | --index | --k | --filter | --kind | --state | --sort-by | --retention-hours | --output | --column | --metric | --lists | --m | --ef-construction | --threads | --ef | --nprobe | --epsilon | --recall)
             return
             ;;
     esac
     case $command in
         serve) choices="--data --config --http --insecure --help" ;;
-        sql) choices="--server --data --config --command --limit --as-of --timeout --json --ndjson --csv --parquet --help" ;;
+        sql) choices="--server --data --config --command --ask --limit --as-of --timeout --json --ndjson --csv --parquet --help" ;;
         ingest) choices="--server --data --config --name --mode --primary-key --misfits --bucket --format --delimiter --quote --header --encoding --json --help" ;;
         delta) choices="--server --data --config --misfits --json --help" ;;
         demo) choices="--data --config --scale --seed --no-index --json --help" ;;

@@ -32,6 +32,7 @@ complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s s -l server -d 'a 
 complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s c -l command -d 'run this statement' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s a -l ask -d 'have the configured generator write the statement, show it, and run it' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s l -l limit -d 'rows at most (default: 1,000 as a table, else all that the server gives)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from sql" -l as-of -d 'read the lake as of a catalog version or an RFC 3339 time' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from sql" -s t -l timeout -d 'time limit, such as 30s' -x

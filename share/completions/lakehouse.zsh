@@ -53,6 +53,8 @@ _lakehouse() {
                     '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
                     '(-c --command)-c[run this statement]:sql:' \
                     '(-c --command)--command[run this statement]:sql:' \
+                    '(-a --ask)-a[have the configured generator write the statement, show it, and run it]:question:' \
+                    '(-a --ask)--ask[have the configured generator write the statement, show it, and run it]:question:' \
                     '(-l --limit)-l[rows at most (default\: 1,000 as a table, else all that the server gives)]:n:' \
                     '(-l --limit)--limit[rows at most (default\: 1,000 as a table, else all that the server gives)]:n:' \
                     '(--as-of)--as-of[read the lake as of a catalog version or an RFC 3339 time]:when:' \

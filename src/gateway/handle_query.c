@@ -9,12 +9,10 @@
 #include "catalog/catalog.h"
 #include "engine/engine.h"
 #include "gateway/accept.h"
-#include "gateway/bucket_choice.h"
+#include "gateway/query_scope.h"
 #include "hot/hot.h"
-#include "lake/lake.h"
 #include "lakehouse/lakehouse.h"
 #include "policy/principal.h"
-#include "statement/statement.h"
 #include "system/query_log.h"
 #include "system/system.h"
 
@@ -32,26 +30,7 @@ static const char *const media_types[] = {
     [ENGINE_PARQUET] = "application/vnd.apache.parquet",
 };
 
-static void scope_auto_release(struct statement_scope *scope) {
-    statement_scope_release(scope);
-    catalog_snapshot_unref(scope->names.lake.snapshot);
-}
-
 /* ---- the request ---- */
-
-static enum lh_code parse_as_of(struct catalog *catalog, const json_t *value, struct catalog_snapshot **ret_snapshot,
-                                struct lh_err *err) {
-    if (!value || json_is_null(value)) {
-        *ret_snapshot = catalog_snapshot(catalog);
-        return LH_OK;
-    }
-    if (json_is_integer(value) && json_integer_value(value) >= 0)
-        return catalog_snapshot_at_version(catalog, (uint64_t)json_integer_value(value), ret_snapshot, err);
-    if (json_is_string(value))
-        return lake_snapshot_as_of(catalog, json_string_value(value), ret_snapshot, err);
-    lh_fail(err, LH_INVALID, "as_of must be a catalog version (a number) or a time (RFC 3339 text)");
-    return lh_err_hint(err, "for example 42 or \"2026-11-21T01:25:47Z\"");
-}
 
 static enum lh_code parse_limits(struct request *rq, const json_t *body, struct engine_query *q, struct lh_err *err) {
     const struct lh_config_query *config = &request_lakehouse(rq)->config->query;
@@ -89,29 +68,9 @@ static enum lh_code parse_query(struct request *rq, struct engine_query *q, stru
     if (q->params && !json_is_array(q->params) && !json_is_object(q->params))
         return lh_fail(err, LH_INVALID, "params must be an array (for ? and $1) or an object (for $name)");
     LH_TRY(parse_limits(rq, body, q, err));
-    LH_TRY(bucket_choice(rq, &scope->names.lake.bucket, err));
-    scope->names.lake.buckets = lh->buckets;
-    LH_TRY(parse_as_of(lh->catalog, json_object_get(body, "as_of"), &scope->names.lake.snapshot, err));
-    scope->past = json_object_get(body, "as_of") && !json_is_null(json_object_get(body, "as_of"));
-    scope->hot = lh->hot;
-    scope->indexes = lh->indexes;
-    scope->cancel_fd = request_cancel_fd(rq);
-    scope->names.lake.catalog = lh->catalog;
-    scope->names.system = lh->system;
-    scope->names.allowed = request_principal(rq)->role == ROLE_ADMIN;
-    q->resolve = statement_resolve;
-    q->resolve_later = statement_search_later;
-    q->resolve_ctx = scope;
-    q->epoch = statement_epoch(scope);
-    q->cancel_fd = request_cancel_fd(rq);
-    q->request_id = request_id(rq);
+    LH_TRY(query_scope_open(rq, json_object_get(body, "as_of"), scope, err));
+    query_scope_use(rq, scope, q);
     return LH_OK;
-}
-
-static void add_version(struct request *rq, const struct statement_scope *scope) {
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, catalog_snapshot_version(scope->names.lake.snapshot));
-    response_header(rq, "X-Lakehouse-Catalog-Version", text);
 }
 
 /* ---- /query/sql ---- */
@@ -144,7 +103,7 @@ static enum lh_code send_rows(struct request *rq, const struct engine_query *q, 
                               struct query_log_result *ret, struct lh_err *err) {
     LH_AUTO(engine_result) struct engine_result *result = NULL;
     LH_TRY(engine_query_start(request_lakehouse(rq)->engine, q, &result, err));
-    add_version(rq, scope);
+    query_scope_tell_version(rq, scope);
     response_header(rq, "Cache-Control", "no-store");
     LH_TRY(response_begin(rq, 200, content_type(q->format), -1, err));
     for (;;) {
@@ -168,7 +127,7 @@ enum lh_code handle_query_sql(struct request *rq, struct lh_err *err) {
     struct engine_query q = {0};
     struct query_log *log = request_lakehouse(rq)->queries;
     struct query_log_result done = {0};
-    LH_AUTO(scope) struct statement_scope scope = {0};
+    LH_AUTO(query_scope) struct statement_scope scope = {0};
     LH_TRY(choose_format(rq, &q.format, err));
     LH_TRY(parse_query(rq, &q, &scope, err));
     uint64_t entry = query_log_begin(log, request_id(rq), request_principal(rq)->name, q.sql);
@@ -196,7 +155,7 @@ static enum lh_code read_result(struct engine_result *result, struct buf *out, s
 enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
     static const char explain[] = "EXPLAIN ";
     struct engine_query q = {.format = ENGINE_JSON};
-    LH_AUTO(scope) struct statement_scope scope = {0};
+    LH_AUTO(query_scope) struct statement_scope scope = {0};
     LH_TRY(parse_query(rq, &q, &scope, err));
     q.sql = arena_printf(request_arena(rq), "%s%s", explain, q.sql);
     LH_AUTO(engine_result) struct engine_result *result = NULL;

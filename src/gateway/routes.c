@@ -263,6 +263,9 @@ const struct route gateway_routes[] = {
     {HTTP_POST, "/ai/rerank", handle_ai_rerank, ACCESS_ANY, BODY_JSON, ROUTE_LONG, AI,
      "Put up to 1,000 texts in the order in which they fit a query; the model is `lexical-rerank-1` (built in, the default), or one of a "
      "provider", "RerankRequest", "RerankAnswer", {{0}}},
+    {HTTP_POST, "/ai/nl2sql", handle_nl2sql, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, AI,
+     "Have the configured generator write SQL for a question: checked by the engine, corrected once, and with `execute` run as any "
+     "statement is", "Nl2sqlRequest", "Nl2sqlAnswer", {BUCKET}},
     {HTTP_GET, "/ai/models", handle_ai_models, ACCESS_ANY, BODY_NONE, ROUTE_LONG, AI,
      "The models of every provider, and the providers that do not answer", NULL, "AiModels", {{0}}},
     {HTTP_GET, "/ai/health", handle_ai_health, ACCESS_ANY, BODY_NONE, ROUTE_LONG, AI,

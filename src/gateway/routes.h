@@ -42,6 +42,8 @@ route_handler handle_index_create, handle_index_list, handle_index_get, handle_i
     handle_index_jobs, handle_index_job;
 /* handle_ask.c */
 route_handler handle_ask;
+/* handle_nl2sql.c */
+route_handler handle_nl2sql;
 /* handle_journal.c */
 route_handler handle_journal_event, handle_journal_update, handle_journal_flush;
 route_handler handle_journal_history, handle_journal_recent, handle_journal_stats;

@@ -180,6 +180,15 @@ const struct schema gateway_schemas[] = {
     {"RerankResult", "index: of the document in the request; the scale of score is the model's, of the built-in one 0 to 1",
      "index integer, score number"},
     {"RerankAnswer", "Best first", "provider string, model string, results RerankResult[]"},
+    {"Nl2sqlRequest",
+     "A question in words; datasets: only these may be read; execute: run the statement, at most limit rows (100)",
+     "question string, datasets string[]?, model string?, execute boolean?, limit integer?, as_of any?"},
+    {"Nl2sqlProblem", "Why the statement cannot be run", "code string, detail string, hint string?, position integer?"},
+    {"Nl2sqlAnswer",
+     "sql null: the generator wrote none, see explanation; attempts: 2 where the first had to be corrected; result: what "
+     "/query/sql answers",
+     "question string, sql string?, explanation string, valid boolean, attempts integer, provider string, model string, "
+     "catalog_version integer, problem Nl2sqlProblem?, result QueryAnswer?"},
     {"AiModel", "A model; can is embed, generate or rerank, empty where the provider does not say",
      "provider string, name string, can string[], loaded boolean, dimensions integer?, size_bytes integer?, "
      "vram_bytes integer?, unload_at time?"},

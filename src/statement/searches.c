@@ -193,7 +193,7 @@ static enum lh_code search(struct statement_scope *scope, struct statement_searc
     if (lh_json_get_string(c.request, c.function, "index", &index, err) != LH_OK ||
         statement_open_index(scope, index, &g, &dataset, err) != LH_OK)
         return fail_at(c.index_place ? c.index_place : c.place, err);
-    if (index_search(scope->indexes, c.request, scope->cancel_fd, &answer, err) != LH_OK)
+    if (!scope->dry && index_search(scope->indexes, c.request, scope->cancel_fd, &answer, err) != LH_OK)
         return fail_at(c.filter_place && err->code == LH_SQL ? c.filter_place : c.place, err);
     LH_TRY(write_rows(scope, number, json_object_get(answer, "hits"), &rows, err));
     s->definition = lh_asprintf("SELECT * REPLACE (TRY_CAST(doc_id AS %s) AS doc_id) FROM (%s)",

@@ -31,6 +31,7 @@ struct statement_scope {
     struct hot *hot;
     struct index_service *indexes;
     bool past; /* the snapshot is not the newest one */
+    bool dry;  /* the statement is only bound: searches are checked and find nothing, so no row is looked at */
     int cancel_fd;
 
     struct hot_lease lease;

@@ -6,7 +6,8 @@
 //     models.reranks = false          it has no /v1/rerank
 //     models.requests                 [{ method, path, headers, body }], all of them
 //
-//     models.answer = 'words'         what it answers from now on; null: the last message, reversed word by word
+//     models.answer = 'words'         what it answers from now on, or a list of what it answers in turn; null: the last message,
+//                                     reversed word by word
 //
 // Its vectors: 8 numbers made from the text's bytes.
 import { once } from 'node:events';
@@ -20,7 +21,8 @@ function vectorOf(text) {
   [...Buffer.from(text)].forEach((byte, i) => (vector[i % DIMENSIONS] += byte - 96.5));
   return vector;
 }
-const answerTo = (server, messages) => server.answer?.split(' ') ?? messages.at(-1).content.split(' ').reverse();
+const answerTo = (server, messages) =>
+  (Array.isArray(server.answer) ? server.answer.shift() : server.answer)?.split(' ') ?? messages.at(-1).content.split(' ').reverse();
 const texts = (input) => (Array.isArray(input) ? input : [input]);
 
 function sendJson(reply, status, value, headers = {}) {
