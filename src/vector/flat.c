@@ -117,6 +117,9 @@ enum lh_code vec_flat_extend(struct vec_flat *flat, const struct vec_rows *rows,
     if (rows->d != flat->rows.d || rows->n < flat->rows.n)
         return lh_fail(err, LH_INVALID, "%zu vectors of %u dimensions do not extend %zu of %u", rows->n, rows->d,
                        flat->rows.n, flat->rows.d);
+    const struct vec_rows more = {
+        .data = rows->n > flat->rows.n ? vec_row(rows, flat->rows.n) : NULL, .n = rows->n - flat->rows.n, .d = rows->d};
+    LH_TRY(vec_check_rows(&more, flat->rows.n, err));
     LH_TRY(reserve(flat, rows->n, err));
     if (flat->rows.n == 0)
         vec_rabitq_origin(flat->rq, rows, flat->origin);
@@ -254,8 +257,10 @@ static size_t scan(const struct vec_flat *flat, struct vec_searcher *searcher, c
 
 size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
                        const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats) {
-    struct vec_search_stats stats;
-    size_t found = scan(flat, searcher, query, search, search->k, INFINITY, ret_hits, &stats);
+    struct vec_search_stats stats = {0};
+    size_t found = 0;
+    if (vec_is_sound(query, flat->rows.d))
+        found = scan(flat, searcher, query, search, search->k, INFINITY, ret_hits, &stats);
     if (ret_stats)
         *ret_stats = stats;
     return found;
@@ -264,7 +269,9 @@ size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searche
 size_t vec_flat_search_range(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
                              float radius, const struct vec_search *search, struct vec_hit *ret_hits, size_t max) {
     struct vec_search_stats stats;
-    size_t found = scan(flat, searcher, query, search, max, nextafterf(radius, INFINITY), ret_hits, &stats);
+    size_t found = 0;
+    if (vec_is_sound(query, flat->rows.d))
+        found = scan(flat, searcher, query, search, max, nextafterf(radius, INFINITY), ret_hits, &stats);
     while (found && ret_hits[found - 1].dist > radius)
         found--;
     return found;

@@ -50,7 +50,8 @@ LH_CHECKED enum lh_code vec_exact_search(const struct vec_rows *rows, enum vec_m
                                          size_t k, const uint64_t *allowed, struct vec_hit *ret_hits, size_t *ret_found,
                                          struct lh_err *err);
 
-/* Encode `rows`.  LH_INVALID for shapes out of range, LH_NO_MEMORY where the codes cannot be held. */
+/* Encode `rows`.  LH_INVALID for shapes out of range, LH_DATA for a row that is not finite or too long, LH_NO_MEMORY where the
+ * codes cannot be held. */
 LH_CHECKED enum lh_code vec_flat_new(const struct vec_rows *rows, const struct vec_flat_config *config,
                                      struct vec_flat **ret_flat, struct lh_err *err);
 void vec_flat_free(struct vec_flat *flat);
@@ -95,8 +96,8 @@ size_t vec_flat_bytes(const struct vec_flat *flat); /* memory beside the rows */
 /* A search's working storage: one thread's, reused; it must not outlive the flat. */
 struct vec_searcher *vec_flat_searcher_new(const struct vec_flat *flat);
 void vec_searcher_free(struct vec_searcher *searcher);
-/* The k nearest into ret_hits[search->k], nearest first, with exact distances.  Returns how many.  `query` is d finite
- * floats.  *ret_stats may be NULL. */
+/* The k nearest into ret_hits[search->k], nearest first, with exact distances.  Returns how many.  `query` is d
+ * floats; one that is not finite or too long finds nothing.  *ret_stats may be NULL. */
 size_t vec_flat_search(const struct vec_flat *flat, struct vec_searcher *searcher, const float *query,
                        const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats);
 

@@ -56,6 +56,8 @@ static struct sizes sizes_of(const struct vec_hnsw *graph) {
 enum lh_code vec_hnsw_check_config(const struct vec_hnsw_config *config, struct lh_err *err) {
     if (config->d == 0 || config->d > VEC_MAX_DIM)
         return lh_fail(err, LH_INVALID, "a graph of %u dimensions: there must be 1 to %u", config->d, VEC_MAX_DIM);
+    if (!vec_metric_name(config->metric))
+        return lh_fail(err, LH_INVALID, "metric number %d is none", (int)config->metric);
     if (config->m == 1 || config->m > VEC_HNSW_MAX_M)
         return lh_fail(err, LH_INVALID, "m is %u: it must be 2 to %u", config->m, VEC_HNSW_MAX_M);
     if (config->ef_construction > VEC_HNSW_MAX_EF)

@@ -82,8 +82,10 @@ struct vec_hnsw_stats {
     uint64_t row_bytes;
 };
 
+/* LH_INVALID naming the setting that cannot be; every call that takes one asks it first. */
+LH_CHECKED enum lh_code vec_hnsw_check_config(const struct vec_hnsw_config *config, struct lh_err *err);
 /* Build over rows [0, rows->n), on `threads` threads (0: one a processor).  config->d must be rows->d.
- * LH_INVALID, LH_NO_MEMORY. */
+ * LH_INVALID, LH_NO_MEMORY; LH_DATA for a row that is not finite or too long. */
 LH_CHECKED enum lh_code vec_hnsw_build(const struct vec_hnsw_config *config, const struct vec_rows *rows,
                                        unsigned threads, struct vec_hnsw **ret_graph, struct lh_err *err);
 void vec_hnsw_free(struct vec_hnsw *graph);
@@ -92,24 +94,24 @@ struct vec_hnsw_cursor *vec_hnsw_cursor_new(struct vec_hnsw *graph);
 void vec_hnsw_cursor_free(struct vec_hnsw_cursor *cursor);
 
 /* Nearest first, ties by id.  Returns how many were found (fewer than k only where fewer rows are allowed, or where the
- * window was too narrow for the filter).  `query` is finite, d floats.  Distances are exact unless rerank says not. */
+ * window was too narrow for the filter).  `query` is d floats; one that is not finite or too long finds nothing.  Distances are exact unless rerank says not. */
 size_t vec_hnsw_search(struct vec_hnsw_cursor *cursor, const float *query, const struct vec_hnsw_search *search,
                        struct vec_hit *ret_hits);
 /* Every row found with distance <= radius, nearest first, at most `max`: the walk goes on while it meets such rows. */
 size_t vec_hnsw_search_range(struct vec_hnsw_cursor *cursor, const float *query, float radius,
                              const struct vec_hnsw_search *search, struct vec_hit *ret_hits, size_t max);
 /* queries->n searches on `threads` threads (0: one a processor).  Query i's hits are at ret_hits + i * search->k, and
- * ret_found[i] of them are set. */
+ * ret_found[i] of them are set.  LH_INVALID; LH_DATA for a query that is not finite or too long. */
 LH_CHECKED enum lh_code vec_hnsw_search_batch(struct vec_hnsw *graph, const struct vec_rows *queries, unsigned threads,
                                               const struct vec_hnsw_search *search, struct vec_hit *ret_hits,
                                               size_t *ret_found, struct lh_err *err);
 void vec_hnsw_effort(const struct vec_hnsw_cursor *cursor, struct vec_hnsw_effort *ret_effort);
 
-/* LH_LIMIT when the capacity is used up; LH_DATA where the vector is not finite; LH_UNSUPPORTED on a mapped file. */
+/* LH_LIMIT when the capacity is used up; LH_DATA where the vector is not finite or too long; LH_UNSUPPORTED on a mapped file. */
 LH_CHECKED enum lh_code vec_hnsw_insert(struct vec_hnsw_cursor *cursor, const float *vector, uint32_t *ret_id,
                                         struct lh_err *err);
-/* Insert all of `rows` on `threads` threads (0: one a processor); they get the next ids in their order.  The caller has
- * checked that they are finite.  LH_LIMIT, LH_INVALID, LH_UNSUPPORTED. */
+/* Insert all of `rows` on `threads` threads (0: one a processor); they get the next ids in their order.
+ * LH_DATA as above, with the row's number among these; LH_LIMIT, LH_INVALID, LH_UNSUPPORTED. */
 LH_CHECKED enum lh_code vec_hnsw_extend(struct vec_hnsw *graph, const struct vec_rows *rows, unsigned threads,
                                         struct lh_err *err);
 /* As insert, then deletes `old_id`: a search meanwhile finds one of the two, or both, never neither. */

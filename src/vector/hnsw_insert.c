@@ -264,6 +264,7 @@ enum lh_code vec_hnsw_build(const struct vec_hnsw_config *config, const struct v
         return lh_fail(err, LH_INVALID, "rows of %u dimensions for a graph of %u", rows->d, config->d);
     LH_TRY(vec_check_shape(rows, err));
     LH_TRY(vec_hnsw_check_config(config, err));
+    LH_TRY(vec_check_rows(rows, 0, err));
     struct vec_graph_code code;
     struct vec_hnsw *graph = NULL;
     LH_TRY(vec_graph_code_init(&code, rows, config->metric, config->seed, err));
@@ -329,6 +330,7 @@ enum lh_code vec_hnsw_extend(struct vec_hnsw *graph, const struct vec_rows *rows
     struct extension extension = {.rows = rows};
     if (rows->d != graph->code.d)
         return lh_fail(err, LH_INVALID, "rows of %u dimensions for a graph of %u", rows->d, graph->code.d);
+    LH_TRY(vec_check_rows(rows, 0, err));
     LH_TRY(take_ids(graph, rows->n, &extension.first, err));
     vec_hnsw_share(graph, threads, (uint32_t)rows->n, 16, extend_share, &extension);
     return LH_OK;

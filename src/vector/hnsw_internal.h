@@ -204,7 +204,6 @@ void vec_hnsw_unlock(struct vec_hnsw *graph, uint32_t id);
 LH_CHECKED enum lh_code vec_hnsw_new(const struct vec_hnsw_config *config, const struct vec_graph_code *code,
                                      const struct vec_rows *rows, bool writable, struct vec_hnsw **ret_graph,
                                      struct lh_err *err);
-LH_CHECKED enum lh_code vec_hnsw_check_config(const struct vec_hnsw_config *config, struct lh_err *err);
 
 /* hnsw_measure.c: what walks and selection go by.  Set a probe to a query or a node, then measure n nodes from it. */
 void vec_hnsw_probe_query(const struct vec_hnsw *graph, struct vec_probe *probe, const float *query);

@@ -296,7 +296,7 @@ static size_t find(struct vec_hnsw_cursor *cursor, const struct vec_hnsw_search 
 size_t vec_hnsw_search(struct vec_hnsw_cursor *cursor, const float *query, const struct vec_hnsw_search *search,
                        struct vec_hit *ret_hits) {
     cursor->effort = (struct vec_hnsw_effort){0};
-    if (search->k == 0)
+    if (search->k == 0 || !vec_is_sound(query, cursor->graph->code.d))
         return 0;
     vec_hnsw_probe_query(cursor->graph, &cursor->probe, query);
     size_t n = find(cursor, search, window(search));
@@ -306,7 +306,7 @@ size_t vec_hnsw_search(struct vec_hnsw_cursor *cursor, const float *query, const
 size_t vec_hnsw_search_range(struct vec_hnsw_cursor *cursor, const float *query, float radius,
                              const struct vec_hnsw_search *search, struct vec_hit *ret_hits, size_t max) {
     cursor->effort = (struct vec_hnsw_effort){0};
-    if (max == 0)
+    if (max == 0 || !vec_is_sound(query, cursor->graph->code.d))
         return 0;
     vec_hnsw_probe_query(cursor->graph, &cursor->probe, query);
     uint32_t ef = window(search);
@@ -354,6 +354,7 @@ enum lh_code vec_hnsw_search_batch(struct vec_hnsw *graph, const struct vec_rows
         return lh_fail(err, LH_INVALID, "queries of %u dimensions for a graph of %u", queries->d, graph->code.d);
     if (queries->n > UINT32_MAX / 2)
         return lh_fail(err, LH_INVALID, "a batch holds at most %u queries", UINT32_MAX / 2);
+    LH_TRY(vec_check_rows(queries, 0, err));
     struct batch batch = {.queries = queries, .search = search, .hits = ret_hits, .found = ret_found};
     vec_hnsw_share(graph, threads, (uint32_t)queries->n, 8, search_share, &batch);
     return LH_OK;

@@ -138,8 +138,6 @@ enum lh_code vec_index_new(struct os *os, const char *folder, const struct vec_i
     const struct vec_rows none = {.d = config->d};
     const struct vec_flat_config flat = {.metric = config->metric, .seed = config->seed, .threads = 1};
     struct vec_flat *empty = NULL;
-    if ((unsigned)config->kind > VEC_INDEX_GRAPH)
-        return lh_fail(err, LH_INVALID, "index kind %d is none", (int)config->kind);
     LH_TRY(vec_flat_new(&none, &flat, &empty, err));
     struct vec_index *index = lh_calloc(1, sizeof *index);
     index->os = os;

@@ -66,7 +66,8 @@ struct vec_index_stats {
 };
 
 /* Build an index of `rows` (n may be 0) in a folder, which is made where it is missing, and save it.  LH_EXISTS where the
- * folder holds one already; LH_INVALID; LH_DATA for a row that is not finite; LH_NO_MEMORY, LH_IO, LH_NO_SPACE. */
+ * folder holds one already; LH_INVALID for settings that cannot be, whether these rows need them or not; LH_DATA for a row that
+ * is not finite or too long; LH_NO_MEMORY, LH_IO, LH_NO_SPACE. */
 LH_CHECKED enum lh_code vec_index_create(struct os *os, const char *folder, const struct vec_index_config *config,
                                          const struct vec_rows *rows, struct vec_index **ret_index, struct lh_err *err);
 /* LH_NOT_FOUND; LH_CORRUPT, LH_UNSUPPORTED as in vector/file.h.  Graphs and rows are mapped, not read. */
@@ -116,7 +117,8 @@ void vec_index_config(const struct vec_index *index, struct vec_index_config *re
 
 struct vec_index_reader *vec_index_reader_new(struct vec_index *index);
 void vec_index_reader_free(struct vec_index_reader *reader);
-/* The k nearest rows, nearest first, ties by id, with exact distances.  Returns how many.  `query`: d finite floats. */
+/* The k nearest rows, nearest first, ties by id, with exact distances.  Returns how many.  `query`: d floats; one that is not
+ * finite or too long finds nothing. */
 size_t vec_index_search(struct vec_index_reader *reader, const float *query, const struct vec_index_search *search,
                         struct vec_hit *ret_hits);
 /* A row by its id, d floats, valid until the reader's next call; NULL where there is none or it was deleted. */

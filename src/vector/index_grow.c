@@ -81,7 +81,7 @@ enum lh_code vec_index_append(struct vec_index *index, const struct vec_rows *ro
     if (rows->d != index->config.d)
         return lh_fail(err, LH_INVALID, "vectors of %u dimensions for an index of %u", rows->d, index->config.d);
     LH_TRY(vec_check_shape(rows, err));
-    LH_TRY(vec_check_finite(rows, err));
+    LH_TRY(vec_check_rows(rows, 0, err));
     pthread_mutex_lock(&index->append_lock);
     struct view *view = vec_view_take(index);
     uint32_t first = vec_view_rows(view);
@@ -129,12 +129,18 @@ static void bury(struct vec_hnsw *graph, const struct view *view, unsigned threa
     vec_hnsw_repair(graph, threads);
 }
 
+static struct vec_hnsw_config graph_config(const struct vec_index_config *config) {
+    return (struct vec_hnsw_config){.d = config->d,
+                                    .metric = config->metric,
+                                    .m = config->m,
+                                    .ef_construction = config->ef_construction,
+                                    .seed = config->seed};
+}
+
 static enum lh_code build_graph(const struct vec_index *index, const struct vec_rows *rows, struct vec_hnsw **ret_graph,
                                 struct lh_err *err) {
-    const struct vec_index_config *c = &index->config;
-    const struct vec_hnsw_config config = {
-        .d = c->d, .metric = c->metric, .m = c->m, .ef_construction = c->ef_construction, .seed = c->seed};
-    return vec_hnsw_build(&config, rows, c->threads, ret_graph, err);
+    const struct vec_hnsw_config config = graph_config(&index->config);
+    return vec_hnsw_build(&config, rows, index->config.threads, ret_graph, err);
 }
 
 /* The graph that is segment 0, opened anew to be changed, with the rows of the other segments in it. */
@@ -255,8 +261,13 @@ enum lh_code vec_index_create(struct os *os, const char *folder, const struct ve
     struct vec_index *index = NULL;
     if (rows->d != config->d)
         return lh_fail(err, LH_INVALID, "rows of %u dimensions for an index of %u", rows->d, config->d);
+    const struct vec_hnsw_config graph =
+        graph_config(config); /* which a merge may come to build, however few rows there are */
+    LH_TRY(vec_hnsw_check_config(&graph, err));
     LH_TRY(vec_check_shape(rows, err));
-    LH_TRY(vec_check_finite(rows, err));
+    LH_TRY(vec_check_rows(rows, 0, err));
+    if ((unsigned)config->kind > VEC_INDEX_GRAPH)
+        return lh_fail(err, LH_INVALID, "index kind %d is none", (int)config->kind);
     LH_TRY(vec_index_claim(os, folder, err));
     LH_TRY(vec_index_new(os, folder, config, &index, err));
     enum lh_code code = fill(index, rows, err);

@@ -94,6 +94,9 @@ enum lh_code vec_ivf_new(const struct vec_rows *rows, const struct vec_ivf_confi
     LH_TRY(vec_check_shape(rows, err));
     if (config->lists > VEC_IVF_MAX_LISTS)
         return lh_fail(err, LH_INVALID, "%u lists; %u are possible", config->lists, VEC_IVF_MAX_LISTS);
+    if ((unsigned)config->codes > VEC_IVF_PQ)
+        return lh_fail(err, LH_INVALID, "codes number %d are none", (int)config->codes);
+    LH_TRY(vec_check_rows(rows, 0, err));
     struct vec_rabitq *rq = NULL;
     struct vec_rabitq_config codes = {.d = rows->d, .bits = 1, .metric = config->metric, .seed = config->seed};
     LH_TRY(vec_rabitq_new(&codes, &rq, err));
@@ -146,6 +149,9 @@ enum lh_code vec_ivf_extend(struct vec_ivf *ivf, const struct vec_rows *rows, st
     if (rows->d != ivf->rows.d || rows->n < ivf->rows.n)
         return lh_fail(err, LH_INVALID, "%zu vectors of %u dimensions do not extend %zu of %u", rows->n, rows->d,
                        ivf->rows.n, ivf->rows.d);
+    const struct vec_rows more = {
+        .data = rows->n > ivf->rows.n ? vec_row(rows, ivf->rows.n) : NULL, .n = rows->n - ivf->rows.n, .d = rows->d};
+    LH_TRY(vec_check_rows(&more, ivf->rows.n, err));
     return vec_ivf_fill(ivf, rows, err);
 }
 
@@ -294,6 +300,11 @@ static void scan_list(const struct vec_ivf *ivf, struct vec_searcher *searcher, 
 size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, const float *query,
                       const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats) {
     struct vec_search_stats stats = {0};
+    if (!vec_is_sound(query, ivf->rows.d)) {
+        if (ret_stats)
+            *ret_stats = stats;
+        return 0;
+    }
     vec_rabitq_query_set(searcher->query, query, ivf->origin);
     uint32_t n_lists = choose_lists(ivf, searcher, search->nprobe);
     if (ivf->pq)

@@ -42,7 +42,7 @@ struct vec_ivf_config {
 };
 
 /* Train on a sample of `rows` and put all of them in lists.  An empty `rows` (n 0) makes an IVF of one list about the
- * origin.  LH_INVALID for shapes or settings out of range, LH_NO_MEMORY. */
+ * origin.  LH_INVALID for shapes or settings out of range, LH_DATA for a row that is not finite or too long, LH_NO_MEMORY. */
 LH_CHECKED enum lh_code vec_ivf_new(const struct vec_rows *rows, const struct vec_ivf_config *config,
                                     struct vec_ivf **ret_ivf, struct lh_err *err);
 void vec_ivf_free(struct vec_ivf *ivf);

@@ -3,7 +3,6 @@
 #include "vector/kernels.h"
 
 #include <math.h>
-#include <string.h>
 
 enum lh_code vec_check_shape(const struct vec_rows *rows, struct lh_err *err) {
     if (rows->d < 1 || rows->d > VEC_MAX_DIM)
@@ -14,25 +13,34 @@ enum lh_code vec_check_shape(const struct vec_rows *rows, struct lh_err *err) {
     return LH_OK;
 }
 
-/* An exponent of all ones, however the bits below it stand. */
-static uint32_t is_not_finite(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return (bits & 0x7F800000u) == 0x7F800000u;
+/* The square of a NaN is no smaller than anything. */
+bool vec_is_sound(const float *x, size_t d) {
+    return vec_kernels()->dot_f32(x, x, d) <= VEC_MAX_LENGTH * VEC_MAX_LENGTH;
+}
+
+static enum lh_code refuse(const float *row, uint32_t d, size_t number, struct lh_err *err) {
+    double square = 0.0;
+    for (uint32_t j = 0; j < d; j++) {
+        if (!isfinite(row[j]))
+            return lh_fail(err, LH_DATA, "vector %zu holds %s in dimension %u", number,
+                           isnan(row[j]) ? "NaN" : "an infinity", j);
+        square += (double)row[j] * (double)row[j];
+    }
+    lh_fail(err, LH_DATA, "vector %zu is too long, %g: products of vectors longer than %g cannot be held in floats",
+            number, sqrt(square), (double)VEC_MAX_LENGTH);
+    return lh_err_hint(
+        err, "divide all vectors by one number; for cosine each by its own length, which changes no distance");
+}
+
+enum lh_code vec_check_rows(const struct vec_rows *rows, size_t first, struct lh_err *err) {
+    for (size_t i = 0; i < rows->n; i++)
+        if (!vec_is_sound(vec_row(rows, i), rows->d))
+            return refuse(vec_row(rows, i), rows->d, first + i, err);
+    return LH_OK;
 }
 
 enum lh_code vec_check_finite(const struct vec_rows *rows, struct lh_err *err) {
-    for (size_t i = 0; i < rows->n; i++) {
-        const float *row = vec_row(rows, i);
-        uint32_t bad = 0;
-        for (uint32_t j = 0; j < rows->d; j++)
-            bad |= is_not_finite(row[j]);
-        for (uint32_t j = 0; bad && j < rows->d; j++)
-            if (is_not_finite(row[j]))
-                return lh_fail(err, LH_DATA, "vector %zu holds %s in dimension %u", i,
-                               isnan(row[j]) ? "NaN" : "an infinity", j);
-    }
-    return LH_OK;
+    return vec_check_rows(rows, 0, err);
 }
 
 const char *vec_metric_name(enum vec_metric metric) {

@@ -28,6 +28,7 @@ static void search_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
 static enum lh_code run(struct batch *batch, uint32_t d, unsigned threads, struct lh_err *err) {
     if (batch->queries->d != d)
         return lh_fail(err, LH_INVALID, "queries of %u dimensions for an index of %u", batch->queries->d, d);
+    LH_TRY(vec_check_rows(batch->queries, 0, err));
     vec_parallel_for(threads, batch->queries->n, 16, search_piece, batch);
     return LH_OK;
 }
