@@ -1,11 +1,14 @@
 #include "cli/check_erased.h"
 
+#include "base/alloc.h"
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/json.h"
 #include "base/quantity.h"
 #include "base/timefmt.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "index/index.h"
 #include "lake/erased.h"
 #include "lakehouse/lakehouse.h"
 
@@ -94,11 +97,28 @@ static void print_json(json_t *findings, const char *key, const struct erased_to
     printf("%s\n", buf_cstr(&text));
 }
 
+/* Strings of `items`. */
+static struct erased_index *indexes_of(const json_t *items) {
+    struct erased_index *indexes = lh_calloc(json_array_size(items) + 1, sizeof *indexes);
+    size_t i;
+    json_t *item;
+    json_array_foreach(items, i, item) {
+        const json_t *source = json_object_get(item, "source");
+        indexes[i] = (struct erased_index){json_string_value(json_object_get(item, "name")),
+                                           json_string_value(json_object_get(source, "dataset")),
+                                           json_string_value(json_object_get(source, "id_column"))};
+    }
+    return indexes;
+}
+
 enum lh_code check_erased(struct cli *cli, struct lakehouse *lh, const char *key, const char *dataset, int *ret_exit,
                           struct lh_err *err) {
     LH_AUTO(json) json_t *findings = cli->json ? json_array() : NULL;
     struct hunting hunting = {.findings = findings};
     struct erased_totals totals = {0};
+    LH_AUTO(json) json_t *items = NULL;
+    LH_TRY(index_list(lh->indexes, NULL, NULL, false, &items, err));
+    LH_AUTO(mem) struct erased_index *indexes = indexes_of(items);
     const struct erased_search search = {
         .os = cli->os,
         .catalog = lh->catalog,
@@ -107,6 +127,8 @@ enum lh_code check_erased(struct cli *cli, struct lakehouse *lh, const char *key
         .data_dir = lh->data_dir,
         .key = key,
         .dataset = dataset,
+        .indexes = indexes,
+        .index_count = json_array_size(items),
         .found = on_finding,
         .progress = on_progress,
         .ctx = &hunting,

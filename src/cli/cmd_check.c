@@ -181,11 +181,11 @@ const struct cli_command cli_check = {
         "with --deep also the checksum of every byte), names objects that belong to nothing, and tells what stands between\n"
         "a query process and this machine.  Nothing is changed.  The folder must not be open in a server.\n\n"
         "Exit codes: 0 all is well, 3 warnings, 1 damage.\n\n"
-        "With --erased it proves that a row is gone: every live and retained file, the journal and the local logs are\n"
-        "searched for the key (given as to `lakehouse tombstone`), and each place is named with the versions that\n"
-        "refer to it and what removes it.  A row is found by its dataset's primary key; without --dataset the key is also\n"
-        "looked for in every other column and in text.  Exit codes: 0 it stands nowhere, 3 it is only mentioned, 1 its row\n"
-        "stands somewhere, or something could not be searched:\n\n"
+        "With --erased it proves that a row is gone: every live and retained file, those that no version names, the chunks\n"
+        "of indexes, the journal and the local logs are searched for the key (given as to `lakehouse tombstone`), and each\n"
+        "place is named with the versions that refer to it and what removes it.  A row is found by its dataset's primary\n"
+        "key; without --dataset the key is also looked for in every other column and in text.  Exit codes: 0 it stands\n"
+        "nowhere, 3 it is only mentioned, 1 its row stands somewhere, or something could not be searched:\n\n"
         "  lakehouse check --erased C-000017 --dataset candidates",
     .options = options,
     .run = run,

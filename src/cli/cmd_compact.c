@@ -1,5 +1,6 @@
 /* lakehouse compact */
 #include "base/buf.h"
+#include "base/quantity.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/job_wait.h"
@@ -30,9 +31,12 @@ static void print(const struct cli *cli, const char *dataset, const json_t *job)
     } else if (number(result, "steps") == 0) {
         printf("%s: nothing to do\n", dataset);
     } else {
-        printf("%s: %lld files (%.1f MB) became %lld (%.1f MB)\n", dataset, number(result, "files_in"),
-               (double)number(result, "bytes_in") / 1e6, number(result, "files_out"),
-               (double)number(result, "bytes_out") / 1e6);
+        LH_AUTO(buf) struct buf before = BUF_INIT;
+        LH_AUTO(buf) struct buf after = BUF_INIT;
+        lh_size_format((uint64_t)number(result, "bytes_in"), &before);
+        lh_size_format((uint64_t)number(result, "bytes_out"), &after);
+        printf("%s: %lld files (%s) became %lld (%s)\n", dataset, number(result, "files_in"), buf_cstr(&before),
+               number(result, "files_out"), buf_cstr(&after));
     }
 }
 

@@ -1,5 +1,6 @@
 /* lakehouse vacuum, lakehouse maintenance */
 #include "base/buf.h"
+#include "base/quantity.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/job_wait.h"
@@ -35,12 +36,13 @@ static const struct cli_option vacuum_options[] = {
 };
 
 static void print_vacuum(const json_t *sums, const char *verb) {
+    LH_AUTO(buf) struct buf size = BUF_INIT;
+    lh_size_format((uint64_t)number(sums, "bytes"), &size);
+    printf("%lld files (%s) %s; ", number(sums, "files"), buf_cstr(&size), verb);
     if (number(sums, "horizon_version") > 0)
-        printf("%lld files (%.1f MB) %s; versions from %lld on stay readable\n", number(sums, "files"),
-               (double)number(sums, "bytes") / 1e6, verb, number(sums, "horizon_version"));
+        printf("versions from %lld on stay readable\n", number(sums, "horizon_version"));
     else
-        printf("%lld files (%.1f MB) %s; every version stays readable\n", number(sums, "files"),
-               (double)number(sums, "bytes") / 1e6, verb);
+        printf("every version stays readable\n");
 }
 
 static void print_dry(const json_t *answer) {
@@ -115,13 +117,15 @@ static void print_dataset(const json_t *item) {
     static const char *const roles[] = {"base", "delta", "tombstone"};
     const json_t *next = json_object_get(item, "next"), *files = json_object_get(item, "files");
     long long bytes = 0;
+    LH_AUTO(buf) struct buf size = BUF_INIT;
     printf("%-24s", text_of(item, "dataset"));
     for (size_t i = 0; i < 3; i++) {
         const json_t *sums = json_object_get(files, roles[i]);
         printf(" %6lld", number(sums, "count"));
         bytes += number(sums, "bytes");
     }
-    printf(" %9.1f %6lld%%  %s: %s\n", (double)bytes / 1e6, number(item, "delta_percent"), text_of(next, "action"),
+    lh_size_format((uint64_t)bytes, &size);
+    printf(" %9s %6lld%%  %s: %s\n", buf_cstr(&size), number(item, "delta_percent"), text_of(next, "action"),
            text_of(next, "why"));
 }
 
@@ -136,7 +140,7 @@ static enum lh_code maintenance(struct cli *cli, const struct cli_args *args, st
     }
     LH_TRY(client_open(cli, args, &client, err));
     if (!cli->json)
-        printf("%-24s %6s %6s %6s %9s %7s  %s\n", "DATASET", "BASE", "DELTA", "GONE", "MB", "DELTA", "NEXT");
+        printf("%-24s %6s %6s %6s %9s %7s  %s\n", "DATASET", "BASE", "DELTA", "GONE", "SIZE", "DELTA", "NEXT");
     for (;;) {
         LH_AUTO(json) json_t *answer = NULL;
         size_t i;

@@ -46,6 +46,11 @@ static enum lh_code add(struct cli_args *args, const struct cli_option *option, 
     return LH_OK;
 }
 
+/* "-5", "-0.5": no option is called by a digit. */
+static bool is_number(const char *argument) {
+    return strchr("0123456789", argument[1 + (argument[1] == '.')]) != NULL;
+}
+
 /* One argument that starts with a dash; *at moves on where the value is the next argument. */
 static enum lh_code take_option(const struct cli_option *options, int argc, char **argv, int *at, struct cli_args *args,
                                 struct lh_err *err) {
@@ -83,7 +88,7 @@ enum lh_code cli_options_parse(const struct cli_option *options, int argc, char 
     for (int at = 0; at < argc; at++) {
         if (!only_positional && strcmp(argv[at], "--") == 0)
             only_positional = true;
-        else if (!only_positional && argv[at][0] == '-' && argv[at][1] != '\0')
+        else if (!only_positional && argv[at][0] == '-' && argv[at][1] != '\0' && !is_number(argv[at]))
             LH_TRY(take_option(options, argc, argv, &at, &args, err));
         else
             argv[args.positional_count++] = argv[at];

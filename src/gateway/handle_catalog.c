@@ -9,6 +9,7 @@
 #include "catalog/catalog.h"
 #include "gateway/bucket_choice.h"
 #include "gateway/page.h"
+#include "hot/hot.h"
 #include "lake/horizon.h"
 #include "lake/lake.h"
 #include "lake/live_rows.h"
@@ -173,6 +174,13 @@ static enum lh_code delete_dataset(struct catalog_txn *txn, const struct catalog
     return LH_OK;
 }
 
+/* A pin is the dataset's, not its name's: it goes with it. */
+static bool is_pinned(struct request *rq, const char *name) {
+    struct hot_info info;
+    struct lh_err ignored = LH_ERR_INIT;
+    return hot_get(request_lakehouse(rq)->hot, name, request_arena(rq), &info, &ignored) == LH_OK && info.pinned;
+}
+
 enum lh_code handle_dataset_delete(struct request *rq, struct lh_err *err) {
     struct delete_change change = {.name = request_path_param(rq, "name")};
     LH_TRY(bucket_choice(rq, &change.bucket, err));
@@ -188,8 +196,10 @@ enum lh_code handle_dataset_delete(struct request *rq, struct lh_err *err) {
         .ctx = &change,
     };
     struct catalog_commit done;
+    bool pinned = is_pinned(rq, change.name);
     LH_TRY(catalog_commit(request_lakehouse(rq)->catalog, &commit, &done, err));
-    LH_AUTO(json) json_t *answer = json_pack("{s:s, s:I, s:b}", "dataset", change.name, "version",
-                                             (json_int_t)done.version, "replayed", done.replayed);
+    LH_AUTO(json) json_t *answer =
+        json_pack("{s:s, s:I, s:b, s:b}", "dataset", change.name, "version", (json_int_t)done.version, "replayed",
+                  done.replayed, "unpinned", pinned && !done.replayed);
     return response_json(rq, 200, answer, err);
 }

@@ -273,7 +273,8 @@ const struct schema gateway_schemas[] = {
     {"MigrateBuckets", "What was changed, and what names no bucket even so",
      "datasets integer, files integer, changed_datasets integer, changed_files integer, unresolved_files integer, "
      "unresolved_buckets string[], version integer"},
-    {"DatasetChange", "The commit that was made", "dataset string, version integer, replayed boolean"},
+    {"DatasetChange", "The commit that was made",
+     "dataset string, version integer, replayed boolean, unpinned boolean?"},
     {"TombstoneRequest",
      "row_keys: 1 to 10,000 keys; a key is a scalar, or of several columns an array in the key's order or an object by "
      "column. actor: who is to be named, else the key's own name. erase: the journal forgets the rows' names and values too",

@@ -7,29 +7,15 @@
 #include "base/timefmt.h"
 #include "catalog/catalog.h"
 #include "engine/engine.h"
-#include "lake/erased_keys.h"
-#include "lake/past_files.h"
+#include "lake/erased_internal.h"
 #include "lake/row_state.h"
-#include "os/file.h"
 #include "store/buckets.h"
 #include "store/object_store.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#define LIST_PAGE 1000
 #define QUERY_TIMEOUT_MS (INT64_C(3600) * 1000)
-#define TEXT_MAX_BYTES ((size_t)1 << 30)
-
-struct hunt {
-    const struct erased_search *search;
-    struct arena *arena;
-    struct past_files past;
-    struct erased_keys keys;
-    const char *dataset; /* as the catalog writes it; NULL: any */
-    struct erased_totals totals;
-    uint64_t total; /* objects that are known beforehand */
-};
 
 static void hunt_release(struct hunt *h) {
     erased_keys_release(&h->keys);
@@ -39,19 +25,19 @@ static void hunt_release(struct hunt *h) {
 
 /* ---- telling ---- */
 
-static void tell(struct hunt *h, enum erased_kind kind, struct erased_finding finding) {
+void erased_tell(struct hunt *h, enum erased_kind kind, struct erased_finding finding) {
     finding.kind = kind;
     h->totals.findings[kind]++;
     h->search->found(h->search->ctx, &finding);
 }
 
-static void tell_unreadable(struct hunt *h, const struct erased_finding *place, const struct lh_err *err) {
+void erased_tell_unreadable(struct hunt *h, const struct erased_finding *place, const struct lh_err *err) {
     struct erased_finding finding = *place;
     finding.message = err->message;
-    tell(h, ERASED_UNREADABLE, finding);
+    erased_tell(h, ERASED_UNREADABLE, finding);
 }
 
-static void searched(struct hunt *h) {
+void erased_count(struct hunt *h) {
     h->totals.objects++;
     if (h->search->progress)
         h->search->progress(h->search->ctx, h->totals.objects, h->total);
@@ -72,19 +58,12 @@ static const char *remedy(const struct past_file *file) {
 
 /* ---- Parquet ---- */
 
-/* Counts, one of each condition; a condition's name is what is told of it. */
-struct conditions {
-    struct buf sql; /* ", count_if(...)" of each */
-    const char **names;
-    size_t count;
-};
-
-static void conditions_release(struct conditions *c) {
+void erased_conditions_release(struct erased_conditions *c) {
     buf_release(&c->sql);
     lh_free(c->names);
 }
 
-static void add_condition(struct conditions *c, const char *name, const char *sql) {
+void erased_add_condition(struct erased_conditions *c, const char *name, const char *sql) {
     buf_printf(&c->sql, "%scount_if(%s)", c->count > 0 ? ", " : "", sql);
     c->names = lh_realloc(c->names, (c->count + 1) * sizeof *c->names);
     c->names[c->count++] = name;
@@ -96,8 +75,8 @@ static enum lh_code start(struct hunt *h, const char *sql, struct engine_result 
     return engine_query_start(h->search->engine, &query, ret_result, err);
 }
 
-static enum lh_code count_all(struct hunt *h, const struct conditions *c, const char *from, json_t **ret_counts,
-                              struct lh_err *err) {
+enum lh_code erased_count_rows(struct hunt *h, const struct erased_conditions *c, const char *from, json_t **ret_counts,
+                               struct lh_err *err) {
     LH_AUTO(engine_result) struct engine_result *result = NULL;
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     LH_AUTO(buf) struct buf text = BUF_INIT;
@@ -117,8 +96,7 @@ static enum lh_code count_all(struct hunt *h, const struct conditions *c, const 
     return LH_OK;
 }
 
-/* 'form', 'form', ...: each between `before` and `after`. */
-static void append_forms(const struct hunt *h, const char *before, const char *after, const char *between,
+void erased_append_forms(const struct hunt *h, const char *before, const char *after, const char *between,
                          struct buf *sql) {
     size_t i;
     json_t *form;
@@ -138,13 +116,13 @@ static void append_holds(const struct hunt *h, struct buf *sql, const char *name
         buf_append_str(&contains, "contains(CAST(");
         buf_append_sql_ident(&contains, name);
         buf_append_str(&contains, " AS VARCHAR), ");
-        append_forms(h, buf_cstr(&contains), ")", " OR ", sql);
+        erased_append_forms(h, buf_cstr(&contains), ")", " OR ", sql);
         return;
     }
     LH_AUTO(mem) char *after = lh_asprintf(" AS %s)", type);
     buf_append_sql_ident(sql, name);
     buf_append_str(sql, " IN (");
-    append_forms(h, "TRY_CAST(", after, ", ", sql);
+    erased_append_forms(h, "TRY_CAST(", after, ", ", sql);
     buf_append_char(sql, ')');
 }
 
@@ -165,8 +143,7 @@ static bool has_key(const json_t *columns, const struct manifest *m) {
     return m->primary_key_count > 0;
 }
 
-/* The key as the dataset of `m` has it; NULL where it cannot be one of its. */
-static const json_t *texts_of(const struct hunt *h, const struct manifest *m) {
+const json_t *erased_texts_of(const struct hunt *h, const struct manifest *m) {
     for (size_t i = 0; m && i < h->past.dataset_count; i++)
         if (h->past.datasets[i].newest == m)
             return h->keys.texts[i];
@@ -174,19 +151,20 @@ static const json_t *texts_of(const struct hunt *h, const struct manifest *m) {
 }
 
 /* The row by the dataset's key, where it has one; any column, where mentions are wanted. */
-static void add_conditions(struct hunt *h, const json_t *columns, const struct manifest *m, struct conditions *c) {
+static void add_conditions(struct hunt *h, const json_t *columns, const struct manifest *m,
+                           struct erased_conditions *c) {
     LH_AUTO(buf) struct buf row = BUF_INIT;
     size_t i;
     json_t *column;
-    if (m && has_key(columns, m) && row_key_texts_condition(m, texts_of(h, m), &row))
-        add_condition(c, NULL, buf_cstr(&row));
+    if (m && has_key(columns, m) && row_key_texts_condition(m, erased_texts_of(h, m), &row))
+        erased_add_condition(c, NULL, buf_cstr(&row));
     if (h->search->dataset)
         return;
     json_array_foreach(columns, i, column) {
         const char *name = json_string_value(json_object_get(column, "name"));
         LH_AUTO(buf) struct buf holds = BUF_INIT;
         append_holds(h, &holds, name, json_string_value(json_object_get(column, "type")));
-        add_condition(c, arena_strdup(h->arena, name), buf_cstr(&holds));
+        erased_add_condition(c, arena_strdup(h->arena, name), buf_cstr(&holds));
     }
 }
 
@@ -198,8 +176,8 @@ static bool is_told(const struct manifest *m, bool row, const char *name) {
     return false;
 }
 
-static void tell_counts(struct hunt *h, const struct erased_finding *place, const struct manifest *m,
-                        const struct conditions *c, const json_t *counts) {
+void erased_tell_counts(struct hunt *h, const struct erased_finding *place, const struct manifest *m,
+                        const struct erased_conditions *c, const json_t *counts) {
     LH_AUTO(buf) struct buf names = BUF_INIT;
     struct erased_finding mention = *place;
     bool row = false;
@@ -212,7 +190,7 @@ static void tell_counts(struct hunt *h, const struct erased_finding *place, cons
             found.rows = (uint64_t)rows;
             found.columns = "";
             row = true;
-            tell(h, ERASED_ROW, found);
+            erased_tell(h, ERASED_ROW, found);
             continue;
         }
         buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", c->names[i]);
@@ -221,14 +199,14 @@ static void tell_counts(struct hunt *h, const struct erased_finding *place, cons
     }
     mention.columns = buf_cstr(&names);
     if (names.len > 0)
-        tell(h, ERASED_MENTION, mention);
+        erased_tell(h, ERASED_MENTION, mention);
 }
 
 static enum lh_code search_parquet(struct hunt *h, const struct erased_finding *place, const char *path,
                                    const struct manifest *m, struct lh_err *err) {
     LH_AUTO(buf) struct buf from = BUF_INIT;
     LH_AUTO(json) json_t *columns = NULL, *counts = NULL;
-    LH_CLEANUP(conditions_release) struct conditions c = {.sql = BUF_INIT};
+    LH_CLEANUP(erased_conditions_release) struct erased_conditions c = {.sql = BUF_INIT};
     buf_append_str(&from, " FROM read_parquet(");
     buf_append_sql_path(&from, path);
     buf_append_str(&from, ", hive_partitioning = false)");
@@ -243,15 +221,15 @@ static enum lh_code search_parquet(struct hunt *h, const struct erased_finding *
         return lh_fail(err, LH_INVALID, "its rows cannot be told by this key: search without --dataset");
     if (c.count == 0)
         return LH_OK;
-    LH_TRY(count_all(h, &c, buf_cstr(&from), &counts, err));
-    tell_counts(h, place, m, &c, counts);
+    LH_TRY(erased_count_rows(h, &c, buf_cstr(&from), &counts, err));
+    erased_tell_counts(h, place, m, &c, counts);
     return LH_OK;
 }
 
 /* Events and changes: about the row (its entity), or with the key in a value. */
-static enum lh_code search_events(struct hunt *h, const struct erased_finding *place, const char *path, bool changes,
+enum lh_code erased_search_events(struct hunt *h, const struct erased_finding *place, const char *path, bool changes,
                                   struct lh_err *err) {
-    LH_CLEANUP(conditions_release) struct conditions c = {.sql = BUF_INIT};
+    LH_CLEANUP(erased_conditions_release) struct erased_conditions c = {.sql = BUF_INIT};
     LH_AUTO(buf) struct buf from = BUF_INIT;
     LH_AUTO(buf) struct buf row = BUF_INIT;
     LH_AUTO(buf) struct buf values = BUF_INIT;
@@ -260,21 +238,21 @@ static enum lh_code search_events(struct hunt *h, const struct erased_finding *p
     buf_append_sql_path(&from, path);
     buf_append_str(&from, ", hive_partitioning = false)");
     buf_append_str(&row, changes ? "list_has_any([*COLUMNS('^(entity_id|erases)$')], [" : "entity_id IN (");
-    append_forms(h, "", "", ", ", &row);
+    erased_append_forms(h, "", "", ", ", &row);
     buf_append_str(&row, changes ? "])" : ")");
     if (h->dataset && !changes) {
         buf_append_str(&row, " AND entity_type = ");
         buf_append_sql_string(&row, h->dataset);
     }
-    add_condition(&c, NULL, buf_cstr(&row));
+    erased_add_condition(&c, NULL, buf_cstr(&row));
     if (!h->search->dataset) {
         buf_append_str(&values, "regexp_matches(concat(old_value, ' ', new_value), '(^|[^[:alnum:]])(' || ");
-        append_forms(h, "regexp_escape(", ")", " || '|' || ", &values);
+        erased_append_forms(h, "regexp_escape(", ")", " || '|' || ", &values);
         buf_append_str(&values, " || ')($|[^[:alnum:]])')");
-        add_condition(&c, "old_value, new_value", buf_cstr(&values));
+        erased_add_condition(&c, "old_value, new_value", buf_cstr(&values));
     }
-    LH_TRY(count_all(h, &c, buf_cstr(&from), &counts, err));
-    tell_counts(h, place, NULL, &c, counts);
+    LH_TRY(erased_count_rows(h, &c, buf_cstr(&from), &counts, err));
+    erased_tell_counts(h, place, NULL, &c, counts);
     return LH_OK;
 }
 
@@ -306,7 +284,7 @@ static uint64_t count_lines(const char *text, size_t len, const char *key) {
 }
 
 /* In any form, as it is and as it stands inside a JSON string. */
-static void search_text(struct hunt *h, struct erased_finding place, const struct buf *text, enum erased_kind kind) {
+void erased_search_text(struct hunt *h, struct erased_finding place, const struct buf *text, enum erased_kind kind) {
     size_t i;
     json_t *form;
     place.rows = 0;
@@ -322,23 +300,24 @@ static void search_text(struct hunt *h, struct erased_finding place, const struc
     }
     place.columns = "";
     if (place.rows > 0)
-        tell(h, kind, place);
+        erased_tell(h, kind, place);
 }
 
 /* ---- what datasets consist of, or did ---- */
 
-static enum lh_code search_object(struct hunt *h, const struct erased_finding *place, struct object_store *store,
+enum lh_code erased_search_object(struct hunt *h, const struct erased_finding *place, struct object_store *store,
                                   enum file_role role, const struct manifest *m, struct lh_err *err) {
     const char *path;
     size_t len = strlen(place->object);
     if (role == FILE_REJECTS || len < 8 || strcmp(place->object + len - 8, ".parquet") != 0) {
         LH_AUTO(buf) struct buf text = BUF_INIT;
-        LH_TRY(object_get(store, place->object, TEXT_MAX_BYTES, &text, NULL, err));
-        search_text(h, *place, &text, ERASED_MENTION);
+        LH_TRY(object_get(store, place->object, ERASED_TEXT_MAX_BYTES, &text, NULL, err));
+        erased_search_text(h, *place, &text, ERASED_MENTION);
         return LH_OK;
     }
     LH_TRY(object_local_path(store, place->object, h->arena, &path, err));
-    return role == FILE_CHANGES ? search_events(h, place, path, true, err) : search_parquet(h, place, path, m, err);
+    return role == FILE_CHANGES ? erased_search_events(h, place, path, true, err)
+                                : search_parquet(h, place, path, m, err);
 }
 
 static bool is_wanted(const struct hunt *h, const struct past_file *file) {
@@ -369,127 +348,10 @@ static void search_file(struct hunt *h, const struct past_file *file) {
     if (code == LH_NOT_FOUND && file->last_version > 0 && bucket)
         return;
     if (code == LH_OK)
-        code = search_object(h, &place, bucket_store(bucket), file->file.role, m, &err);
+        code = erased_search_object(h, &place, bucket_store(bucket), file->file.role, m, &err);
     if (code != LH_OK)
-        tell_unreadable(h, &place, &err);
-    searched(h);
-}
-
-/* ---- what no version names ---- */
-
-typedef void search_fn(struct hunt *h, struct object_store *store, const struct erased_finding *place);
-
-static enum lh_code each_object(struct hunt *h, const char *bucket_of, const char *prefix, search_fn *fn,
-                                const struct erased_finding *like, struct lh_err *err) {
-    LH_AUTO(bucket) struct bucket *bucket = NULL;
-    char after[OBJECT_KEY_MAX + 1] = "";
-    LH_TRY(buckets_resolve(h->search->buckets, bucket_of, &bucket, err));
-    for (bool more = true; more;) {
-        LH_AUTO(arena) struct arena *arena = arena_new();
-        struct object_info *items;
-        size_t count;
-        LH_TRY(object_list(bucket_store(bucket), prefix, after, LIST_PAGE, arena, &items, &count, &more, err));
-        for (size_t i = 0; i < count; i++) {
-            struct erased_finding place = *like;
-            place.bucket = bucket_name(bucket);
-            place.object = items[i].key;
-            fn(h, bucket_store(bucket), &place);
-        }
-        if (count == 0)
-            break;
-        memcpy(after, items[count - 1].key, sizeof after);
-    }
-    return LH_OK;
-}
-
-static void search_orphan(struct hunt *h, struct object_store *store, const struct erased_finding *place) {
-    struct lh_err err = LH_ERR_INIT;
-    for (size_t i = 0; i < h->past.count; i++)
-        if (strcmp(h->past.files[i].file.key, place->object) == 0 &&
-            strcmp(h->past.files[i].file.bucket, place->bucket) == 0)
-            return;
-    if (search_object(h, place, store, FILE_BASE, NULL, &err) != LH_OK)
-        tell_unreadable(h, place, &err);
-    searched(h);
-}
-
-static void search_event_file(struct hunt *h, struct object_store *store, const struct erased_finding *place) {
-    struct lh_err err = LH_ERR_INIT;
-    const char *path;
-    size_t len = strlen(place->object);
-    if (len < 8 || strcmp(place->object + len - 8, ".parquet") != 0)
-        return;
-    if (object_local_path(store, place->object, h->arena, &path, &err) != LH_OK ||
-        search_events(h, place, path, false, &err) != LH_OK)
-        tell_unreadable(h, place, &err);
-    searched(h);
-}
-
-static void search_text_object(struct hunt *h, struct object_store *store, const struct erased_finding *place) {
-    struct lh_err err = LH_ERR_INIT;
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    if (object_get(store, place->object, TEXT_MAX_BYTES, &text, NULL, &err) != LH_OK)
-        tell_unreadable(h, place, &err);
-    else
-        search_text(h, *place, &text, strcmp(place->role, "redaction") == 0 ? ERASED_ROW : ERASED_MENTION);
-    searched(h);
-}
-
-/* wal/{log}/{segment}. */
-static enum lh_code search_logs(struct hunt *h, struct lh_err *err) {
-    struct os *os = h->search->os;
-    LH_AUTO(mem) char *wal = lh_asprintf("%s/wal", h->search->data_dir);
-    char **logs, **segments;
-    size_t log_count, segment_count;
-    LH_TRY(os_list_dir(os, AT_FDCWD, wal, 0, &logs, &log_count, err));
-    for (size_t i = 0; i < log_count; i++) {
-        LH_AUTO(mem) char *folder = lh_asprintf("%s/%s", wal, logs[i]);
-        struct lh_err ignored = LH_ERR_INIT;
-        if (os_list_dir(os, AT_FDCWD, folder, 0, &segments, &segment_count, &ignored) != LH_OK)
-            continue;
-        for (size_t k = 0; k < segment_count; k++) {
-            LH_AUTO(mem) char *path = lh_asprintf("%s/%s", folder, segments[k]);
-            LH_AUTO(buf) struct buf text = BUF_INIT;
-            struct lh_err why = LH_ERR_INIT;
-            const struct erased_finding place = {
-                .object = path,
-                .role = "log",
-                .columns = "",
-                .message = "it goes when the log is flushed: POST /journal/flush, POST /storage/errors/flush"};
-            if (os_read_file(os, AT_FDCWD, path, TEXT_MAX_BYTES, &text, &why) != LH_OK)
-                tell_unreadable(h, &place, &why);
-            else
-                search_text(h, place, &text, ERASED_MENTION);
-            searched(h);
-        }
-        os_list_free(segments, segment_count);
-    }
-    os_list_free(logs, log_count);
-    return LH_OK;
-}
-
-static enum lh_code search_rest(struct hunt *h, struct lh_err *err) {
-    const struct erased_finding orphan = {
-        .role = "orphan", .columns = "", .message = "no version names it: a vacuum removes it"};
-    const struct erased_finding event = {
-        .role = "event",
-        .columns = "",
-        .message = "an event tells of it: tombstone the row with erase, or let the journal keep it"};
-    const struct erased_finding redaction = {
-        .role = "redaction", .columns = "", .message = "the journal has still to forget it: POST /journal/flush"};
-    const struct erased_finding failure = {
-        .role = "log", .columns = "", .message = "a failure names it; delete the object where it must go"};
-    struct bucket_info *infos;
-    size_t count;
-    buckets_list(h->search->buckets, h->arena, &infos, &count);
-    for (size_t i = 0; i < count; i++) {
-        if (infos[i].reachable)
-            LH_TRY(each_object(h, infos[i].name, "datasets/", search_orphan, &orphan, err));
-    }
-    LH_TRY(each_object(h, NULL, "_journal/events/", search_event_file, &event, err));
-    LH_TRY(each_object(h, NULL, "_journal/redactions/", search_text_object, &redaction, err));
-    LH_TRY(each_object(h, NULL, "_errors/", search_text_object, &failure, err));
-    return search_logs(h, err);
+        erased_tell_unreadable(h, &place, &err);
+    erased_count(h);
 }
 
 static enum lh_code find_dataset(struct hunt *h, struct lh_err *err) {
@@ -511,7 +373,7 @@ enum lh_code erased_search(const struct erased_search *search, struct erased_tot
     for (size_t i = 0; i < h.past.count; i++)
         if (is_wanted(&h, &h.past.files[i]))
             search_file(&h, &h.past.files[i]);
-    LH_TRY(search_rest(&h, err));
+    LH_TRY(erased_search_rest(&h, err));
     *ret_totals = h.totals;
     return LH_OK;
 }

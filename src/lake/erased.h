@@ -1,7 +1,8 @@
 /* Where a row still stands: `lakehouse check --erased KEY`.
  *
  * Searches the bytes of every object that any version of any dataset names (base, deltas, tombstones, changes, rejected lines),
- * every object below datasets/ that no version names, the event journal, and the local logs and error journals as text.
+ * every object below datasets/ that no version names, the chunks of indexes, the event journal, and the local logs and error journals
+ * as text.  A hot cache holds nothing while no server runs: whoever opens the data folder empties it.
  *
  *   E1  A *row* is found where the columns of a dataset's primary key hold the key, or where an event or a change is about it.
  *       A *mention* is the key's text anywhere else: in another column, in an old or new value, in a rejected line.
@@ -18,6 +19,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct buckets;
@@ -32,13 +34,18 @@ struct erased_finding {
     const char *dataset; /* NULL: none is known */
     const char *bucket;  /* NULL: a file of the data folder */
     const char *object;
-    const char *role;       /* "base", ..., "orphan", "event", "redaction", "log" */
+    const char *role;       /* "base", ..., "orphan", "event", "redaction", "index", "log" */
     const char *columns;    /* in which it stands, with commas; "" of a text */
     uint64_t rows;          /* that hold it; of a text: lines */
     uint64_t first_version; /* that names the object; 0: none does */
     uint64_t last_version;  /* 0: the newest one names it still */
     int64_t unused_us;      /* when the newest version stopped naming it; 0 where it does */
     const char *message;    /* what has to happen until it is gone */
+};
+
+/* An index over a dataset, whose chunks stand below _vectors/data/{name}/. */
+struct erased_index {
+    const char *name, *dataset, *id_column;
 };
 
 struct erased_search {
@@ -49,6 +56,8 @@ struct erased_search {
     const char *data_dir;
     const char *key;     /* as `lakehouse tombstone` takes it: row_key_of_text */
     const char *dataset; /* only its rows; NULL: of any dataset, and mentions */
+    const struct erased_index *indexes;
+    size_t index_count;
     void (*found)(void *ctx, const struct erased_finding *finding);
     void (*progress)(void *ctx, uint64_t done, uint64_t total); /* objects; NULL: none */
     void *ctx;

@@ -146,8 +146,6 @@ enum lh_code catalog_ops_register(const struct catalog_ops *ops, const struct ca
 
 /* ---- patch ---- */
 
-#define KEY_ATTEMPTS 10 /* to set a key on a dataset that others write to meanwhile */
-
 struct patch {
     const char *dataset;
     const json_t *request;
@@ -217,8 +215,10 @@ enum lh_code catalog_ops_patch(const struct catalog_ops *ops, const struct catal
             LH_TRY(look_at_key(ops, caller, &patch, err));
         if (catalog_commit(ops->catalog, &change, &done, err) == LH_OK)
             break;
-        if (!patch.stale || attempt == KEY_ATTEMPTS)
+        if (!patch.stale)
             return err->code;
+        if (attempt == ROW_CHANGE_ATTEMPTS)
+            return row_change_busy(dataset, err);
         *err = (struct lh_err)LH_ERR_INIT;
     }
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum key_form { KEY_INTEGER, KEY_NUMBER, KEY_BOOLEAN, KEY_TEXT };
+enum key_form { KEY_INTEGER, KEY_NUMBER, KEY_BOOLEAN, KEY_NESTED, KEY_TEXT };
 
 static enum key_form form_of(const char *type) {
     static const char *const integers[] = {"TINYINT",  "SMALLINT",  "INTEGER",  "BIGINT",  "HUGEINT",
@@ -18,6 +18,8 @@ static enum key_form form_of(const char *type) {
             return KEY_INTEGER;
     if (strcasecmp(type, "FLOAT") == 0 || strcasecmp(type, "DOUBLE") == 0 || strncasecmp(type, "DECIMAL", 7) == 0)
         return KEY_NUMBER;
+    if (type[strlen(type) - 1] == ']' || strncasecmp(type, "STRUCT(", 7) == 0 || strncasecmp(type, "MAP(", 4) == 0)
+        return KEY_NESTED;
     return strcasecmp(type, "BOOLEAN") == 0 ? KEY_BOOLEAN : KEY_TEXT;
 }
 
@@ -35,6 +37,7 @@ static bool fits(enum key_form form, const json_t *value) {
     case KEY_INTEGER: return json_is_integer(value) || (json_is_string(value) && is_digits(json_string_value(value)));
     case KEY_NUMBER: return json_is_number(value) || json_is_string(value);
     case KEY_BOOLEAN: return json_is_boolean(value) || is_word(value, "true") || is_word(value, "false");
+    case KEY_NESTED: return json_is_array(value) || json_is_object(value) || json_is_string(value);
     case KEY_TEXT: break;
     }
     return json_is_string(value);
@@ -44,6 +47,7 @@ static const char *wanted(enum key_form form) {
     static const char *const words[] = {[KEY_INTEGER] = "a whole number",
                                         [KEY_NUMBER] = "a number",
                                         [KEY_BOOLEAN] = "true or false",
+                                        [KEY_NESTED] = "a list or an object",
                                         [KEY_TEXT] = "a string"};
     return words[form];
 }
@@ -74,12 +78,26 @@ static const json_t *find_member(const json_t *object, const char *name) {
     return NULL;
 }
 
+static bool has_nested_key(const struct manifest *m) {
+    for (size_t k = 0; k < m->primary_key_count; k++) {
+        const struct manifest_column *column = manifest_find_column(m, m->primary_key[k]);
+        if (column && form_of(column->type) == KEY_NESTED)
+            return true;
+    }
+    return false;
+}
+
 static enum lh_code parse_key(const struct manifest *m, size_t at, const json_t *key, json_t *texts,
                               struct lh_err *err) {
     size_t given = json_is_object(key) ? json_object_size(key) : json_is_array(key) ? json_array_size(key) : 1;
-    if (given != m->primary_key_count)
-        return lh_fail(err, LH_INVALID, "row_keys[%zu] has %zu values; the primary key of \"%s\" has %zu columns", at,
-                       given, m->name, m->primary_key_count);
+    if (given != m->primary_key_count) {
+        lh_ignore(lh_fail(err, LH_INVALID, "row_keys[%zu] has %zu values; the primary key of \"%s\" has %zu columns",
+                          at, given, m->name, m->primary_key_count));
+        return has_nested_key(m)
+                   ? lh_err_hint(err, "a key is a list of its columns' values, also where a value is a list itself: "
+                                      "[[\"a\", \"b\"]]")
+                   : err->code;
+    }
     for (size_t k = 0; k < m->primary_key_count; k++) {
         const struct manifest_column *column = manifest_find_column(m, m->primary_key[k]);
         const json_t *value = json_is_object(key)  ? find_member(key, m->primary_key[k])

@@ -1,6 +1,6 @@
 // `lakehouse check --erased KEY`: where a row still stands, in which versions, and what removes it; and at last nowhere.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { makeTemporaryFolder, query, runLakehouse, startServer } from '../lib/server.mjs';
@@ -209,4 +209,71 @@ test('a key that the dataset cannot have proves nothing: it is refused, with the
   assert.equal(code, 1);
   assert.match(JSON.parse(stderr).detail, /"placements" has no primary key/);
   assert.match(JSON.parse(stderr).hint, /leave --dataset away.*set one/);
+});
+
+// ---- places that no version names ----
+
+test('files that no commit names are searched for the rows of the dataset below whose folder they lie', async () => {
+  const base = path.join(data, 'objects/datasets/numbers/base');
+  const orphan = path.join(base, '01ORPHAN.parquet');
+  copyFileSync(path.join(base, readdirSync(base)[0]), orphan);
+  try {
+    const { report } = await erased('7002', '--dataset', 'numbers');
+    assert.deepEqual(places(report, 'row'), ['numbers base', 'numbers orphan']);
+    assert.match(report.findings.find((f) => f.role === 'orphan').message, /vacuum/);
+    assert.deepEqual(places((await erased('n', '--dataset', 'moments')).report ?? { findings: [] }, 'row'), []);
+    assert.ok(places((await erased('7002')).report, 'row').includes('numbers orphan'));
+  } finally {
+    rmSync(orphan);
+  }
+});
+
+test('an erasure that the journal has not told yet is found in the log and the changes, and in neither after a flush', async () => {
+  const key = 'g-8801';
+  await withServer(async ({ server, post, ingest }) => {
+    await ingest('logged', 'create', `who,mail\n${key},gil@example.org\ng-2,pat@example.org\n`);
+    await post('/catalog/datasets/by-name/logged/metadata', { primary_key: ['who'] }, 'PATCH');
+    await post('/query/delta/logged', [{ who: key, mail: 'gil2@example.org' }]);
+    await fetch(`${server.url}/journal/recent?limit=10`); // the upsert is told, into the local log
+    await post('/catalog/datasets/logged/tombstone', { row_keys: [key], erase: true });
+    await server.kill9();
+  });
+  const before = (await erased(key, '--dataset', 'logged')).report;
+  assert.ok(places(before, 'row').includes('logged changes'), JSON.stringify(before.findings));
+  assert.ok(before.findings.some((f) => f.role === 'log' && /flush/.test(f.message)), JSON.stringify(before.findings));
+  await withServer(async ({ post }) => post('/journal/flush', {}));
+  const after = (await erased(key, '--dataset', 'logged')).report;
+  assert.deepEqual(after.findings.filter((f) => ['log', 'event', 'redaction'].includes(f.role)), []);
+});
+
+test('an index holds its documents until it is written anew; a hot cache holds nothing while no server runs', async () => {
+  const key = 'h-9901';
+  const job = async (server, { job_id: id }) => {
+    for (;;) {
+      const { state, error } = await (await fetch(`${server.url}/jobs/${id}`)).json();
+      if (state === 'done') return;
+      assert.ok(!['failed', 'cancelled'].includes(state), JSON.stringify(error));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  await withServer(async ({ server, post, ingest }) => {
+    await ingest('notes', 'create', `who,note\n${key},sailing and chess\nh-2,mountains and tea with ${key}\nh-3,bread\n`);
+    await post('/catalog/datasets/by-name/notes/metadata', { primary_key: ['who'] }, 'PATCH');
+    await job(server, await post('/vectors/index', { name: 'notes', dataset: 'notes', id_column: 'who', text_column: 'note' }));
+    await post('/query/cache/pin', { dataset: 'notes', wait: true });
+    assert.equal(readdirSync(path.join(data, 'cache/hot')).some((f) => f.endsWith('.duckdb')), true);
+    await server.kill9();
+  });
+  const { report } = await erased(key, '--dataset', 'notes');
+  assert.deepEqual(places(report, 'row'), ['notes base', 'notes index']);
+  assert.deepEqual(readdirSync(path.join(data, 'cache/hot')), []);
+  const all = (await erased(key)).report;
+  assert.equal(all.findings.find((f) => f.role === 'index' && f.kind === 'mention')?.columns, 'chunk_text', JSON.stringify(all.findings));
+  await withServer(async ({ server, post }) => {
+    await post('/catalog/datasets/notes/tombstone', { row_keys: [key], erase: true });
+    for (const started of (await post('/vectors/refresh/notes', { rebuild: true })).jobs)
+      await job(server, started);
+  });
+  const { report: later } = await erased(key, '--dataset', 'notes');
+  assert.deepEqual(later.findings.filter((f) => f.role === 'index'), []);
 });

@@ -139,7 +139,8 @@ test('what is gone, renamed away or never was', async () => {
   assert.equal((await ask('POST', '/query/cache/evict', { dataset: 'nobody' })).status, 404);
   await ingest('leaves', 'n\n1\n', 'create');
   await pin('leaves');
-  await fetch(`${server.url}/catalog/datasets/by-name/leaves`, { method: 'DELETE' });
+  const deleted = await (await fetch(`${server.url}/catalog/datasets/by-name/leaves`, { method: 'DELETE' })).json();
+  assert.equal(deleted.unpinned, true, 'a pin is the dataset’s and goes with it');
   assert.equal((await ask('POST', '/query/sql', { sql: 'FROM leaves' })).status, 400);
   await until('leaves gone', async () => !(await stats()).datasets.some((d) => d.dataset === 'leaves'));
   await ask('POST', '/query/cache/evict', { dataset: 'once' });

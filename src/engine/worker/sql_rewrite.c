@@ -14,6 +14,7 @@
 #define NAMES_MAX 256 /* of one statement */
 #define DEPTH_MAX 64  /* of brackets; further in a comma begins no table */
 #define SYSTEM "system"
+#define MAIN "main" /* the schema of datasets */
 #define CHUNKS "chunks"
 
 _Static_assert(sizeof SYSTEM == sizeof SQL_SYSTEM_SCHEMA, "positions in the text must not move");
@@ -103,10 +104,30 @@ static bool read_at(struct rewriter *r, bool *ret_version) {
     return sql_token_is_symbol(&r->lexer, &token, '>');
 }
 
-/* `name` has been read, its AT perhaps follows.  *ret_done false: it does not, and nothing was read. */
-static enum lh_code rewrite_at(struct rewriter *r, const struct sql_token *name, bool *ret_done, struct lh_err *err) {
+static bool is_name(const struct sql_lexer *l, const struct sql_token *token, const char *name) {
+    size_t quote = token->kind == SQL_QUOTED;
+    return (token->kind == SQL_WORD || token->kind == SQL_QUOTED) &&
+           token->end - token->start == strlen(name) + 2 * quote &&
+           strncasecmp(l->sql + token->start + quote, name, strlen(name)) == 0;
+}
+
+/* `first` has been read: a dataset's name, or `main`, a dot and the name. */
+static struct sql_token read_dataset(struct rewriter *r, const struct sql_token *first) {
+    size_t back = r->lexer.at;
+    if (is_name(&r->lexer, first, MAIN)) {
+        struct sql_token dot = sql_lexer_next(&r->lexer), name = sql_lexer_next(&r->lexer);
+        if (sql_token_is_symbol(&r->lexer, &dot, '.') && (name.kind == SQL_WORD || name.kind == SQL_QUOTED))
+            return name;
+    }
+    r->lexer.at = back;
+    return *first;
+}
+
+/* `first` has been read, perhaps the rest of a name and its AT follow.  *ret_done false: they do not, and nothing was read. */
+static enum lh_code rewrite_at(struct rewriter *r, const struct sql_token *first, bool *ret_done, struct lh_err *err) {
     size_t back = r->lexer.at;
     bool version = false;
+    const struct sql_token name = read_dataset(r, first);
     *ret_done = read_at(r, &version);
     if (!*ret_done) {
         r->lexer.at = back;
@@ -120,15 +141,15 @@ static enum lh_code rewrite_at(struct rewriter *r, const struct sql_token *name,
     LH_AUTO(buf) struct buf view = BUF_INIT;
     buf_append_sql_ident(&view, qualifier);
     buf_append_char(&view, '.');
-    buf_append(&view, r->lexer.sql + name->start, name->end - name->start);
-    if (view.len > close.end - name->start) /* cannot be: a quote alone makes it longer, and it holds none */
+    buf_append(&view, r->lexer.sql + name.start, name.end - name.start);
+    if (view.len > close.end - first->start) /* cannot be: a quote alone makes it longer, and it holds none */
         return refuse_at(&close, version ? "VERSION" : "TIMESTAMP", err);
     char *text = writable(r);
-    memset(text + name->start, ' ', close.end - name->start);
-    memcpy(text + name->start, view.data, view.len);
+    memset(text + first->start, ' ', close.end - first->start);
+    memcpy(text + first->start, view.data, view.len);
     return add_name(
-        r, arena_printf(r->arena, "%s%c%s", qualifier, QUALIFIED_SEPARATOR, sql_token_text(&r->lexer, name, r->arena)),
-        name->start, err);
+        r, arena_printf(r->arena, "%s%c%s", qualifier, QUALIFIED_SEPARATOR, sql_token_text(&r->lexer, &name, r->arena)),
+        first->start, err);
 }
 
 /* ---- system.files ---- */
@@ -153,13 +174,6 @@ static size_t read_system_table(struct rewriter *r) {
     return LH_ARRAY_LEN(system_tables);
 }
 
-static bool is_name(const struct sql_lexer *l, const struct sql_token *token, const char *name) {
-    size_t quote = token->kind == SQL_QUOTED;
-    return (token->kind == SQL_WORD || token->kind == SQL_QUOTED) &&
-           token->end - token->start == strlen(name) + 2 * quote &&
-           strncasecmp(l->sql + token->start + quote, name, strlen(name)) == 0;
-}
-
 static bool is_system(const struct sql_lexer *l, const struct sql_token *token) {
     return is_name(l, token, SYSTEM);
 }
@@ -172,6 +186,14 @@ static enum lh_code rewrite_system(struct rewriter *r, const struct sql_token *t
     size_t table = read_system_table(r);
     if (table == LH_ARRAY_LEN(system_tables))
         return LH_OK;
+    size_t back = r->lexer.at;
+    bool version;
+    if (read_at(r, &version)) {
+        lh_ignore(lh_fail(err, LH_SQL, "system.%s tells what is now and has no past versions", system_tables[table]));
+        err->position = (long)token->start + 1;
+        return lh_err_hint(err, "leave AT away; datasets have past versions, and system.events tells what was");
+    }
+    r->lexer.at = back;
     put_schema(r, token);
     r->system_tables |= 1u << table;
     return add_name(r, arena_printf(r->arena, QUALIFIED_SYSTEM "%s", system_tables[table]), token->start, err);

@@ -212,7 +212,7 @@ enum lh_code ingest_write_rows(struct ingest_job *job, struct lh_err *err) {
                            "name the format (format=csv|tsv|json|ndjson|text), and for CSV the delimiter and quote");
     }
     if (rows->names.count == 0)
-        return lh_fail(err, LH_DATA, "the file holds no record and no column");
+        return lh_fail(err, LH_DATA, "there is no record and no column in it");
     if (rows->kept_rejects < rows->reject_count)
         ingest_warn(job, "only the first %llu rejected lines are kept (ingest.max_rejects)",
                     (unsigned long long)rows->kept_rejects);

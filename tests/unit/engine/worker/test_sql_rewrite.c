@@ -37,7 +37,10 @@ static void rewrites_tables_alone(void **state) {
         {"SELECT $$FROM t AT (VERSION => 3)$$ -- t AT (VERSION => 3)", NULL, ""},
         {"SELECT \"t AT (VERSION => 3)\"", NULL, ""},
         {"SELECT d AT TIME ZONE 'UTC', at (version) FROM t", NULL, ""},
-        {"FROM main.t AT (VERSION => 3)", NULL, ""}, /* DuckDB refuses it */
+        {"FROM main.t AT (VERSION => 3)", "FROM \"v3\".t", "v3|t"},
+        {"FROM \"Main\" . \"T x\" AT (VERSION => 3) u", "FROM \"v3\".\"T x\" u", "v3|T x"},
+        {"FROM main AT (VERSION => 3)", "FROM \"v3\".main", "v3|main"},
+        {"FROM other.t AT (VERSION => 3)", NULL, ""}, /* DuckDB refuses it */
         {"FROM system.files", "FROM lh_sys.files", "system|files"},
         {"FROM \"SYSTEM\" . \"Files\" f", "FROM \"lh_sys\" . \"Files\" f", "system|files"},
         {"FROM a, system.jobs", "FROM a, lh_sys.jobs", "system|jobs"},
@@ -56,6 +59,8 @@ static void rewrites_tables_alone(void **state) {
         {"FROM system", NULL, ""},
         {"FROM \"system.files\"", NULL, ""},
         {"FROM t AT (VERSION => 3", NULL, NULL},
+        {"FROM system.files AT (VERSION => 3)", NULL, NULL},
+        {"FROM system.files AT (TIMESTAMP => '2026-11-21')", NULL, NULL},
         {"FROM t AT (VERSION => -3)", NULL, NULL},
         {"FROM t AT (VERSION => 3.5)", NULL, NULL},
         {"FROM t AT (VERSION => 1234567890123456789)", NULL, NULL},
