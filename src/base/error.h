@@ -15,6 +15,10 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* X(NAME, name, number, HTTP status, SQLSTATE, retryable, title).  Numbers are never reused and have no gaps.
  * `name` is the stable `code` string of an HTTP error. */
 #define LH_CODES(X)                                                                                  \
@@ -126,5 +130,9 @@ enum lh_code lh_code_from_name(const char *name);
 static inline void lh_ignore(enum lh_code code) {
     (void)code;
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,6 +1,5 @@
 #include "base/hash.h"
 
-#include <sodium.h>
 #include <string.h>
 #if defined(__x86_64__)
 #include <nmmintrin.h>
@@ -87,47 +86,4 @@ bool lh_hex_decode(const char *hex, size_t hex_len, void *ret_data, size_t len) 
         at[i] = (unsigned char)(high << 4 | low);
     }
     return true;
-}
-
-static void encode_variant(const void *data, size_t len, int variant, struct buf *out) {
-    size_t size = sodium_base64_encoded_len(len, variant); /* with the terminator */
-    buf_reserve(out, size);
-    sodium_bin2base64(out->data + out->len, size, data, len, variant);
-    out->len += size - 1;
-}
-
-static bool decode_variant(const char *text, size_t len, int variant, struct buf *out) {
-    size_t got = 0;
-    const char *end = NULL;
-    buf_reserve(out, len / 4 * 3 + 3);
-    unsigned char *at = (unsigned char *)out->data + out->len;
-    bool whole = sodium_base642bin(at, len / 4 * 3 + 3, text, len, NULL, &got, &end, variant) == 0 && end == text + len;
-    if (whole)
-        out->len += got;
-    out->data[out->len] = '\0';
-    return whole;
-}
-
-void lh_base64_encode(const void *data, size_t len, struct buf *out) {
-    encode_variant(data, len, sodium_base64_VARIANT_ORIGINAL, out);
-}
-
-void lh_base64url_encode(const void *data, size_t len, struct buf *out) {
-    encode_variant(data, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING, out);
-}
-
-bool lh_base64_decode(const char *text, size_t len, struct buf *out) {
-    return decode_variant(text, len, sodium_base64_VARIANT_ORIGINAL, out);
-}
-
-bool lh_base64url_decode(const char *text, size_t len, struct buf *out) {
-    return decode_variant(text, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING, out);
-}
-
-bool lh_equal_constant_time(const void *a, const void *b, size_t len) {
-    return sodium_memcmp(a, b, len) == 0;
-}
-
-void lh_wipe(void *data, size_t len) {
-    sodium_memzero(data, len);
 }

@@ -15,6 +15,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct stat;
 struct statvfs;
 struct msghdr;
@@ -62,5 +66,9 @@ struct os {
 
 /* The real table; constant, shared by all. */
 struct os *os_real(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -19,6 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct os;
 struct chunk_file;
 struct chunk_writer;
@@ -79,5 +83,9 @@ static inline void chunk_file_auto_release(struct chunk_file **f) {
 static inline void chunk_writer_auto_release(struct chunk_writer **w) {
     chunk_writer_free(*w);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

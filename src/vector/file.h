@@ -16,6 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct os;
 struct vec_file;
 struct vec_file_writer;
@@ -71,5 +75,9 @@ static inline void vec_file_auto_release(struct vec_file **file) {
 static inline void vec_file_writer_auto_release(struct vec_file_writer **writer) {
     vec_file_writer_free(*writer);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -18,6 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct vec_flat;
 struct vec_searcher;
 
@@ -110,5 +114,9 @@ size_t vec_flat_search_range(const struct vec_flat *flat, struct vec_searcher *s
 LH_CHECKED enum lh_code vec_flat_search_batch(const struct vec_flat *flat, const struct vec_rows *queries,
                                               unsigned threads, const struct vec_search *search,
                                               struct vec_hit *ret_hits, size_t *ret_found, struct lh_err *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -32,6 +32,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct vec_hnsw;
 struct vec_hnsw_cursor;
 
@@ -181,5 +185,9 @@ struct vec_hnsw_tuning {
 };
 LH_CHECKED enum lh_code vec_hnsw_tune(struct vec_hnsw *graph, const struct vec_rows *queries, uint32_t k, double target,
                                       unsigned threads, struct vec_hnsw_tuning *ret_tuning, struct lh_err *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

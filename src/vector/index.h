@@ -32,6 +32,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct os;
 struct vec_index;
 struct vec_index_reader;
@@ -123,5 +127,9 @@ size_t vec_index_search(struct vec_index_reader *reader, const float *query, con
                         struct vec_hit *ret_hits);
 /* A row by its id, d floats, valid until the reader's next call; NULL where there is none or it was deleted. */
 const float *vec_index_row(struct vec_index_reader *reader, uint32_t id);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -28,6 +28,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct vec_ivf;
 
 enum vec_ivf_codes { VEC_IVF_RABITQ = 0, VEC_IVF_PQ = 1 };
@@ -88,5 +92,9 @@ size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, 
 LH_CHECKED enum lh_code vec_ivf_search_batch(const struct vec_ivf *ivf, const struct vec_rows *queries,
                                              unsigned threads, const struct vec_search *search,
                                              struct vec_hit *ret_hits, size_t *ret_found, struct lh_err *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

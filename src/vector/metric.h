@@ -20,6 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define VEC_MAX_DIM 65536u
 #define VEC_MAX_LENGTH 1e15f
 #define VEC_NO_ID UINT32_MAX /* no row has this number */
@@ -56,5 +60,9 @@ const char *vec_metric_name(enum vec_metric metric);
 
 /* The exact distance, from f32 (kernels of this machine). */
 float vec_distance(enum vec_metric metric, const float *a, const float *b, size_t d);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define VEC_MAX_THREADS 64u
 
 /* How many threads `wanted` means: 0 is one a processor; never more than VEC_MAX_THREADS, never 0. */
@@ -14,5 +18,9 @@ unsigned vec_threads(unsigned wanted);
  * own.  Where a thread cannot be started the others do its part.  Returns when all is done. */
 void vec_parallel_for(unsigned threads, size_t n, size_t grain,
                       void (*fn)(void *ctx, unsigned worker, size_t begin, size_t end), void *ctx);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The k exact nearest rows of every query, by blocks of rows that stay in the cache, on `threads` threads (0: one a
  * processor).  ret_hits: queries->n * k, each query's nearest first; where rows->n < k the rest is {INFINITY, VEC_NO_ID}.
  * LH_INVALID where the shapes do not fit. */
@@ -32,5 +36,9 @@ struct vec_latency {
 /* Of n durations (sorted in place); all zero for n 0.  A percentile is the smallest value that at least that share of
  * all values does not pass. */
 struct vec_latency vec_latency_of(int64_t *ns, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

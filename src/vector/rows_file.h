@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct os;
 
 enum vec_rows_format { VEC_ROWS_F32, VEC_ROWS_FVECS, VEC_ROWS_NPY };
@@ -41,5 +45,9 @@ LH_CHECKED enum lh_code vec_rows_parse(enum vec_rows_format format, const void *
 static inline void vec_rows_file_auto_release(struct vec_rows_file *file) {
     vec_rows_close(file);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -16,6 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct vec_scan_tuning {
     struct vec_search search; /* k and the knobs; `allowed` is NULL */
     double recall;            /* measured */
@@ -31,5 +35,9 @@ LH_CHECKED enum lh_code vec_flat_tune(const struct vec_flat *flat, const struct 
                                       struct lh_err *err);
 LH_CHECKED enum lh_code vec_ivf_tune(const struct vec_ivf *ivf, const struct vec_rows *queries, size_t k, double target,
                                      unsigned threads, struct vec_scan_tuning *ret_tuning, struct lh_err *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
