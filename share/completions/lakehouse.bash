@@ -3,7 +3,7 @@
 _lakehouse() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} choices=""
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest delta demo check history tombstone index search jobs compact vacuum maintenance pin unpin key vec config version help --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "serve sql ingest delta demo check history tombstone index search ask jobs compact vacuum maintenance pin unpin key vec config version help --help --version" -- "$word")
         return
     fi
     case $previous in
@@ -23,6 +23,10 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -W "create append replace" -- "$word")
             return
             ;;
+        --mode)
+            mapfile -t COMPREPLY < <(compgen -W "vector text hybrid" -- "$word")
+            return
+            ;;
         --format)
             mapfile -t COMPREPLY < <(compgen -W "csv tsv json ndjson parquet text" -- "$word")
             return
@@ -35,7 +39,7 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -W "http://127.0.0.1:3100" -- "$word")
             return
             ;;
-        --http | --command | --ask | --limit | --as-of | --timeout | --name | --primary-key | --misfits | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --erased | --dataset | --reason | --id | --text | --provider | --model | --dimensions | --refresh | --index | --k | --filter | --kind | --state | --sort-by | --retention-hours | --output | --column | --metric | --lists | --m | --ef-construction | --threads | --ef | --nprobe | --epsilon | --recall)
+        --http | --command | --ask | --limit | --as-of | --timeout | --name | --primary-key | --misfits | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --erased | --dataset | --reason | --id | --text | --provider | --model | --dimensions | --refresh | --index | --k | --filter | --max-tokens | --kind | --state | --sort-by | --retention-hours | --output | --column | --metric | --lists | --m | --ef-construction | --threads | --ef | --nprobe | --epsilon | --recall)
             return
             ;;
     esac
@@ -50,6 +54,7 @@ _lakehouse() {
         tombstone) choices="--server --data --config --reason --erase --undo --json --help" ;;
         index) choices="--server --data --config --id --text --name --provider --model --dimensions --refresh --rebuild --no-wait --json --help" ;;
         search) choices="--server --data --config --index --k --mode --filter --json --help" ;;
+        ask) choices="--server --data --config --index --k --mode --filter --rerank --model --max-tokens --json --help" ;;
         jobs) choices="--server --data --config --kind --state --limit --cancel --json --help" ;;
         compact) choices="--server --data --config --sort-by --full --no-wait --json --help" ;;
         vacuum) choices="--server --data --config --dry-run --retention-hours --no-wait --json --help" ;;
@@ -60,7 +65,7 @@ _lakehouse() {
         vec) choices="build search bench inspect --output --dimensions --column --metric --kind --lists --m --ef-construction --seed --threads --without-vectors --vectors --k --ef --nprobe --epsilon --recall --verify --json --help" ;;
         config) choices="check show --config --json --help" ;;
         version) choices="--json --help" ;;
-        help) choices="serve sql ingest delta demo check history tombstone index search jobs compact vacuum maintenance pin unpin key vec config version --help" ;;
+        help) choices="serve sql ingest delta demo check history tombstone index search ask jobs compact vacuum maintenance pin unpin key vec config version --help" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
     case $command in

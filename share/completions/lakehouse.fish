@@ -1,6 +1,6 @@
 # fish completion for lakehouse(1)
 # Made by tools/generate/command_line.mjs from the program's own help.
-set -l commands serve sql ingest delta demo check history tombstone index search jobs compact vacuum maintenance pin unpin key vec config version help
+set -l commands serve sql ingest delta demo check history tombstone index search ask jobs compact vacuum maintenance pin unpin key vec config version help
 complete -c lakehouse -f
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a serve -d 'serve a data folder over HTTP'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a sql -d 'run SQL, or start an interactive shell'
@@ -12,6 +12,7 @@ complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a history 
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a tombstone -d 'take rows away by their keys, bring them back, list those that are away'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a index -d 'make documents searchable, and keep them so'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a search -d 'find documents by words and by meaning'
+complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a ask -d 'answer a question from documents, with citations'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a jobs -d 'long work (compaction, vacuum, ...): list, look, cancel'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a compact -d 'few files in order out of deltas, tombstones and small files'
 complete -c lakehouse -n "not __fish_seen_subcommand_from $commands" -a vacuum -d 'remove the files of versions past their retention'
@@ -103,9 +104,20 @@ complete -c lakehouse -n "__fish_seen_subcommand_from search" -s d -l data -d 'w
 complete -c lakehouse -n "__fish_seen_subcommand_from search" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from search" -s i -l index -d 'the index (default: the only one)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from search" -s k -l k -d 'hits (default: 5)' -x
-complete -c lakehouse -n "__fish_seen_subcommand_from search" -s m -l mode -d 'vector, text or hybrid (default)' -xa "create append replace"
+complete -c lakehouse -n "__fish_seen_subcommand_from search" -s m -l mode -d 'vector, text or hybrid (default)' -xa "vector text hybrid"
 complete -c lakehouse -n "__fish_seen_subcommand_from search" -s f -l filter -d 'only documents whose row meets this condition' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from search" -l json -d 'the answer as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s i -l index -d 'the index (default: the only one)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s k -l k -d 'passages (default: 8)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s m -l mode -d 'vector, text or hybrid (default)' -xa "vector text hybrid"
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s f -l filter -d 'only documents whose row meets this condition' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -l rerank -d 'put the passages in a better order first'
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -l model -d 'who writes, such as ollama/llama3.2 (default: ai.generator)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -l max-tokens -d 'of the answer (default: the model'\''s limit)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -l json -d 'the answer as JSON, when it is whole'
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from jobs" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
@@ -173,4 +185,4 @@ complete -c lakehouse -n "__fish_seen_subcommand_from config" -a "check show"
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -s c -l config -d 'the file (default: ./lakehouse.toml where it exists)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from config" -l json -d 'check: the findings as one JSON document'
 complete -c lakehouse -n "__fish_seen_subcommand_from version" -l json -d 'as JSON'
-complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest delta demo check history tombstone index search jobs compact vacuum maintenance pin unpin key vec config version"
+complete -c lakehouse -n "__fish_seen_subcommand_from help" -a "serve sql ingest delta demo check history tombstone index search ask jobs compact vacuum maintenance pin unpin key vec config version"

@@ -18,6 +18,7 @@ _lakehouse() {
                 'tombstone:take rows away by their keys, bring them back, list those that are away'
                 'index:make documents searchable, and keep them so'
                 'search:find documents by words and by meaning'
+                'ask:answer a question from documents, with citations'
                 'jobs:long work (compaction, vacuum, ...)\: list, look, cancel'
                 'compact:few files in order out of deltas, tombstones and small files'
                 'vacuum:remove the files of versions past their retention'
@@ -185,11 +186,32 @@ _lakehouse() {
                     '(-i --index)--index[the index (default\: the only one)]:name:' \
                     '(-k --k)-k[hits (default\: 5)]:n:' \
                     '(-k --k)--k[hits (default\: 5)]:n:' \
-                    '(-m --mode)-m[vector, text or hybrid (default)]:mode:(create append replace)' \
-                    '(-m --mode)--mode[vector, text or hybrid (default)]:mode:(create append replace)' \
+                    '(-m --mode)-m[vector, text or hybrid (default)]:search:(vector text hybrid)' \
+                    '(-m --mode)--mode[vector, text or hybrid (default)]:search:(vector text hybrid)' \
                     '(-f --filter)-f[only documents whose row meets this condition]:sql:' \
                     '(-f --filter)--filter[only documents whose row meets this condition]:sql:' \
                     '(--json)--json[the answer as JSON]' \
+                    '--help[tell more]'
+                    ;;
+                ask)
+                    _arguments \
+                    '(-s --server)-s[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-s --server)--server[a running server (default\: $LAKEHOUSE_SERVER or http\://127.0.0.1\:3100)]:url:(http\://127.0.0.1\:3100)' \
+                    '(-d --data)-d[work on a data folder without a server]:folder:_files -/' \
+                    '(-d --data)--data[work on a data folder without a server]:folder:_files -/' \
+                    '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
+                    '(-i --index)-i[the index (default\: the only one)]:name:' \
+                    '(-i --index)--index[the index (default\: the only one)]:name:' \
+                    '(-k --k)-k[passages (default\: 8)]:n:' \
+                    '(-k --k)--k[passages (default\: 8)]:n:' \
+                    '(-m --mode)-m[vector, text or hybrid (default)]:search:(vector text hybrid)' \
+                    '(-m --mode)--mode[vector, text or hybrid (default)]:search:(vector text hybrid)' \
+                    '(-f --filter)-f[only documents whose row meets this condition]:sql:' \
+                    '(-f --filter)--filter[only documents whose row meets this condition]:sql:' \
+                    '(--rerank)--rerank[put the passages in a better order first]' \
+                    '(--model)--model[who writes, such as ollama/llama3.2 (default\: ai.generator)]:name:' \
+                    '(--max-tokens)--max-tokens[of the answer (default\: the model'\''s limit)]:n:' \
+                    '(--json)--json[the answer as JSON, when it is whole]' \
                     '--help[tell more]'
                     ;;
                 jobs)
@@ -319,7 +341,7 @@ _lakehouse() {
                     ;;
                 help)
                     _arguments \
-                    '1: :(serve sql ingest delta demo check history tombstone index search jobs compact vacuum maintenance pin unpin key vec config version)' '--help[tell more]'
+                    '1: :(serve sql ingest delta demo check history tombstone index search ask jobs compact vacuum maintenance pin unpin key vec config version)' '--help[tell more]'
                     ;;
             esac
             ;;

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 const struct cli_command *const cli_commands[] = {
-    &cli_serve,     &cli_sql,   &cli_ingest, &cli_delta, &cli_demo,    &cli_check,   &cli_history,
-    &cli_tombstone, &cli_index, &cli_search, &cli_jobs,  &cli_compact, &cli_vacuum,  &cli_maintenance,
-    &cli_pin,       &cli_unpin, &cli_key,    &cli_vec,   &cli_config,  &cli_version, NULL,
+    &cli_serve, &cli_sql,    &cli_ingest, &cli_delta,  &cli_demo,    &cli_check,  &cli_history,     &cli_tombstone,
+    &cli_index, &cli_search, &cli_ask,    &cli_jobs,   &cli_compact, &cli_vacuum, &cli_maintenance, &cli_pin,
+    &cli_unpin, &cli_key,    &cli_vec,    &cli_config, &cli_version, NULL,
 };
 
 static json_t *error_json(const struct lh_err *err) {

@@ -41,7 +41,7 @@ struct cli_command {
 
 extern const struct cli_command cli_serve, cli_sql, cli_ingest, cli_delta, cli_demo, cli_check, cli_history, cli_jobs,
     cli_compact, cli_vacuum, cli_maintenance, cli_key, cli_pin, cli_unpin, cli_tombstone, cli_index, cli_search,
-    cli_vec, cli_config, cli_version;
+    cli_ask, cli_vec, cli_config, cli_version;
 
 /* NULL-terminated, in the order of the help. */
 extern const struct cli_command *const cli_commands[];

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/index_choice.h"
 #include "os/clock.h"
 
 #include <stdio.h>
@@ -173,24 +174,11 @@ static const struct cli_option search_options[] = {
     CLIENT_OPTIONS,
     {"index", 'i', "NAME", "the index (default: the only one)", false},
     {"k", 'k', "N", "hits (default: 5)", false},
-    {"mode", 'm', "MODE", "vector, text or hybrid (default)", false},
+    {"mode", 'm', "SEARCH", "vector, text or hybrid (default)", false},
     {"filter", 'f', "SQL", "only documents whose row meets this condition", false},
     {"json", 0, NULL, "the answer as JSON", false},
     {NULL, 0, NULL, NULL, false},
 };
-
-static enum lh_code only_index(struct client *client, json_t *body, struct lh_err *err) {
-    LH_AUTO(json) json_t *answer = NULL;
-    LH_TRY(client_json(client, "GET", "/vectors/indexes", NULL, &answer, err));
-    json_t *items = json_object_get(answer, "items");
-    if (json_array_size(items) == 1) {
-        json_object_set(body, "index", json_object_get(json_array_get(items, 0), "name"));
-        return LH_OK;
-    }
-    lh_ignore(lh_fail(err, LH_USAGE, "there are %zu indexes", json_array_size(items)));
-    return json_array_size(items) ? lh_err_hint(err, "say --index NAME; 'lakehouse index list' shows them")
-                                  : lh_err_hint(err, "'lakehouse index create DATASET --text COLUMN' makes one");
-}
 
 /* One line of at most 160 bytes, cut between characters. */
 static void append_excerpt(struct buf *out, const char *text) {
@@ -227,7 +215,7 @@ static void print_hits(const json_t *answer) {
 
 static enum lh_code search(struct cli *cli, const struct cli_args *args, const char *words, struct client *client,
                            struct lh_err *err) {
-    static const char *const fields[] = {"index", "mode", "filter"};
+    static const char *const fields[] = {"mode", "filter"};
     LH_AUTO(json) json_t *body = json_object();
     LH_AUTO(json) json_t *answer = NULL;
     uint64_t k;
@@ -237,8 +225,7 @@ static enum lh_code search(struct cli *cli, const struct cli_args *args, const c
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (cli_arg(args, fields[i]))
             json_object_set_new(body, fields[i], json_string(cli_arg(args, fields[i])));
-    if (!cli_arg(args, "index"))
-        LH_TRY(only_index(client, body, err));
+    LH_TRY(index_choose(args, client, body, err));
     LH_TRY(client_json(client, "POST", "/vectors/search", body, &answer, err));
     if (cli->json)
         print_json(answer);
@@ -303,7 +290,7 @@ const struct cli_command cli_index = {
 
 const struct cli_command cli_search = {
     .name = "search",
-    .usage = "WORDS [--index NAME] [--k N] [--mode MODE] [--filter SQL] [--json] [--server URL | --data DIR]",
+    .usage = "WORDS [--index NAME] [--k N] [--mode SEARCH] [--filter SQL] [--json] [--server URL | --data DIR]",
     .summary = "find documents by words and by meaning",
     .help = "Words find texts that hold all of them, or any where those are few, and texts that are near in meaning.\n"
             "\"A phrase\" in quotes stays together, -word leaves out, beginni* stands for every ending.",

@@ -58,6 +58,7 @@ enum lh_code handle_ask(struct request *rq, struct lh_err *err) {
     LH_TRY(ask_search(lh->indexes, &ask, request_cancel_fd(rq), err));
 
     LH_AUTO(json) json_t *found = ask_passages_json(&ask);
+    json_object_set_new(found, "generator", provider ? json_string(ai_public_name(rq, provider, model)) : json_null());
     json_object_set_new(found, "search_ms", json_real(ms_since(rq, &clock_ns)));
     bool streams = event_stream_wanted(rq);
     if (streams)

@@ -123,9 +123,9 @@ const struct schema gateway_schemas[] = {
     {"AskUsage", "0 where the provider does not count", "prompt_tokens integer, answer_tokens integer"},
     {"AskAnswer",
      "generated: a model wrote it, else these are excerpts; dropped_citations: of passages that do not exist, cut out of the answer; "
-     "passages_used: so many were put before the generator; note: what a reader must know",
-     "index string, dataset string, generation string, mode string, passages AskPassage[], answer string, generated boolean, "
-     "citations AskCitation[], dropped_citations integer, passages_used integer, provider string?, model string?, "
+     "passages_used: so many were put before the generator; generator: who is asked, null where nobody is; note: what a reader must know",
+     "index string, dataset string, generation string, mode string, passages AskPassage[], generator string?, answer string, "
+     "generated boolean, citations AskCitation[], dropped_citations integer, passages_used integer, provider string?, model string?, "
      "finish string?, usage AskUsage?, note string?, warning string?, search_ms number, answer_ms number, done boolean?"},
     {"ProfileDataset", "With its columns, activation makes an index where there is none",
      "dataset string, id_column string?, text_column string?"},

@@ -27,6 +27,7 @@ const commands = [...ask('help').matchAll(/^ {2}([a-z]+) {2,}(.+)$/gm)].map(([, 
 const values = {
   ROLE: 'admin recruiter analyst agent',
   MODE: 'create append replace',
+  SEARCH: 'vector text hybrid',
   FORMAT: 'csv tsv json ndjson parquet text',
   BOOL: 'true false',
   URL: 'http://127.0.0.1:3100',
