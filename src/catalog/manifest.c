@@ -130,6 +130,7 @@ struct manifest *manifest_edit(const struct manifest *m) {
     copy->schema_version = m->schema_version;
     copy->created_us = m->created_us;
     copy->updated_us = m->updated_us;
+    copy->untold_us = m->untold_us;
     copy->bucket = arena_strdup(arena, m->bucket);
     copy->description = arena_strdup(arena, m->description);
     copy->owner = arena_strdup(arena, m->owner);

@@ -83,6 +83,9 @@ struct manifest {
     uint64_t previous_version; /* of the manifest that this one replaced; 0: none.  History walks along it */
     uint64_t schema_version;   /* counts changes of the columns, from 1 */
     int64_t created_us, updated_us;
+    /* When rows last came, went or changed without an event for each of them (their events before it do not tell what they were
+     * after it); 0: not known. */
+    int64_t untold_us;
     const char *bucket; /* where new files of this dataset go */
 
     const char *description, *owner;

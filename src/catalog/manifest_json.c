@@ -102,6 +102,8 @@ json_t *manifest_to_json(const struct manifest *m) {
     set_count(object, "schema_version", m->schema_version);
     set_time(object, "created_at", m->created_us);
     set_time(object, "updated_at", m->updated_us);
+    if (m->untold_us != 0)
+        set_time(object, "rows_untold_at", m->untold_us);
     set_text(object, "bucket", m->bucket);
     set_text(object, "description", m->description);
     set_text(object, "owner", m->owner);
@@ -317,6 +319,8 @@ static enum lh_code fields_from_json(struct manifest *m, const json_t *json, str
     LH_TRY(get_count(json, "", "schema_version", &m->schema_version, err));
     LH_TRY(get_time(json, "", "created_at", &m->created_us, err));
     LH_TRY(get_time(json, "", "updated_at", &m->updated_us, err));
+    if (json_object_get(json, "rows_untold_at"))
+        LH_TRY(get_time(json, "", "rows_untold_at", &m->untold_us, err));
     LH_TRY(get_text_or_null(arena, json, "", "bucket", &m->bucket, err));
     LH_TRY(get_text_or_null(arena, json, "", "description", &m->description, err));
     LH_TRY(get_text_or_null(arena, json, "", "owner", &m->owner, err));

@@ -217,14 +217,15 @@ static json_t *types_of(const struct journal_event *events, size_t count) {
     return types;
 }
 
-/* A state that is not known whole: what events after the moment say was there before them. */
+/* A state that is not known whole: what events after the moment say was there before them.  Of the `count` until then `outdated`
+ * say nothing of it. */
 static enum lh_code add_later(struct request *rq, const struct journal_query *query, const char *type, size_t count,
-                              json_t **state, struct lh_err *err) {
+                              size_t outdated, json_t **state, struct lh_err *err) {
     struct journal_query all = *query;
     struct journal_event *every;
     size_t every_count, at = 0;
     bool more;
-    bool ended = count > 0 && json_is_null(*state);
+    bool ended = count > outdated && json_is_null(*state);
     if (query->as_of_us == INT64_MAX || ended)
         return LH_OK;
     all.as_of_us = INT64_MAX;
@@ -263,14 +264,15 @@ static enum lh_code add_state(struct request *rq, const struct journal_query *qu
                                            .as_of_us = query->as_of_us,
                                            .cancel_fd = request_cancel_fd(rq)};
     const struct catalog_ops ops = ops_of(lh);
-    bool lost = false;
+    struct row_lost lost = {.lost = false};
     if (type)
         LH_TRY(row_state_read(&ops, &wanted, &row, &lost, err));
-    bool complete = row || row_events_complete(events, count, more, lost);
+    bool complete = row || row_events_complete(events, count, more, &lost);
+    size_t outdated = row_events_outdated(events, count, &lost);
     if (!row)
-        row = entity_state(events, count);
-    if (lost && !complete)
-        LH_TRY(add_later(rq, query, type, count, &row, err));
+        row = entity_state(events + outdated, count - outdated);
+    if (lost.lost && !complete)
+        LH_TRY(add_later(rq, query, type, count, outdated, &row, err));
     json_object_set_new(answer, "state", row);
     json_object_set_new(answer, "state_complete", json_boolean(complete));
     return LH_OK;

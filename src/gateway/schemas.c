@@ -242,14 +242,16 @@ const struct schema gateway_schemas[] = {
     {"Source", "One step of the lineage: source system, ingest job, dataset",
      "source_system string, source_name string?, source_sha256 string?, source_bytes integer?, job_id string?, "
      "actor string?, at time, row_count integer, reject_count integer"},
-    {"DatasetSummary", "A dataset without its files and lineage",
+    {"DatasetSummary",
+     "A dataset without its files and lineage; rows_untold_at: when rows last changed without an event for each of them",
      "id string, name string, version integer, schema_version integer, created_at time, updated_at time, "
+     "rows_untold_at time?, "
      "bucket string, description string?, owner string?, sensitivity string?, tags string[], freshness_sla_s integer, "
      "primary_key string[], row_count integer, size_bytes integer, columns Column[], file_count integer"},
     {"DatasetList", "One page of datasets, by name", "items DatasetSummary[], next_page_token string?"},
     {"Dataset", "A dataset with its files and lineage",
      "id string, name string, version integer, previous_version integer, schema_version integer, created_at time, "
-     "updated_at time, bucket string, description string?, owner string?, sensitivity string?, tags string[], "
+     "updated_at time, rows_untold_at time?, bucket string, description string?, owner string?, sensitivity string?, tags string[], "
      "freshness_sla_s integer, primary_key string[], row_count integer, live_row_count integer?, size_bytes integer, columns Column[], "
      "files DatasetFile[], lineage Source[], embedding_model string?, embedding_refresh_policy string?, "
      "embedding_schedule string?, embedding_refreshed_at time?"},
@@ -320,7 +322,8 @@ const struct schema gateway_schemas[] = {
     {"JournalHistory",
      "state is the entity after these events, null where it is gone or was never there; a dataset's row is read from the "
      "dataset as it was then, while that version can be read; after a vacuum it is made of its events, and of the old values in "
-     "later ones, as far as they tell. state_complete is false where events older than the 10,000 "
+     "later ones, as far as they tell. state_complete is false where rows were changed in bulk, without an event each, after the last event that tells the whole "
+     "row, and where events older than the 10,000 "
      "read, or than the first change that was told row by row, would be needed, so that a null state does not mean that the "
      "row was not there. entity_types: the types that have events "
      "of this id; where there are several, state is null and hint says how to choose. truncated: there are older events "

@@ -76,6 +76,7 @@ struct lake_commit {
     const struct manifest *seen;
     const struct row_change_beside *beside; /* what may have come to `seen`; NULL: nothing (lake/row_change.h) */
     bool *ret_stale;
+    bool told; /* the draft's FILE_CHANGES says all that happens to rows; without such a file: nothing does */
 };
 
 /* What rows that came did to those that were there. */

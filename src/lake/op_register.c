@@ -173,6 +173,8 @@ static enum lh_code patch_txn(struct catalog_txn *txn, const struct catalog_snap
     }
     LH_AUTO(json) json_t *before = manifest_to_json(old);
     LH_AUTO(json) json_t *after = manifest_to_json(m);
+    if (!manifest_same_key(old, m))
+        m->untold_us = catalog_txn_time(txn); /* the events so far are of rows by another name */
     if (!json_equal(before, after))
         catalog_txn_put(txn, LH_STEAL(m));
     return LH_OK;

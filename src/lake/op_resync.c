@@ -69,8 +69,11 @@ static enum lh_code resync_txn(struct catalog_txn *txn, const struct catalog_sna
     LH_AUTO(json) json_t *before = manifest_to_json(now);
     LH_AUTO(json) json_t *after = manifest_to_json(r->fresh);
     r->changed = !json_equal(before, after);
-    if (r->changed)
-        catalog_txn_put(txn, manifest_edit(r->fresh));
+    if (!r->changed)
+        return LH_OK;
+    struct manifest *m = manifest_edit(r->fresh);
+    m->untold_us = catalog_txn_time(txn);
+    catalog_txn_put(txn, m);
     return LH_OK;
 }
 

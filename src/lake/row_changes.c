@@ -141,6 +141,7 @@ static enum lh_code take_counts(const json_t *upsert, uint64_t rows, struct lake
 static enum lh_code take_answer(const json_t *upsert, uint64_t rows, struct row_changes *changes, struct lh_err *err) {
     int64_t count = 0;
     changes->later = json_is_true(json_object_get(upsert, "later"));
+    changes->too_many = json_is_true(json_object_get(upsert, "too_many"));
     changes->too_large = json_is_true(json_object_get(upsert, "too_large"));
     LH_TRY(lh_json_get_int(upsert, "upserts", "changes", &count, err));
     LH_TRY(take_counts(upsert, rows, &changes->counts, err));

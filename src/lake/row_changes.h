@@ -42,9 +42,10 @@ bool row_changes_join(const struct manifest *seen, const struct manifest *draft,
 /* What one changes. */
 struct row_changes {
     bool later;     /* not looked at: it has a key of one before it, see row_changes_find */
+    bool too_many;  /* to be told one by one */
     bool too_large; /* ask again, alone, by row_changes_write_large */
     struct lake_row_counts counts;
-    uint64_t count;     /* lines in `parquet`; 0: nothing to tell one by one, or too much */
+    uint64_t count;     /* lines in `parquet`; 0: none, or too many */
     struct buf parquet; /* a file of changes */
 };
 void row_changes_release(struct row_changes *changes); /* a zeroed one is fine */

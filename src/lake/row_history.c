@@ -315,6 +315,7 @@ static enum lh_code commit_told(struct row_history *h, struct call *call, struct
     LH_TRY(new_objects_open(h->ops.os, h->ops.buckets, h->ops.tmp_dir, seen->name, seen->bucket, &objects, err));
     LH_TRY(put_changes(h, call, &objects, draft, err));
     write->draft = draft;
+    write->told = !call->changes.too_many;
     enum lh_code code = lake_commit_files(h->ops.catalog, write, ret_committed, err);
     bool unused = code == LH_OK && (ret_committed->deduplicated || ret_committed->commit.replayed);
     new_objects_settle(&objects, unused ? LH_CONFLICT : code);

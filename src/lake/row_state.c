@@ -14,17 +14,26 @@
 
 #define QUERY_TIMEOUT_MS 30000
 
-bool row_events_complete(const struct journal_event *events, size_t count, bool more, bool lost) {
-    if (more || (lost && (count == 0 || events[0].field || strcmp(events[0].action, "insert") != 0)))
+/* Of a row, by the catalog: it is this, or it is gone. */
+static bool tells_whole_row(const struct journal_event *event) {
+    return !event->field && strcmp(event->source, "catalog") == 0 && strcmp(event->entity_type, "dataset") != 0;
+}
+
+size_t row_events_outdated(const struct journal_event *events, size_t count, const struct row_lost *lost) {
+    size_t outdated = 0;
+    while (lost->lost && outdated < count && events[outdated].ts_us <= lost->untold_us)
+        outdated++;
+    return outdated;
+}
+
+bool row_events_complete(const struct journal_event *events, size_t count, bool more, const struct row_lost *lost) {
+    for (size_t i = row_events_outdated(events, count, lost); lost->lost && i < count; i++)
+        if (tells_whole_row(&events[i]))
+            return true;
+    if (more || lost->lost)
         return false;
-    bool whole =
-        count == 0 || strcmp(events[0].source, "catalog") != 0 || strcmp(events[0].entity_type, "dataset") == 0;
-    for (size_t i = 0; i < count && !whole; i++) {
-        if (events[i].field)
-            return false;
-        whole = true;
-    }
-    return whole;
+    bool made_of_events = count == 0 || strcmp(events[0].source, "catalog") != 0;
+    return made_of_events || strcmp(events[0].entity_type, "dataset") == 0 || !events[0].field;
 }
 
 /* The texts of the key's columns, as row_text_append_key wrote them.  A new reference to an array; NULL where it is none. */
@@ -96,7 +105,7 @@ static enum lh_code read_row(const struct catalog_ops *ops, const char *sql, int
 }
 
 enum lh_code row_state_read(const struct catalog_ops *ops, const struct row_state_query *query, json_t **ret_row,
-                            bool *ret_lost, struct lh_err *err) {
+                            struct row_lost *ret_lost, struct lh_err *err) {
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = NULL;
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(buf) struct buf sql = BUF_INIT;
@@ -105,7 +114,8 @@ enum lh_code row_state_read(const struct catalog_ops *ops, const struct row_stat
     *ret_row = NULL;
     enum lh_code found = snapshot_then(ops->catalog, query->as_of_us, &s);
     const struct manifest *m = found == LH_OK ? catalog_snapshot_find(s, query->dataset) : NULL;
-    *ret_lost = m || (found != LH_OK && found != LH_NOT_FOUND);
+    *ret_lost = (struct row_lost){.lost = m || (found != LH_OK && found != LH_NOT_FOUND),
+                                  .untold_us = m && m->untold_us != 0 ? m->untold_us : INT64_MAX};
     if (!m || lake_read_plan(ops->buckets, m, arena, &plan, &failure) != LH_OK)
         return LH_OK;
     buf_printf(&sql, "SELECT * FROM (%s) WHERE ", plan);
@@ -116,7 +126,7 @@ enum lh_code row_state_read(const struct catalog_ops *ops, const struct row_stat
         *err = failure;
         return code;
     }
-    *ret_lost = !*ret_row;
+    ret_lost->lost = !*ret_row;
     return LH_OK; /* a version that vacuum took has its history still */
 }
 

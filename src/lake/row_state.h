@@ -24,15 +24,25 @@ struct row_state_query {
     int cancel_fd;
 };
 
+/* Of a row that cannot be read. */
+struct row_lost {
+    bool lost; /* its dataset was there, and may have had it */
+    int64_t
+        untold_us; /* what events up to then say of it need not be so any more (struct manifest); INT64_MAX: not known */
+};
+
 /* The row as a JSON object (docs/formats/json-values.md), JSON null where there was none; NULL where the dataset cannot tell.  A
  * new reference.  *ret_lost: it was there then and may have had the row, but cannot be read so: its version is gone, it had no
  * primary key, or the id names no key of its.  Blocks on the engine; LH_BUSY, LH_TIMEOUT, LH_CANCELLED. */
 LH_CHECKED enum lh_code row_state_read(const struct catalog_ops *ops, const struct row_state_query *query,
-                                       json_t **ret_row, bool *ret_lost, struct lh_err *err);
+                                       json_t **ret_row, struct row_lost *ret_lost, struct lh_err *err);
 
-/* Do these events (all that there are but for `more`), oldest first, tell everything of their entity?  Those of a row do where
- * they begin with the whole of it.  `lost`: the row may have been there without any event, so that none tell nothing. */
-bool row_events_complete(const struct journal_event *events, size_t count, bool more, bool lost);
+/* Do these events (all that there are but for `more` older ones), oldest first, tell everything of their entity?  Those of a row do
+ * where they begin with the whole of it; of a lost one, where one of them tells the whole after the last time at which rows were
+ * changed and not told. */
+bool row_events_complete(const struct journal_event *events, size_t count, bool more, const struct row_lost *lost);
+/* How many of them, from the first on, say nothing of what the lost row is: it may have changed since. */
+size_t row_events_outdated(const struct journal_event *events, size_t count, const struct row_lost *lost);
 
 /* The journal's name of the row that `text` names: a key as clients write it, of several columns as a JSON array or object, typed
  * as those of tombstones are (lake/row_keys.h), so that ["x",1] and ["x","1"] are one row.  In `arena`.  `m` has a primary key.

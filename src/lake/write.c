@@ -237,6 +237,7 @@ static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snap
         m = manifest_edit(draft);
         m->id = NULL;
         m->created_us = 0;
+        m->untold_us = catalog_txn_time(txn);
         stamp_lineage(m, catalog_txn_time(txn));
         catalog_txn_put(txn, LH_STEAL(m));
         return LH_OK;
@@ -249,6 +250,8 @@ static enum lh_code write_txn(struct catalog_txn *txn, const struct catalog_snap
         LH_TRY(check_key(old, w->commit, err));
     m = manifest_edit(old);
     LH_TRY(change(m, w->commit, err));
+    if (!w->commit->told)
+        m->untold_us = catalog_txn_time(txn);
     stamp_lineage(m, catalog_txn_time(txn));
     catalog_txn_put(txn, LH_STEAL(m));
     return LH_OK;

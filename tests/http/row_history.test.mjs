@@ -157,6 +157,36 @@ test('what a vacuum took is not said to have never been', async () => {
   assert.deepEqual([whole.state, whole.state_complete], [{ id: 4, v: 4 }, true], 'its events begin with its creation');
 });
 
+test('what rows became without being told, and what a vacuum took, is not said to be as it was told before', async () => {
+  const name = 'bulky';
+  const at = async (key, moment) => {
+    const answer = await ask('GET', `/journal/history/${key}?dataset=${name}&as_of=${moment}`);
+    assert.equal(answer.status, 200);
+    return [answer.state, answer.state_complete];
+  };
+  const told = async (key) => (await ask('GET', `/journal/history/${key}?dataset=${name}`)).items.at(-1).ts;
+  await upload(name, 'create', 'id,v\n1,1\n', '&primary_key=id');
+  await upsert([{ id: 4, v: 4 }, { id: 5, v: 5 }], name);
+  const inserted = await told('4');
+  await upsert(Array.from({ length: 51 }, (_, i) => ({ id: 4 + i, v: 400 + i })), name);
+  const bulk = new Date().toISOString();
+  await upsert([{ id: 5, v: 6 }, { id: 99, v: 99 }], name);
+  const later = await told('99');
+  await ask('POST', `/catalog/datasets/${name}/tombstone`, { row_keys: [6] });
+  const gone = await told('6');
+  assert.deepEqual(await at('4', bulk), [{ id: 4, v: 400 }, true], 'its version can be read still');
+  await job(await ask('POST', '/query/compact', { dataset: name }));
+  await job(await ask('POST', '/catalog/vacuum', { retention_hours: 0 }));
+  assert.deepEqual(await at('4', inserted), [{ id: 4, v: 4 }, true]);
+  assert.deepEqual(await at('4', bulk), [null, false]);
+  assert.deepEqual(await at('5', bulk), [{ v: 401 }, false], 'the old value of a later change is known');
+  assert.deepEqual(await at('5', later), [{ v: 6 }, false]);
+  assert.deepEqual(await at('99', later), [{ id: 99, v: 99 }, true], 'told as a whole after the bulk');
+  assert.deepEqual(await at('6', gone), [null, true]);
+  await ask('PATCH', `/catalog/datasets/by-name/${name}/metadata`, { description: 'still' });
+  assert.deepEqual((await ask('GET', `/journal/history/4?dataset=${name}`)).state, { id: 4, v: 400 });
+});
+
 test('a key is found however it is written; what is no key, and what is no dataset, is refused', async () => {
   await upload('pairs', 'create', 'who,no,v\nx,1,1\n', '&primary_key=who,no');
   const done = await upsert([{ who: 'x', no: 1, v: 2 }], 'pairs');
