@@ -4,13 +4,14 @@
 //     SCALE=1                of the demo lake                    OVERLOAD_S=20  seconds at R and at 3R
 //     DATASETS=10000         of the start-up                     SOAK_S=60      seconds at 0.5R
 //     INGESTS=1000           small files at one time             OUT=bench/RESULTS.md
-//     PARTS=ingest,query     only these (ingest query small overload start mixed embedding); OUT is then build/bench.md
+//     PARTS=ingest,query     only these (ingest query deltas small overload start mixed embedding); OUT is then build/bench.md
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { makeTemporaryFolder, removeFolder, root, runLakehouse, startServer } from '../tests/lib/server.mjs';
+import { mergedBesideCompacted } from './lib/merged.mjs';
 import { descriptors, family, proportionalBytes } from './lib/processes.mjs';
 
 const number = (name, otherwise) => Number(process.env[name] ?? otherwise);
@@ -166,6 +167,21 @@ async function queryOverhead(lake) {
   }
 }
 
+async function deltas() {
+  const server = await startServer({ env: { LAKEHOUSE__JOURNAL__ROW_HISTORY_MAX_ROWS: '0' } });
+  try {
+    const { what, results } = await mergedBesideCompacted(server, 1_000_000);
+    const goals = new Map([['GROUP BY of 1,000 groups', 1.6], ['GROUP BY with a text', 1.6]]);
+    for (const { name, merged, compacted } of results) {
+      const beside = `${ms(merged)} beside ${ms(compacted)}`, ratio = merged / compacted, goal = goals.get(name);
+      if (name === 'one key') report(`${name}, ${what}`, 'under 15 ms', ms(merged), merged < 15, beside);
+      else report(`${name}, ${what}`, goal ? `${goal}x of the compacted form` : '', `${ratio.toFixed(2)}x`, goal && ratio <= goal, beside);
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
 async function mixedHeavy(lake) {
   const statements = [
     joinSql,
@@ -311,6 +327,7 @@ await part('the lake of the measurements', async () => {
 });
 await part('ingest', ingestBesideCopy, 'ingest');
 await part('query', () => queryOverhead(lake), 'query');
+await part('merge on read', deltas, 'deltas');
 await part('small ingests', smallIngests, 'small');
 await part('overload', () => overload(lake), 'overload');
 const demo = path.join(work, 'demo');

@@ -1,13 +1,21 @@
 /* The SELECT that stands for a dataset.
  *
  * Without a primary key, and as long as nothing lies on top of the base, a dataset is the union of its files, and the plan is one scan.
- * With a primary key, deltas and tombstones override what is older:
+ * With a primary key, deltas and tombstones override what is older.  A row counts where no newer file has its key, and the workers have
+ * functions that say so (engine/merge_key.h), so that all files are one scan:
+ *
+ *     SELECT columns FROM all files with rows
+ *     WHERE CASE WHEN lh_merge_settled(...) THEN lh_merge_row(...) ELSE lh_merge_key(...) END
+ *
+ * A condition on the key, as on any other column, reaches the scan.  Why, and what it costs: docs/adr/0015-rows-that-count.md.
+ *
+ * For keys that cannot be looked up by their bytes, and where more was touched than should be held in memory, the same is a join:
  *
  *     SELECT columns FROM base ANTI JOIN (keys of the overriding files) USING (key)      what nothing overrides
  *     UNION ALL
  *     SELECT columns FROM (overriding rows, numbered from the newest by key) WHERE number = 1 AND NOT dead
  *
- * The large side is only probed against a hash table of the few keys that were touched, and sorted by nothing.  A condition on the key
+ * The large side is only probed against a hash table of the keys that were touched, and sorted by nothing.  A condition on the key
  * reaches every scan: it passes the anti join on its left side and the window because that is partitioned by the key.
  *
  * Which row is newer says its file's age: files ordered by sequence, then by their place in the manifest, and numbered.  DuckDB knows
@@ -21,6 +29,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
+#include "engine/merge_key.h"
 #include "lake/lake.h"
 #include "store/buckets.h"
 #include "store/object_store.h"
@@ -33,13 +43,15 @@ struct plan {
     const struct manifest *m;
     struct arena *arena;
     struct buf *out;
-    const char *age, *dead, *number; /* names of ours that no column has */
+    const char *age, *dead, *number; /* names of ours that no column has, in a join */
+    const char *file, *row;          /* in a filter */
 };
 
-/* Files in the order of their ages; `ages` runs parallel to it. */
+/* Files in the order of their ages; `ages` and `paths` run parallel to it. */
 struct file_list {
     const struct manifest_file **files;
     size_t *ages;
+    const char **paths; /* NULL until find_paths */
     size_t count;
 };
 
@@ -76,7 +88,8 @@ static int compare_ages(const void *left, const void *right) {
 
 static struct file_list list_new(const struct plan *p) {
     struct file_list list = {arena_alloc(p->arena, (p->m->file_count + 1) * sizeof *list.files),
-                             arena_alloc(p->arena, (p->m->file_count + 1) * sizeof *list.ages), 0};
+                             arena_alloc(p->arena, (p->m->file_count + 1) * sizeof *list.ages),
+                             arena_alloc(p->arena, (p->m->file_count + 1) * sizeof *list.paths), 0};
     return list;
 }
 
@@ -103,17 +116,18 @@ static void sort_files(const struct plan *p, struct file_list *base, struct file
     }
 }
 
-static enum lh_code append_paths(const struct plan *p, const struct file_list *list, struct lh_err *err) {
+static enum lh_code find_paths(const struct plan *p, const struct file_list *list, struct lh_err *err) {
     LH_AUTO(bucket) struct bucket *bucket = NULL; /* of the file before: nearly always the same */
     for (size_t i = 0; i < list->count; i++) {
         const struct manifest_file *f = list->files[i];
+        if (list->paths[i])
+            continue;
         if (!bucket || strcmp(bucket_name(bucket), f->bucket) != 0) {
             bucket_unref(LH_STEAL(bucket));
             if (buckets_resolve(p->buckets, f->bucket, &bucket, err) != LH_OK)
                 return lh_err_context(err, "dataset \"%s\"", p->m->name);
         }
-        const char *path;
-        enum lh_code code = object_local_path(bucket_store(bucket), f->key, p->arena, &path, err);
+        enum lh_code code = object_local_path(bucket_store(bucket), f->key, p->arena, &list->paths[i], err);
         if (code == LH_NOT_FOUND) {
             err->code = LH_CORRUPT; /* the catalog promises an object that is gone */
             lh_ignore(lh_err_hint(err, "restore the object \"%.300s\", or ingest the source again with mode=replace",
@@ -121,16 +135,17 @@ static enum lh_code append_paths(const struct plan *p, const struct file_list *l
         }
         if (code != LH_OK)
             return lh_err_context(err, "dataset \"%s\"", p->m->name);
-        if (i > 0)
-            buf_append_str(p->out, ", ");
-        buf_append_sql_path(p->out, path);
     }
     return LH_OK;
 }
 
 static enum lh_code append_scan(const struct plan *p, const struct file_list *list, struct lh_err *err) {
+    LH_TRY(find_paths(p, list, err));
     buf_append_str(p->out, "read_parquet([");
-    LH_TRY(append_paths(p, list, err));
+    for (size_t i = 0; i < list->count; i++) {
+        buf_append_str(p->out, i > 0 ? ", " : "");
+        buf_append_sql_path(p->out, list->paths[i]);
+    }
     /* A key may look like year=2024/...: that is a name, not a column. */
     buf_append_str(p->out, "], hive_partitioning = false");
     if (list->count > 1)
@@ -225,7 +240,7 @@ static const char *free_name(const struct plan *p, const char *name) {
     return name;
 }
 
-/* ---- merging ---- */
+/* ---- merging by a join ---- */
 
 /* The age of a row by its file's place in the list. */
 static void append_age(const struct plan *p, const struct file_list *list) {
@@ -273,7 +288,7 @@ static enum lh_code append_aged_rows(const struct plan *p, const struct file_lis
     bool shadowed = manifest_find_column(p->m, "file_index") != NULL;
     size_t step = shadowed ? 1 : rows->count;
     for (size_t i = 0; i < rows->count; i += step) {
-        struct file_list part = {rows->files + i, rows->ages + i, step};
+        struct file_list part = {rows->files + i, rows->ages + i, rows->paths + i, step};
         if (i > 0)
             buf_append_str(p->out, " UNION ALL ");
         buf_append_str(p->out, "SELECT ");
@@ -293,7 +308,7 @@ static enum lh_code append_aged_tombstones(const struct plan *p, const struct fi
     bool shadowed = manifest_find_column(p->m, "file_index") != NULL;
     size_t step = shadowed ? 1 : tombstones->count;
     for (size_t i = 0; i < tombstones->count; i += step) {
-        struct file_list part = {tombstones->files + i, tombstones->ages + i, step};
+        struct file_list part = {tombstones->files + i, tombstones->ages + i, tombstones->paths + i, step};
         if (i > 0)
             buf_append_str(p->out, " UNION ALL ");
         buf_append_str(p->out, "SELECT ");
@@ -381,6 +396,114 @@ static enum lh_code append_merged(const struct plan *p, const struct file_list *
     return LH_OK;
 }
 
+/* ---- merging by a filter ---- */
+
+static bool can_filter(const struct plan *p, const struct file_list *rows, const struct file_list *tombstones) {
+    uint64_t touched = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        touched += rows->files[i]->row_count;
+    for (size_t i = 0; i < tombstones->count; i++)
+        touched += tombstones->files[i]->row_count;
+    if (touched > MERGE_TOUCHED_MAX || p->m->primary_key_count > MERGE_KEY_COLUMNS_MAX)
+        return false;
+    for (size_t i = 0; i < p->m->primary_key_count; i++) {
+        if (!merge_key_type(manifest_find_column(p->m, p->m->primary_key[i])->type))
+            return false;
+    }
+    /* A column of such a name is what the name means. */
+    return !manifest_find_column(p->m, "file_index") && !manifest_find_column(p->m, "file_row_number");
+}
+
+static void append_json_pairs(struct buf *spec, const char *name, const struct file_list *list) {
+    buf_printf(spec, "\"%s\":[", name);
+    for (size_t i = 0; i < list->count; i++) {
+        buf_append_str(spec, i > 0 ? ",[" : "[");
+        buf_append_json_string(spec, list->paths[i], strlen(list->paths[i]));
+        buf_printf(spec, ",%zu]", list->ages[i]);
+    }
+    buf_append_char(spec, ']');
+}
+
+/* SPEC of engine/merge_key.h. */
+static void append_spec(const struct plan *p, const struct file_list *all, size_t on_top,
+                        const struct file_list *tombstones, struct buf *spec) {
+    buf_append_str(spec, "{\"key\":[");
+    for (size_t i = 0; i < p->m->primary_key_count; i++) {
+        const struct manifest_column *column = manifest_find_column(p->m, p->m->primary_key[i]);
+        buf_append_str(spec, i > 0 ? ",[" : "[");
+        buf_append_json_string(spec, column->name, strlen(column->name));
+        buf_append_char(spec, ',');
+        buf_append_json_string(spec, column->type, strlen(column->type));
+        buf_append_char(spec, ']');
+    }
+    buf_append_str(spec, "],");
+    append_json_pairs(spec, "files", all);
+    buf_printf(spec, ",\"on_top\":%zu,", on_top);
+    append_json_pairs(spec, "tombstones", tombstones);
+    buf_append_char(spec, '}');
+}
+
+static void append_condition(const struct plan *p, const char *spec) {
+    char id[LH_SHA256_HEX];
+    lh_sha256_hex(spec, strlen(spec), id);
+    buf_printf(p->out, "CASE WHEN " MERGE_SETTLED "('%s') THEN " MERGE_ROW "('%s', ", id, id);
+    buf_append_sql_ident(p->out, p->file);
+    buf_append_str(p->out, ", ");
+    buf_append_sql_ident(p->out, p->row);
+    buf_append_str(p->out, ") ELSE " MERGE_KEY "(");
+    buf_append_sql_string(p->out, spec);
+    buf_append_str(p->out, ", ");
+    buf_append_sql_ident(p->out, p->file);
+    buf_append_str(p->out, ", ");
+    buf_append_sql_ident(p->out, p->row);
+    buf_append_str(p->out, ", ");
+    append_key(p, false);
+    buf_append_str(p->out, ") END");
+}
+
+/* Rows with their place, in a form that has every column of the dataset, whatever the files lack. */
+static enum lh_code append_placed_rows(const struct plan *p, const struct file_list *all, struct lh_err *err) {
+    buf_append_str(p->out, "(SELECT *, file_index");
+    append_name_as(p, p->file);
+    buf_append_str(p->out, ", file_row_number");
+    append_name_as(p, p->row);
+    buf_append_str(p->out, " FROM ");
+    LH_TRY(append_scan(p, all, err));
+    buf_append_str(p->out, " UNION ALL BY NAME SELECT ");
+    append_nulls(p);
+    buf_append_str(p->out, ", CAST(0 AS UBIGINT)");
+    append_name_as(p, p->file);
+    buf_append_str(p->out, ", CAST(0 AS BIGINT)");
+    append_name_as(p, p->row);
+    buf_append_str(p->out, " WHERE false)");
+    return LH_OK;
+}
+
+static enum lh_code append_filtered(const struct plan *p, const struct file_list *base, const struct file_list *rows,
+                                    const struct file_list *tombstones, struct lh_err *err) {
+    LH_AUTO(buf) struct buf spec = BUF_INIT;
+    struct file_list all = list_new(p);
+    for (size_t i = 0; i < base->count; i++)
+        list_add(&all, base->files[i], base->ages[i]);
+    for (size_t i = 0; i < rows->count; i++)
+        list_add(&all, rows->files[i], rows->ages[i]);
+    LH_TRY(find_paths(p, tombstones, err));
+    buf_append_str(p->out, "SELECT ");
+    append_names(p);
+    buf_append_str(p->out, " FROM (SELECT ");
+    append_casts(p);
+    buf_append_str(p->out, ", ");
+    buf_append_sql_ident(p->out, p->file);
+    buf_append_str(p->out, ", ");
+    buf_append_sql_ident(p->out, p->row);
+    buf_append_str(p->out, " FROM ");
+    LH_TRY(append_placed_rows(p, &all, err));
+    buf_append_str(p->out, ") WHERE ");
+    append_spec(p, &all, base->count, tombstones, &spec);
+    append_condition(p, buf_cstr(&spec));
+    return LH_OK;
+}
+
 /* ---- the plan ---- */
 
 static enum lh_code append_union(const struct plan *p, struct lh_err *err) {
@@ -407,13 +530,17 @@ enum lh_code lake_read_plan(struct buckets *buckets, const struct manifest *m, s
     struct file_list base = list_new(&p), rows = list_new(&p), tombstones = list_new(&p);
     if (m->primary_key_count > 0)
         sort_files(&p, &base, &rows, &tombstones);
-    if (rows.count + tombstones.count > 0 && base.count + rows.count > 0) {
+    if (rows.count + tombstones.count == 0 || base.count + rows.count == 0) {
+        LH_TRY(append_union(&p, err));
+    } else if (can_filter(&p, &rows, &tombstones)) {
+        p.file = free_name(&p, "file");
+        p.row = free_name(&p, "row");
+        LH_TRY(append_filtered(&p, &base, &rows, &tombstones, err));
+    } else {
         p.age = free_name(&p, "age");
         p.dead = free_name(&p, "dead");
         p.number = free_name(&p, "number");
         LH_TRY(append_merged(&p, &base, &rows, &tombstones, err));
-    } else {
-        LH_TRY(append_union(&p, err));
     }
     *ret_select = arena_strndup(arena, text.data, text.len);
     return LH_OK;

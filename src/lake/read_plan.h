@@ -17,7 +17,8 @@ struct manifest;
  *
  * With a primary key: of each key the row of the newest file counts (manifest_file.sequence), and a tombstone hides older rows.
  * What it relies on: keys are never NULL; within one file, and within all files of the base together, each stands once.
- * Deltas and tombstones cost what they hold; where there are none, the plan is a bare scan of the files.
+ * Where there are deltas or tombstones it calls functions that every session of the engine has (engine/merge_key.h); where there are
+ * none, it is a bare scan of the files.
  *
  * LH_NOT_FOUND and LH_UNAVAILABLE (its bucket), LH_CORRUPT (a column's type is no type, tombstones without a primary key). */
 LH_CHECKED enum lh_code lake_read_plan(struct buckets *buckets, const struct manifest *m, struct arena *arena,

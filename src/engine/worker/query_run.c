@@ -165,9 +165,11 @@ static enum lh_code query_prepare(struct query *q, idx_t index, struct lh_err *e
             DuckDBSuccess)
             return LH_OK;
         const char *reason = q->duckdb->prepare_error(q->prepared);
-        lh_ignore(sql_error_fill(err, reason, q->sql));
-        bool retry =
-            index == 0 && sql_error_missing_table(reason, missing, sizeof missing) && strcmp(missing, last) != 0;
+        bool in_plan = session_plan_failed(&q->worker->session, reason, err);
+        if (!in_plan)
+            lh_ignore(sql_error_fill(err, reason, q->sql));
+        bool retry = !in_plan && index == 0 && sql_error_missing_table(reason, missing, sizeof missing) &&
+                     strcmp(missing, last) != 0;
         q->duckdb->destroy_prepare(&q->prepared);
         q->prepared = NULL;
         if (!retry || !bindings_add_missing(q->worker, missing, err))

@@ -3,7 +3,9 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "engine/profile.h"
+#include "engine/worker/merge_filter.h"
 #include "engine/worker/sql_error.h"
+#include "os/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,11 +42,14 @@ enum lh_code session_prepare(const struct duckdb_api *duckdb, duckdb_database *r
     return LH_OK;
 }
 
+static uint64_t memory_limit(const struct worker_profile *profile) {
+    return profile->memory_limit_bytes ? profile->memory_limit_bytes : (uint64_t)1024 << 20;
+}
+
 /* What the host could not know when it opened the database. */
 static void append_limits(struct buf *sql, const struct worker_profile *profile) {
     buf_printf(sql, "SET memory_limit = '%lluMiB'; SET threads = %u; SET temp_directory = ",
-               (unsigned long long)(profile->memory_limit_bytes ? profile->memory_limit_bytes >> 20 : 1024),
-               profile->threads ? profile->threads : 1);
+               (unsigned long long)(memory_limit(profile) >> 20), profile->threads ? profile->threads : 1);
     buf_append_sql_string(sql, profile->temp_dir ? profile->temp_dir : "");
     buf_append_str(sql, "; ");
 }
@@ -77,7 +82,19 @@ static void append_fence(struct buf *sql, const struct worker_profile *profile) 
     buf_append_str(sql, "]::VARCHAR[]; SET enable_external_access = false; SET lock_configuration = true;");
 }
 
-enum lh_code session_open(struct session *s, const struct duckdb_api *duckdb, duckdb_database database,
+static enum lh_code set_up(struct session *s, struct os *os, const struct worker_profile *profile, struct lh_err *err) {
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    uint64_t seed;
+    /* Data files are immutable, so a footer once read stays true. */
+    buf_append_str(&sql, "SET TimeZone = 'UTC'; SET parquet_metadata_cache = true; ");
+    append_limits(&sql, profile);
+    append_fence(&sql, profile);
+    LH_TRY(session_run(s, buf_cstr(&sql), err));
+    os_random(os, &seed, sizeof seed);
+    return merge_filter_open(s->duckdb, s->database, s->connection, memory_limit(profile), seed, &s->merge_filter, err);
+}
+
+enum lh_code session_open(struct session *s, struct os *os, const struct duckdb_api *duckdb, duckdb_database database,
                           const struct worker_profile *profile, struct lh_err *err) {
     *s = (struct session){.duckdb = duckdb, .database = database};
     if (duckdb->connect(s->database, &s->connection) != DuckDBSuccess) {
@@ -85,22 +102,16 @@ enum lh_code session_open(struct session *s, const struct duckdb_api *duckdb, du
         return lh_fail(err, LH_UNAVAILABLE, "DuckDB takes no connection");
     }
     s->temp_dir = profile->temp_dir ? lh_strdup(profile->temp_dir) : NULL;
-    LH_AUTO(buf) struct buf sql = BUF_INIT;
-    /* Data files are immutable, so a footer once read stays true. */
-    buf_append_str(&sql, "SET TimeZone = 'UTC'; SET parquet_metadata_cache = true; ");
-    append_limits(&sql, profile);
-    append_fence(&sql, profile);
-    enum lh_code code = session_run(s, buf_cstr(&sql), err);
-    if (code != LH_OK) {
-        session_close(s);
-        return lh_err_context(err, "setting up DuckDB");
-    }
-    return LH_OK;
+    if (set_up(s, os, profile, err) == LH_OK)
+        return LH_OK;
+    session_close(s);
+    return lh_err_context(err, "setting up DuckDB");
 }
 
 void session_close(struct session *s) {
     if (s->connection)
         s->duckdb->disconnect(&s->connection);
+    merge_filter_close(s->merge_filter);
     if (s->database)
         s->duckdb->close(&s->database);
     lh_free(s->temp_dir);
@@ -109,6 +120,11 @@ void session_close(struct session *s) {
 
 void session_interrupt(struct session *s) {
     s->duckdb->interrupt(s->connection);
+    merge_filter_interrupt(s->merge_filter);
+}
+
+bool session_plan_failed(const struct session *s, const char *duckdb_error, struct lh_err *err) {
+    return s->merge_filter && merge_filter_failure(s->merge_filter, duckdb_error, err);
 }
 
 enum lh_code session_fail(struct lh_err *err, const char *duckdb_error) {
@@ -122,7 +138,9 @@ enum lh_code session_fail(struct lh_err *err, const char *duckdb_error) {
 enum lh_code session_query(struct session *s, const char *sql, duckdb_result *ret_result, struct lh_err *err) {
     duckdb_result result;
     if (s->duckdb->query(s->connection, sql, &result) != DuckDBSuccess) {
-        lh_ignore(session_fail(err, s->duckdb->result_error(&result)));
+        const char *reason = s->duckdb->result_error(&result);
+        if (!session_plan_failed(s, reason, err))
+            lh_ignore(session_fail(err, reason));
         s->duckdb->destroy_result(&result);
         return err->code;
     }

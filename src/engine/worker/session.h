@@ -12,13 +12,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct merge_filter;
+struct os;
 struct worker_profile;
 
 struct session {
     const struct duckdb_api *duckdb;
     duckdb_database database;
     duckdb_connection connection;
-    char *temp_dir; /* the worker's own folder, absolute; it may write here */
+    struct merge_filter *merge_filter; /* what read plans of datasets with deltas call */
+    char *temp_dir;                    /* the worker's own folder, absolute; it may write here */
 };
 
 /* An in-memory database with what all workers have in common.  The host opens it once, before it forks: that is most
@@ -27,8 +30,9 @@ LH_CHECKED enum lh_code session_prepare(const struct duckdb_api *duckdb, duckdb_
                                         struct lh_err *err);
 /* Take a prepared database, which is the session's from now on, and put the profile's limits and fences on it (see
  * profile.h). */
-LH_CHECKED enum lh_code session_open(struct session *s, const struct duckdb_api *duckdb, duckdb_database database,
-                                     const struct worker_profile *profile, struct lh_err *err);
+LH_CHECKED enum lh_code session_open(struct session *s, struct os *os, const struct duckdb_api *duckdb,
+                                     duckdb_database database, const struct worker_profile *profile,
+                                     struct lh_err *err);
 void session_close(struct session *s);
 
 /* Stop the running statement at its next look.  Any thread. */
@@ -41,6 +45,10 @@ LH_CHECKED enum lh_code session_query(struct session *s, const char *sql, duckdb
                                       struct lh_err *err);
 /* The first column of the first row as a number. */
 LH_CHECKED enum lh_code session_query_int64(struct session *s, const char *sql, int64_t *ret_value, struct lh_err *err);
+
+/* DuckDB's error text (possibly NULL) about this session's statement, for whoever prepares statements without the
+ * functions above: did it stumble over something behind a dataset's read plan?  Then `err` says what. */
+bool session_plan_failed(const struct session *s, const char *duckdb_error, struct lh_err *err);
 
 /* DuckDB's error text (JSON or plain, possibly NULL) about a statement that we wrote, as `err`: what would be LH_SQL
  * in a client's statement is LH_DATA here, as the cause then lies in the file that was read.  Returns the code. */

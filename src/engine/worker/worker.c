@@ -222,7 +222,7 @@ static enum lh_code worker_start(struct worker *w, duckdb_database database, con
         .open_files = p->open_files,
     };
     LH_TRY(os_sandbox_enter(&sandbox, &w->fences, err));
-    return session_open(&w->session, w->duckdb, database, p, err);
+    return session_open(&w->session, w->os, w->duckdb, database, p, err);
 }
 
 static void send_ready(struct worker *w) {

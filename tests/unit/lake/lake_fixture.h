@@ -44,10 +44,10 @@ static inline struct catalog *open_catalog(struct lake_fixture *f) {
     return c;
 }
 
-static inline int set_up(void **state) {
+static inline int set_up_with(void **state, void (*adjust)(struct engine_config *config)) {
     struct lake_fixture *f = lh_calloc(1, sizeof *f);
     struct lh_err err = LH_ERR_INIT;
-    fixture_open(&f->engine, NULL);
+    fixture_open(&f->engine, adjust);
     ok(buckets_open(&(struct buckets_options){.os = f->engine.os, .primary_root = f->engine.root}, &f->buckets, &err),
        &err);
     f->codec_state = (struct checkpoint_engine){f->engine.os, f->engine.engine, f->engine.scratch};
@@ -55,6 +55,10 @@ static inline int set_up(void **state) {
     f->catalog = open_catalog(f);
     *state = f;
     return 0;
+}
+
+static inline int set_up(void **state) {
+    return set_up_with(state, NULL);
 }
 
 static inline int tear_down(void **state) {

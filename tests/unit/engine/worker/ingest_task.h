@@ -40,7 +40,7 @@ static inline void ingest_task_open(struct ingest_task *t) {
                                      .read_count = 2};
     duckdb_database database;
     if (duckdb_api_open(&t->duckdb, &err) != LH_OK || session_prepare(&t->duckdb, &database, &err) != LH_OK ||
-        session_open(&t->worker.session, &t->duckdb, database, &profile, &err) != LH_OK) {
+        session_open(&t->worker.session, t->worker.os, &t->duckdb, database, &profile, &err) != LH_OK) {
         fprintf(stderr, "%s\n", err.message);
         abort();
     }
