@@ -29,6 +29,7 @@
 #define ROW_OF_catalog(...) ROW(struct lh_config_catalog, __VA_ARGS__)
 #define ROW_OF_errors(...) ROW(struct lh_config_errors, __VA_ARGS__)
 #define ROW_OF_journal(...) ROW(struct lh_config_journal, __VA_ARGS__)
+#define ROW_OF_agent(...) ROW(struct lh_config_agent, __VA_ARGS__)
 #define ROW_OF_cache(...) ROW(struct lh_config_cache, __VA_ARGS__)
 #define ROW_OF_jobs(...) ROW(struct lh_config_jobs, __VA_ARGS__)
 #define ROW_OF_ai(...) ROW(struct lh_config_ai, __VA_ARGS__)

@@ -131,6 +131,11 @@
     X(INT, breaker_failures, "5", "1..1000", "Failures in a row after which a service is taken to be down")            \
     X(DURATION, breaker_pause, "10s", "100ms..1h", "Time until it is tried again")
 
+#define LH_CONFIG_AGENT(X)                                                                                      \
+    X(BOOL, enabled, "false", "true|false", "Try settings of indexes' graphs unasked, and promote better ones") \
+    X(DURATION, cooldown, "10m", "1s..30d", "Least time between two trials of one index")                       \
+    X(INT, max_trials_per_hour, "6", "1..500", "Trials of all indexes within an hour")
+
 #define LH_CONFIG_MAINTENANCE(X)                                                                                     \
     X(BOOL, compact, "true", "true|false", "Compact datasets by themselves; POST /query/compact works either way")   \
     X(DURATION, interval, "30s", "100ms..1d", "How often is looked for datasets to compact")                         \
@@ -167,6 +172,7 @@
     X(jobs, LH_CONFIG_JOBS, "Long work in the background")                                             \
     X(cache, LH_CONFIG_CACHE, "Datasets that are kept hot: read from DuckDB files")                    \
     X(ai, LH_CONFIG_AI, "Embeddings and generated text: where they come from")                         \
+    X(agent, LH_CONFIG_AGENT, "The tuner that goes on by itself")                                      \
     X(maintenance, LH_CONFIG_MAINTENANCE, "Compaction, and the removal of what is past its retention") \
     X(log, LH_CONFIG_LOG, "The server's own log on stderr")                                            \
     X(trace, LH_CONFIG_TRACE, "Trace spans")

@@ -13,39 +13,42 @@
 
 /* X(name, type, label key or "", list of label values, help).  Names get the prefix "lakehouse_"; durations are
  * recorded in microseconds and printed in seconds.  Adding one: a row here and, for a new label, a list below. */
-#define LH_METRICS(X)                                                                                            \
-    X(http_requests_total, COUNTER, "status", STATUS_CLASS, "HTTP requests answered, by class of status")        \
-    X(http_request_seconds, HISTOGRAM, "", NONE, "Time from the request's head to the end of the answer")        \
-    X(http_in_flight, GAUGE, "", NONE, "HTTP requests begun and not ended")                                      \
-    X(http_received_bytes_total, COUNTER, "", NONE, "Bytes of request bodies")                                   \
-    X(http_sent_bytes_total, COUNTER, "", NONE, "Bytes of response bodies")                                      \
-    X(http_connections, GAUGE, "", NONE, "Open HTTP connections")                                                \
-    X(http_refused_total, COUNTER, "reason", REFUSAL, "Requests refused before routing, by reason")              \
-    X(queries_total, COUNTER, "outcome", OUTCOME, "SQL statements ended, by outcome")                            \
-    X(query_seconds, HISTOGRAM, "", NONE, "Time of a SQL statement from leaving the queue to its last row")      \
-    X(query_queue_seconds, HISTOGRAM, "", NONE, "Time that SQL statements waited for a worker")                  \
-    X(query_queue_length, GAUGE, "", NONE, "SQL statements waiting for a worker")                                \
-    X(query_rows_total, COUNTER, "", NONE, "Rows sent in answers to SQL")                                        \
-    X(engine_workers, GAUGE, "class", WORKER_CLASS, "Worker processes alive, by class")                          \
-    X(engine_workers_started_total, COUNTER, "class", WORKER_CLASS, "Worker processes started, by class")        \
-    X(engine_worker_crashes_total, COUNTER, "class", WORKER_CLASS, "Worker processes that ended by themselves")  \
-    X(engine_worker_start_seconds, HISTOGRAM, "", NONE, "Time to a ready worker process")                        \
-    X(ingest_files_total, COUNTER, "outcome", INGEST_OUTCOME, "Files ingested, by outcome")                      \
-    X(ingest_bytes_total, COUNTER, "", NONE, "Bytes of source files ingested")                                   \
-    X(ingest_rows_total, COUNTER, "", NONE, "Rows written by ingest")                                            \
-    X(ingest_rejected_rows_total, COUNTER, "", NONE, "Source lines rejected by ingest")                          \
-    X(ingest_seconds, HISTOGRAM, "", NONE, "Time of one file's ingest")                                          \
-    X(catalog_version, GAUGE, "", NONE, "Newest catalog version this process has seen")                          \
-    X(catalog_datasets, GAUGE, "", NONE, "Datasets in the newest snapshot")                                      \
-    X(catalog_commits_total, COUNTER, "outcome", COMMIT_OUTCOME, "Catalog transactions, by outcome")             \
-    X(catalog_commit_seconds, HISTOGRAM, "", NONE, "Time of a catalog commit")                                   \
-    X(catalog_checkpoints_total, COUNTER, "", NONE, "Catalog checkpoints written")                               \
-    X(store_operations_total, COUNTER, "operation", STORE_OPERATION, "Object store calls, by operation")         \
-    X(store_errors_total, COUNTER, "operation", STORE_OPERATION, "Object store calls that failed, by operation") \
-    X(store_read_bytes_total, COUNTER, "", NONE, "Bytes read from object stores")                                \
-    X(store_written_bytes_total, COUNTER, "", NONE, "Bytes written to object stores")                            \
-    X(journal_records_total, COUNTER, "", NONE, "Records made durable in append logs")                           \
-    X(journal_fsync_seconds, HISTOGRAM, "", NONE, "Time of a group's flush to disk")                             \
+#define LH_METRICS(X)                                                                                             \
+    X(http_requests_total, COUNTER, "status", STATUS_CLASS, "HTTP requests answered, by class of status")         \
+    X(http_request_seconds, HISTOGRAM, "", NONE, "Time from the request's head to the end of the answer")         \
+    X(http_in_flight, GAUGE, "", NONE, "HTTP requests begun and not ended")                                       \
+    X(http_received_bytes_total, COUNTER, "", NONE, "Bytes of request bodies")                                    \
+    X(http_sent_bytes_total, COUNTER, "", NONE, "Bytes of response bodies")                                       \
+    X(http_connections, GAUGE, "", NONE, "Open HTTP connections")                                                 \
+    X(http_refused_total, COUNTER, "reason", REFUSAL, "Requests refused before routing, by reason")               \
+    X(queries_total, COUNTER, "outcome", OUTCOME, "SQL statements ended, by outcome")                             \
+    X(query_seconds, HISTOGRAM, "", NONE, "Time of a SQL statement from leaving the queue to its last row")       \
+    X(query_queue_seconds, HISTOGRAM, "", NONE, "Time that SQL statements waited for a worker")                   \
+    X(query_queue_length, GAUGE, "", NONE, "SQL statements waiting for a worker")                                 \
+    X(query_rows_total, COUNTER, "", NONE, "Rows sent in answers to SQL")                                         \
+    X(engine_workers, GAUGE, "class", WORKER_CLASS, "Worker processes alive, by class")                           \
+    X(engine_workers_started_total, COUNTER, "class", WORKER_CLASS, "Worker processes started, by class")         \
+    X(engine_worker_crashes_total, COUNTER, "class", WORKER_CLASS, "Worker processes that ended by themselves")   \
+    X(engine_worker_start_seconds, HISTOGRAM, "", NONE, "Time to a ready worker process")                         \
+    X(ingest_files_total, COUNTER, "outcome", INGEST_OUTCOME, "Files ingested, by outcome")                       \
+    X(ingest_bytes_total, COUNTER, "", NONE, "Bytes of source files ingested")                                    \
+    X(ingest_rows_total, COUNTER, "", NONE, "Rows written by ingest")                                             \
+    X(ingest_rejected_rows_total, COUNTER, "", NONE, "Source lines rejected by ingest")                           \
+    X(ingest_seconds, HISTOGRAM, "", NONE, "Time of one file's ingest")                                           \
+    X(catalog_version, GAUGE, "", NONE, "Newest catalog version this process has seen")                           \
+    X(catalog_datasets, GAUGE, "", NONE, "Datasets in the newest snapshot")                                       \
+    X(catalog_commits_total, COUNTER, "outcome", COMMIT_OUTCOME, "Catalog transactions, by outcome")              \
+    X(catalog_commit_seconds, HISTOGRAM, "", NONE, "Time of a catalog commit")                                    \
+    X(catalog_checkpoints_total, COUNTER, "", NONE, "Catalog checkpoints written")                                \
+    X(store_operations_total, COUNTER, "operation", STORE_OPERATION, "Object store calls, by operation")          \
+    X(store_errors_total, COUNTER, "operation", STORE_OPERATION, "Object store calls that failed, by operation")  \
+    X(store_read_bytes_total, COUNTER, "", NONE, "Bytes read from object stores")                                 \
+    X(store_written_bytes_total, COUNTER, "", NONE, "Bytes written to object stores")                             \
+    X(journal_records_total, COUNTER, "", NONE, "Records made durable in append logs")                            \
+    X(journal_fsync_seconds, HISTOGRAM, "", NONE, "Time of a group's flush to disk")                              \
+    X(index_trials_total, COUNTER, "outcome", TRIAL_OUTCOME, "Trials of an index's graph, by outcome")            \
+    X(index_promotions_total, COUNTER, "action", PROMOTION, "Changes of what is promoted on an index, by action") \
+    X(index_switches_total, COUNTER, "", NONE, "Generations of indexes that came into use")                       \
     X(trace_spans_dropped_total, COUNTER, "", NONE, "Trace spans dropped because the queue or collector was full")
 
 /* X(list, values...): the label's values; an index into the list is a label. */
@@ -55,6 +58,8 @@
     X(OUTCOME, "ok", "error", "cancelled", "timeout", "refused", "crash")                  \
     X(WORKER_CLASS, "admin", "ingest", "role")                                             \
     X(INGEST_OUTCOME, "ok", "deduplicated", "failed")                                      \
+    X(TRIAL_OUTCOME, "ok", "failed")                                                       \
+    X(PROMOTION, "promote", "rollback")                                                    \
     X(COMMIT_OUTCOME, "committed", "conflict", "lost", "unknown")                          \
     X(STORE_OPERATION, "put", "put_if_absent", "get", "head", "list", "delete")
 

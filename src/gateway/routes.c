@@ -30,6 +30,7 @@
                 "only datasets of this bucket; 404 with the valid names where there is none such", true}
 #define IDEMPOTENCY {"Idempotency-Key", "string", "the same request again gives the same answer and writes nothing; another one: 409",  \
                      true}
+#define WAIT_S {"wait", "integer", "seconds to wait for the end of the job (200 then, else 202); 0 to 600, 0", false}
 #define PREFIX {"prefix", "string", "keys that start with this", false}
 
 const struct route gateway_routes[] = {
@@ -233,6 +234,45 @@ const struct route gateway_routes[] = {
      {{"index", "string", "only of this index", false}, LIST_LIMIT, PAGE_TOKEN}},
     {HTTP_GET, "/vectors/jobs/{id}", handle_index_job, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
      "One build or refresh: documents done, rate, time left", NULL, "Job", {{0}}},
+
+    {HTTP_POST, "/vectors/hnsw/trial", handle_trial_start, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, VECTORS,
+     "Build a graph aside with these settings and measure it; searches are not touched", "TrialRequest", "JobStarted", {WAIT_S}},
+    {HTTP_GET, "/vectors/hnsw/trials/{index}", handle_trial_list, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "The trials of an index, newest first", NULL, "TrialList", {LIST_LIMIT, PAGE_TOKEN}},
+    {HTTP_GET, "/vectors/hnsw/trials/{index}/best", handle_trial_best, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "The best trials of an index on one eval set", NULL, "TrialBest",
+     {{"metric", "string", "recall (the default), latency, or pareto: all that no other beats in both", false},
+      {"harness", "string", "the eval set; left out: that of the newest trial", false},
+      {"min_recall", "number", "of recall and latency: not below this; 0.9", false}}},
+    {HTTP_GET, "/vectors/hnsw/evals", handle_eval_list, ACCESS_ADMIN, BODY_NONE, 0, VECTORS, "List the eval sets", NULL,
+     "EvalList", {{0}}},
+    {HTTP_POST, "/vectors/hnsw/evals/{name}/autogen", handle_eval_autogen, ACCESS_ADMIN, BODY_JSON, 0, VECTORS,
+     "Make an eval set of an index's own vectors, moved a little, with exact answers", "EvalAutogen", "EvalSet", {{0}}},
+    {HTTP_GET, "/vectors/hnsw/evals/{name}", handle_eval_get, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "An eval set with its answers; stale: the index has changed since they were worked out", NULL, "EvalSet", {{0}}},
+    {HTTP_PUT, "/vectors/hnsw/evals/{name}", handle_eval_put, ACCESS_ADMIN, BODY_JSON, 0, VECTORS,
+     "Put an eval set; answers that are not given are worked out, exactly", "EvalRequest", "EvalSet", {{0}}},
+    {HTTP_DELETE, "/vectors/hnsw/evals/{name}", handle_eval_delete, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "Remove an eval set", NULL, NULL, {{0}}},
+    {HTTP_POST, "/vectors/hnsw/autotune", handle_autotune, ACCESS_ADMIN, BODY_JSON, ROUTE_LONG, VECTORS,
+     "Try a grid of settings and promote the best; 409 names the job where the index is being measured", "AutotuneRequest",
+     "JobStarted", {WAIT_S}},
+    {HTTP_POST, "/vectors/hnsw/promote/{index}/{trial_id}", handle_promote, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "Make a trial's settings those of the index; its graph is built beside the one in use", NULL, "Promoted",
+     {{"promoted_by", "string", "who, in the history; left out: the caller", false},
+      {"note", "string", "why, in the history", false}}},
+    {HTTP_POST, "/vectors/hnsw/rollback/{index}", handle_rollback, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "Go back to the settings before the promotion in effect", NULL, "Promoted",
+     {{"promoted_by", "string", "who, in the history; left out: the caller", false},
+      {"note", "string", "why, in the history", false}}},
+    {HTTP_GET, "/vectors/hnsw/promoted/{index}", handle_promoted, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "What is promoted on an index, whether it is built yet, and the last 50 changes", NULL, "Promoted", {{0}}},
+    {HTTP_GET, "/vectors/hnsw/cache/stats", handle_index_cache, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "The generations that are held open for searches", NULL, "IndexCache", {{0}}},
+    {HTTP_POST, "/vectors/agent/enqueue/{index}", handle_agent_enqueue, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "Have the agent try settings on an index as soon as its pauses allow", NULL, "AgentQueued", {{0}}},
+    {HTTP_GET, "/vectors/agent/status", handle_agent_status, ACCESS_ADMIN, BODY_NONE, 0, VECTORS,
+     "What the agent is about to do, and why", NULL, "AgentStatus", {{0}}},
 
     {HTTP_POST, "/journal/event", handle_journal_event, ACCESS_ADMIN, BODY_JSON, 0, JOURNAL,
      "Write an event, or with {\"events\": [...]} up to 1,000 that stand together or not at all; durable when answered",

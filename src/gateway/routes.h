@@ -44,6 +44,11 @@ route_handler handle_index_create, handle_index_list, handle_index_get, handle_i
 route_handler handle_ask;
 /* handle_nl2sql.c */
 route_handler handle_nl2sql;
+/* handle_tuning.c */
+route_handler handle_eval_list, handle_eval_get, handle_eval_put, handle_eval_autogen, handle_eval_delete;
+route_handler handle_trial_start, handle_trial_list, handle_trial_best, handle_autotune;
+route_handler handle_promote, handle_rollback, handle_promoted, handle_index_cache;
+route_handler handle_agent_enqueue, handle_agent_status;
 /* handle_journal.c */
 route_handler handle_journal_event, handle_journal_update, handle_journal_flush;
 route_handler handle_journal_history, handle_journal_recent, handle_journal_stats;

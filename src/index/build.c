@@ -60,6 +60,7 @@ struct build {
     struct generation *current;
     struct catalog_snapshot *snapshot;
     const struct manifest *source;
+    uint64_t source_version, source_rows;
     const struct ai_provider *provider;
     struct object_store *store; /* of the record's bucket */
     struct arena *arena;
@@ -477,7 +478,7 @@ static enum lh_code spool(struct build *b, struct documents **ret_documents, str
     return documents_open(&source, ret_documents, err);
 }
 
-static enum lh_code seal(struct build *b, bool rebuild, struct lh_err *err) {
+static enum lh_code seal(struct build *b, enum build_kind kind, struct lh_err *err) {
     const char **keys = arena_alloc(b->arena, (b->part_count + 1) * sizeof *keys);
     const uint64_t **keeps = arena_alloc(b->arena, (b->part_count + 1) * sizeof *keeps);
     for (size_t i = 0; i < b->part_count; i++) {
@@ -490,8 +491,8 @@ static enum lh_code seal(struct build *b, bool rebuild, struct lh_err *err) {
                               .generation = b->generation,
                               .folder = b->folder,
                               .store = b->store,
-                              .source_version = b->source->version,
-                              .source_rows = b->source->row_count,
+                              .source_version = b->source_version,
+                              .source_rows = b->source_rows,
                               .keep = b->keep,
                               .parts = keys,
                               .part_keeps = keeps,
@@ -499,7 +500,8 @@ static enum lh_code seal(struct build *b, bool rebuild, struct lh_err *err) {
                               .weights = b->weights_key,
                               .dims = b->dims ? b->dims : b->current->record.dims,
                               .model = b->model,
-                              .rebuild = rebuild};
+                              .rebuild = kind == BUILD_REBUILD,
+                              .codes_only = kind == BUILD_RECODE};
     LH_TRY(LH_FAULT("index.before_seal", err));
     return index_seal(&what, err);
 }
@@ -512,12 +514,35 @@ static void tell_result(struct build *b, bool read) {
     job_set_result(b->job, result);
 }
 
+/* The rows that there are, with the codes that the record asks for by now.  The dataset is not looked at. */
+static enum lh_code run_recode(struct build *b, struct lh_err *err) {
+    const struct index_record *r = &b->current->record;
+    bool pending = index_record_is_pending(r);
+    if (pending) {
+        os_ulid(b->service->options.os, &b->service->ulids, b->generation);
+        LH_TRY(os_mkdir_all(b->service->options.os, AT_FDCWD, b->folder, 0700, err));
+        b->keep = lh_calloc(b->current->room / 64 + 1, sizeof *b->keep);
+        memcpy(b->keep, b->current->live, b->current->room / 8);
+        b->weights_key = r->weights;
+        b->source_version = r->source_version;
+        b->source_rows = r->source_rows;
+        b->documents_done = b->unchanged = r->documents;
+        LH_TRY(seal(b, BUILD_RECODE, err));
+    }
+    tell_result(b, pending);
+    return LH_OK;
+}
+
 static enum lh_code run(struct build *b, struct lh_err *err) {
     LH_AUTO(json) json_t *input = job_input(b->job);
     LH_AUTO(documents) struct documents *documents = NULL;
     const struct index_record *r = &b->current->record;
     bool rebuild = json_is_true(json_object_get(input, "rebuild")), done;
+    if (json_is_true(json_object_get(input, "recode")) && !moves(r)) /* a move makes the codes anew too */
+        return run_recode(b, err);
     LH_TRY(catalog_snapshot_require(b->snapshot, r->dataset, &b->source, err));
+    b->source_version = b->source->version;
+    b->source_rows = b->source->row_count;
     if (!rebuild && !moves(r) && r->generation && r->source_version == b->source->version) {
         tell_result(b, false);
         return LH_OK;
@@ -537,7 +562,7 @@ static enum lh_code run(struct build *b, struct lh_err *err) {
             job_retry_later(b->job, ai_provider_wait_ms(b->provider));
         return err->code;
     }
-    LH_TRY(seal(b, rebuild, err));
+    LH_TRY(seal(b, rebuild ? BUILD_REBUILD : BUILD_REFRESH, err));
     tell_result(b, true);
     return LH_OK;
 }

@@ -10,6 +10,9 @@
 #include "base/timefmt.h"
 #include "catalog/catalog.h"
 #include "catalog/manifest.h"
+#include "index/trial_choice.h"
+#include "index/trial_log.h"
+#include "index/tuning.h"
 #include "jobs/jobs.h"
 #include "os/clock.h"
 #include "store/buckets.h"
@@ -162,9 +165,8 @@ static enum lh_code make_record(struct index_service *s, const json_t *request, 
                         json_pack("{s:s, s:s, s:s}", "dataset", dataset, "id_column", id, "text_column", text));
     LH_TRY(get_range(request, "m", 0, 64, 0, &m, err));
     LH_TRY(get_range(request, "ef_construction", 0, 65536, 0, &ef, err));
-    json_object_set_new(
-        record, "hnsw",
-        json_pack("{s:I, s:I, s:i}", "m", (json_int_t)m, "ef_construction", (json_int_t)ef, "ef_search", 0));
+    const struct index_graph graph = {.m = (uint32_t)m, .ef_construction = (uint32_t)ef, .seed = TRIAL_SEED};
+    json_object_set_new(record, "hnsw", index_graph_json(&graph));
     json_object_set_new(record, "backend", json_string("auto"));
     json_object_set_new(record, "refresh", json_string("manual"));
     json_object_set_new(record, "every_ms", json_integer(0));
@@ -173,8 +175,8 @@ static enum lh_code make_record(struct index_service *s, const json_t *request, 
     return set_tunables(record, request, err);
 }
 
-static enum lh_code write_and_switch(struct index_service *s, const char *name, uint64_t number, json_t *json,
-                                     struct lh_err *err) {
+enum lh_code index_write_record(struct index_service *s, const char *name, uint64_t number, json_t *json,
+                                struct lh_err *err) {
     LH_AUTO(index_record) struct index_record record = {0};
     LH_TRY(index_record_parse(json, &record, err));
     index_record_release(&record);
@@ -199,8 +201,8 @@ enum lh_code index_create(struct index_service *s, const json_t *request, const 
         lh_ignore(lh_fail(err, LH_EXISTS, "there is an index \"%s\" already", name));
         return lh_err_hint(err, "POST /vectors/refresh/DATASET brings it up to date; give `name` for another one");
     }
-    LH_TRY(write_and_switch(s, name, number, record, err));
-    LH_TRY(service_submit(s, name, false, actor, job, &joined, err));
+    LH_TRY(index_write_record(s, name, number, record, err));
+    LH_TRY(service_submit(s, name, BUILD_REFRESH, actor, job, &joined, err));
     LH_TRY(index_get(s, name, &described, err));
     *ret_answer = json_pack("{s:s, s:O}", "job_id", job, "index", described);
     return LH_OK;
@@ -214,7 +216,7 @@ enum lh_code index_refresh(struct index_service *s, const char *name, bool rebui
     char job[LH_ULID_SIZE];
     bool joined;
     LH_TRY(index_open_generation(s, name, &g, err));
-    LH_TRY(service_submit(s, name, rebuild, actor, job, &joined, err));
+    LH_TRY(service_submit(s, name, rebuild ? BUILD_REBUILD : BUILD_REFRESH, actor, job, &joined, err));
     *ret_answer = json_pack("{s:s, s:s, s:b}", "index", name, "job_id", job, "joined", joined);
     return LH_OK;
 }
@@ -231,17 +233,17 @@ enum lh_code index_patch(struct index_service *s, const char *name, const json_t
     LH_TRY(set_tunables(record, request, err));
     LH_TRY(set_bucket(s, record, request, err));
     if (!json_equal(record, g->record.json))
-        LH_TRY(write_and_switch(s, name, g->record.number, record, err));
+        LH_TRY(index_write_record(s, name, g->record.number, record, err));
     bool elsewhere = !json_equal(json_object_get(record, "bucket"), json_object_get(g->record.json, "bucket"));
     bool otherwise = !json_equal(json_object_get(record, "backend"), json_object_get(g->record.json, "backend"));
     if ((elsewhere || otherwise) && g->record.generation)
-        LH_TRY(service_submit(s, name, true, actor, job, &joined, err));
+        LH_TRY(service_submit(s, name, BUILD_REBUILD, actor, job, &joined, err));
     return index_get(s, name, ret_answer, err);
 }
 
-static void cancel_jobs(struct index_service *s, const char *name) {
+static void cancel_jobs(struct index_service *s, const char *kind, const char *name) {
     LH_AUTO(arena) struct arena *arena = arena_new();
-    const struct jobs_filter filter = {.kind = INDEX_JOB, .subject = name, .state = -1, .limit = 10};
+    const struct jobs_filter filter = {.kind = kind, .subject = name, .state = -1, .limit = 10};
     struct lh_err ignored = LH_ERR_INIT;
     struct job_info *infos, last;
     size_t count;
@@ -258,7 +260,8 @@ enum lh_code index_delete(struct index_service *s, const char *name, struct lh_e
     LH_AUTO(generation) struct generation *g = NULL;
     LH_AUTO(index_record) struct index_record newest = {0};
     LH_TRY(index_open_generation(s, name, &g, err));
-    cancel_jobs(s, name);
+    cancel_jobs(s, INDEX_TUNE_JOB, name);
+    cancel_jobs(s, INDEX_JOB, name);
     LH_TRY(index_record_load(service_store(s), name, &newest, err));
     LH_AUTO(json) json_t *record = json_deep_copy(newest.json);
     json_object_set_new(record, "deleted", json_true());
@@ -266,6 +269,8 @@ enum lh_code index_delete(struct index_service *s, const char *name, struct lh_e
     LH_TRY(index_record_write(service_store(s), name, newest.number, record, err));
     service_forget(s, name);
     index_sweep(s, name, NULL);
+    trial_log_remove(service_store(s), name);
+    agent_forget(s, name);
     return LH_OK;
 }
 
@@ -282,6 +287,7 @@ json_t *index_describe(struct index_service *s, const struct index_record *r) {
         json_object_set_new(answer, "generation", json_null());
     json_object_set_new(answer, "refresh_every_s", json_integer(r->every_ms / 1000));
     json_object_del(answer, "every_ms");
+    json_object_del(answer, "promotions");
     json_object_del(answer, "format");
     catalog_snapshot_unref(snapshot);
     return answer;

@@ -241,7 +241,7 @@ size_t generation_search(struct generation *g, const float *query, size_t k, uin
     if (!allowed && !g->all_live)
         allowed = g->live;
     if (ef == 0)
-        ef = g->record.ef_search;
+        ef = index_record_ef(&g->record);
     if (g->segment_count == 1)
         return search_segment(&g->segments[0], query, k, ef, allowed, ret_hits);
     LH_AUTO(mem) struct vec_hit *all = lh_malloc((g->segment_count * k + 1) * sizeof *all);

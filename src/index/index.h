@@ -28,6 +28,7 @@ struct engine;
 struct index_service;
 struct jobs;
 struct manifest;
+struct lh_metrics;
 struct os;
 
 #define INDEX_JOB "index" /* the kind of its jobs; the subject is the index's name */
@@ -41,7 +42,13 @@ struct index_options {
     struct jobs *jobs;   /* the kind is registered when the service is opened: before jobs_start */
     const char *tmp_dir; /* absolute */
     const struct ai *ai; /* who embeds */
-    bool upkeep;         /* refresh by policy, in the background */
+    struct lh_metrics *metrics;
+    bool upkeep; /* refresh by policy, and the agent, in the background */
+    struct {
+        bool enabled;
+        int64_t cooldown_ms; /* between two of its trials of one index */
+        unsigned max_trials_per_hour;
+    } agent;
     void (*notice)(void *ctx, enum lh_code code, const char *text);
     void *notice_ctx;
 };

@@ -3,12 +3,14 @@
 #define LH_INDEX_INDEX_INTERNAL_H
 
 #include "base/id.h"
+#include "base/json.h"
 #include "index/index.h"
 #include "os/thread.h"
 
 #include <pthread.h>
 
 struct bucket;
+struct ai_text;
 struct job;
 struct manifest;
 struct object_store;
@@ -23,6 +25,7 @@ struct index_service {
     pthread_mutex_t lock; /* of what follows; held for no input or output */
     struct index_entry *entries;
     size_t count;
+    uint64_t opened, found; /* generations that a caller had to wait for, and that were there */
     pthread_cond_t wake;
     bool stopping;
     struct os_thread watch;
@@ -39,12 +42,26 @@ LH_CHECKED enum lh_code service_bucket(struct index_service *s, const char *buck
 LH_CHECKED enum lh_code service_switch(struct index_service *s, struct index_record *record, struct lh_err *err);
 /* service.c: forget an index that is gone. */
 void service_forget(struct index_service *s, const char *name);
-LH_CHECKED enum lh_code service_submit(struct index_service *s, const char *name, bool rebuild, const char *actor,
-                                       char ret_id[LH_ULID_SIZE], bool *ret_joined, struct lh_err *err);
+/* What a build is to do: bring the index up to date; the same and write all but the embeddings anew; only make the codes
+ * that the record asks for. */
+enum build_kind { BUILD_REFRESH, BUILD_REBUILD, BUILD_RECODE };
+LH_CHECKED enum lh_code service_submit(struct index_service *s, const char *name, enum build_kind kind,
+                                       const char *actor, char ret_id[LH_ULID_SIZE], bool *ret_joined,
+                                       struct lh_err *err);
+/* define.c: `json` as the record after `number`, and in use.  LH_CONFLICT. */
+LH_CHECKED enum lh_code index_write_record(struct index_service *s, const char *name, uint64_t number, json_t *json,
+                                           struct lh_err *err);
 json_t *index_describe(struct index_service *s, const struct index_record *r);
 
 /* build.c: the job. */
 enum lh_code index_build_run(struct job *job, void *service, struct lh_err *err);
+
+/* tune.c: the job that measures. */
+enum lh_code index_tune_run(struct job *job, void *service, struct lh_err *err);
+
+/* agent.c: called for each index by the watch. */
+void agent_look(struct index_service *s, struct generation *g);
+void agent_forget(struct index_service *s, const char *index);
 
 /* seal.c: from chunk files to a generation. */
 struct seal {
@@ -62,7 +79,8 @@ struct seal {
     const char *weights;        /* key or NULL */
     uint32_t dims;
     const char *model;
-    bool rebuild; /* all into one segment */
+    bool rebuild;    /* all into one segment */
+    bool codes_only; /* the same rows with the codes that the record asks for: `keep` is every live row, no parts */
 };
 /* Writes codes, words and the record, and switches.  Objects that no record names any more are removed. */
 LH_CHECKED enum lh_code index_seal(const struct seal *seal, struct lh_err *err);
@@ -79,6 +97,13 @@ struct index_rerank {
 /* The best k of `hits`, which bear their texts, each with its "rerank_score".  LH_UPSTREAM: the provider. */
 LH_CHECKED enum lh_code index_rerank(const struct ai *ai, const struct index_rerank *rerank, const json_t *hits,
                                      json_t **ret_hits, struct lh_err *err);
+/* search.c: queries as vectors of the index's model, the caller's.  LH_CONFLICT where the dimensions are others; LH_INVALID;
+ * LH_UPSTREAM: the provider. */
+LH_CHECKED enum lh_code index_read_vector(const struct generation *g, const json_t *vector, float **ret_query,
+                                          struct lh_err *err);
+LH_CHECKED enum lh_code index_embed_words(struct index_service *s, const struct generation *g,
+                                          const struct ai_text *texts, size_t count, int cancel_fd, float **ret_queries,
+                                          struct lh_err *err);
 
 /* filter.c */
 /* The rows that a search may answer: those of the condition (NULL: none), and of rows that the dataset still has.

@@ -1,15 +1,14 @@
 #include "index/record.h"
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/cleanup.h"
-#include "store/object_store.h"
+#include "index/numbered.h"
+#include "index/trial_choice.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define META "_vectors/meta/"
-#define RECORD_MAX_BYTES ((size_t)1024 * 1024)
 
 static const char *const backend_names[] = {"auto", "flat", "hnsw"};
 static const char *const policy_names[] = {"manual", "on_append", "scheduled"};
@@ -71,6 +70,17 @@ static enum lh_code parse_segment(const json_t *json, struct segment_record *s, 
     return get_count(json, "segments", "rows", UINT32_MAX, &s->rows, err);
 }
 
+static enum lh_code parse_graph(const json_t *json, const char *where, struct index_graph *ret, struct lh_err *err) {
+    json_t *graph;
+    LH_TRY(lh_json_get_object_or_null(json, where, "hnsw", &graph, err));
+    if (!graph)
+        return LH_OK;
+    LH_TRY(get_u32(graph, "hnsw", "m", &ret->m, err));
+    LH_TRY(get_u32(graph, "hnsw", "ef_construction", &ret->ef_construction, err));
+    LH_TRY(get_u32(graph, "hnsw", "ef_search", &ret->ef_search, err));
+    return json_object_get(graph, "seed") ? get_count(graph, "hnsw", "seed", INT64_MAX, &ret->seed, err) : LH_OK;
+}
+
 static enum lh_code parse_generation(const json_t *json, struct index_record *r, struct lh_err *err) {
     json_t *g, *segments, *segment;
     size_t i;
@@ -87,6 +97,8 @@ static enum lh_code parse_generation(const json_t *json, struct index_record *r,
     LH_TRY(get_count(g, "generation", "rows", UINT32_MAX, &r->rows, err));
     LH_TRY(get_count(g, "generation", "live", UINT32_MAX, &r->live, err));
     LH_TRY(get_count(g, "generation", "documents", UINT32_MAX, &r->documents, err));
+    r->built = r->graph;
+    LH_TRY(parse_graph(g, "generation", &r->built, err));
     LH_TRY(lh_json_get_string_or(g, "generation", "text", NULL, &r->text, err));
     LH_TRY(lh_json_get_string_or(g, "generation", "dead", NULL, &r->dead, err));
     LH_TRY(lh_json_get_string_or(g, "generation", "weights", NULL, &r->weights, err));
@@ -98,7 +110,7 @@ static enum lh_code parse_generation(const json_t *json, struct index_record *r,
 }
 
 static enum lh_code parse_spec(const json_t *json, struct index_record *r, struct lh_err *err) {
-    json_t *source, *model, *chunks, *graph;
+    json_t *source, *model, *chunks;
     int backend, policy;
     uint32_t size, overlap;
     const char *unit;
@@ -120,10 +132,8 @@ static enum lh_code parse_spec(const json_t *json, struct index_record *r, struc
     LH_TRY(get_choice(json, "backend", backend_names, LH_ARRAY_LEN(backend_names), &backend, err));
     LH_TRY(get_choice(json, "refresh", policy_names, LH_ARRAY_LEN(policy_names), &policy, err));
     LH_TRY(lh_json_get_int_or(json, "", "every_ms", 0, &r->every_ms, err));
-    LH_TRY(lh_json_get_object(json, "", "hnsw", &graph, err));
-    LH_TRY(get_u32(graph, "hnsw", "m", &r->m, err));
-    LH_TRY(get_u32(graph, "hnsw", "ef_construction", &r->ef_construction, err));
-    LH_TRY(get_u32(graph, "hnsw", "ef_search", &r->ef_search, err));
+    r->graph.seed = TRIAL_SEED;
+    LH_TRY(parse_graph(json, "", &r->graph, err));
     r->backend = (enum index_backend)backend;
     r->policy = (enum index_policy)policy;
     return LH_OK;
@@ -158,30 +168,42 @@ void index_record_release(struct index_record *r) {
     r->json = NULL;
 }
 
-/* ---- objects ---- */
-
-static enum lh_code list_records(struct object_store *s, const char *name, struct arena *arena,
-                                 struct object_info **ret_items, size_t *ret_count, struct lh_err *err) {
-    bool more;
-    return object_list(s, arena_printf(arena, META "%s/", name), "", OBJECT_LIST_MAX, arena, ret_items, ret_count,
-                       &more, err);
+json_t *index_graph_json(const struct index_graph *g) {
+    return json_pack("{s:I, s:I, s:I, s:I}", "m", (json_int_t)g->m, "ef_construction", (json_int_t)g->ef_construction,
+                     "ef_search", (json_int_t)g->ef_search, "seed", (json_int_t)g->seed);
 }
 
-static enum lh_code read_record(struct object_store *s, const char *key, json_t **ret_json, struct lh_err *err) {
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    LH_TRY(object_get(s, key, RECORD_MAX_BYTES, &text, NULL, err));
-    return lh_json_parse(buf_cstr(&text), text.len, NULL, ret_json, err);
+bool index_record_wants_graph(const struct index_record *r, uint64_t rows) {
+    return r->backend == BACKEND_HNSW || (r->backend == BACKEND_AUTO && rows >= INDEX_GRAPH_FROM);
+}
+
+bool index_record_is_pending(const struct index_record *r) {
+    if (!r->generation || r->segment_count == 0)
+        return false;
+    const struct segment_record *first = &r->segments[0]; /* the others were appended, and are flat */
+    bool graph = index_record_wants_graph(r, first->rows);
+    if (graph != (first->backend == BACKEND_HNSW))
+        return true;
+    return graph && (r->graph.m != r->built.m || r->graph.ef_construction != r->built.ef_construction ||
+                     r->graph.seed != r->built.seed);
+}
+
+uint32_t index_record_ef(const struct index_record *r) {
+    return index_record_is_pending(r) ? r->built.ef_search : r->graph.ef_search;
+}
+
+/* ---- objects ---- */
+
+static const char *prefix_of(struct arena *arena, const char *name) {
+    return arena_printf(arena, META "%s", name);
 }
 
 enum lh_code index_record_load(struct object_store *s, const char *name, struct index_record *ret_record,
                                struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(json) json_t *json = NULL;
-    struct object_info *items;
-    size_t count;
-    LH_TRY(list_records(s, name, arena, &items, &count, err));
-    if (count > 0)
-        LH_TRY(read_record(s, items[count - 1].key, &json, err));
+    uint64_t number;
+    LH_TRY(numbered_newest(s, prefix_of(arena, name), &number, &json, err));
     if (!json || json_is_true(json_object_get(json, "deleted")))
         return lh_fail(err, LH_NOT_FOUND, "there is no index \"%s\"", name);
     return index_record_parse(json, ret_record, err);
@@ -191,15 +213,7 @@ enum lh_code index_record_number(struct object_store *s, const char *name, uint6
                                  struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(json) json_t *json = NULL;
-    struct object_info *items;
-    int64_t number = 0;
-    size_t count;
-    LH_TRY(list_records(s, name, arena, &items, &count, err));
-    if (count > 0) {
-        LH_TRY(read_record(s, items[count - 1].key, &json, err));
-        LH_TRY(lh_json_get_int(json, "", "number", &number, err));
-    }
-    *ret_number = (uint64_t)number;
+    LH_TRY(numbered_newest(s, prefix_of(arena, name), ret_number, &json, err));
     *ret_taken = json && !json_is_true(json_object_get(json, "deleted"));
     return LH_OK;
 }
@@ -207,54 +221,32 @@ enum lh_code index_record_number(struct object_store *s, const char *name, uint6
 enum lh_code index_record_write(struct object_store *s, const char *name, uint64_t number, json_t *json,
                                 struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    struct object_info *items;
-    size_t count;
     json_object_set_new(json, "format", json_integer(RECORD_FORMAT));
-    json_object_set_new(json, "number", json_integer((json_int_t)number + 1));
-    lh_json_write(json, LH_JSON_PRETTY, &text);
-    const char *key = arena_printf(arena, META "%s/%020" PRIu64 ".json", name, number + 1);
-    enum lh_code code = object_put(s, key, text.data, text.len, OBJECT_PUT_IF_ABSENT, NULL, err);
+    enum lh_code code = numbered_put(s, prefix_of(arena, name), number + 1, json, err);
     if (code == LH_EXISTS) {
         lh_ignore(lh_fail(err, LH_CONFLICT, "the index \"%s\" was changed by somebody else meanwhile", name));
         return lh_err_hint(err, "look at it again, and repeat the change");
     }
     LH_TRY(code);
-    struct lh_err ignored = LH_ERR_INIT;
-    if (list_records(s, name, arena, &items, &count, &ignored) == LH_OK)
-        for (size_t i = 0; i + RECORD_HISTORY < count; i++)
-            lh_ignore(object_delete(s, items[i].key, &ignored));
+    numbered_prune(s, prefix_of(arena, name), RECORD_HISTORY);
     return LH_OK;
 }
 
 enum lh_code index_record_names(struct object_store *s, struct arena *arena, const char ***ret_names, size_t *ret_count,
                                 struct lh_err *err) {
-    struct object_info *items;
-    size_t count, found = 0;
-    bool more;
-    LH_TRY(object_list(s, META, "", OBJECT_LIST_MAX, arena, &items, &count, &more, err));
-    const char **names = arena_alloc(arena, (count + 1) * sizeof *names);
-    for (size_t i = 0; i < count; i++) {
-        const char *name = items[i].key + strlen(META), *slash = strchr(name, '/');
-        size_t len = slash ? (size_t)(slash - name) : 0;
-        if (len == 0 || (found > 0 && strlen(names[found - 1]) == len && memcmp(names[found - 1], name, len) == 0))
-            continue;
-        names[found++] = arena_strndup(arena, name, len);
-    }
-    *ret_names = names;
-    *ret_count = found;
-    return LH_OK;
+    return numbered_names(s, META, arena, ret_names, ret_count, err);
 }
 
 enum lh_code index_record_history(struct object_store *s, const char *name, json_t **ret_records, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(json) json_t *records = json_array();
-    struct object_info *items;
+    uint64_t *numbers;
     size_t count;
-    LH_TRY(list_records(s, name, arena, &items, &count, err));
+    LH_TRY(numbered_list(s, prefix_of(arena, name), RECORD_HISTORY, arena, &numbers, &count, err));
     for (size_t i = count; i-- > 0;) {
         json_t *record = NULL;
-        LH_TRY(read_record(s, items[i].key, &record, err));
+        LH_TRY(numbered_get(s, prefix_of(arena, name), numbers[i], &record, err));
+        json_object_del(record, "promotions");
         json_array_append_new(records, record);
     }
     *ret_records = LH_STEAL(records);

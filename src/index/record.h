@@ -26,6 +26,8 @@ struct object_store;
 #define RECORD_ROWS_UNKNOWN UINT64_MAX
 #define INDEX_NAME_MAX 63
 #define INDEX_SEGMENTS_MAX 32
+#define INDEX_GRAPH_FROM \
+    ((uint64_t)250000) /* rows from which `auto` makes a graph: below, a scan of codes is as fast */
 
 enum index_backend { BACKEND_AUTO, BACKEND_FLAT, BACKEND_HNSW };
 enum index_policy { POLICY_MANUAL, POLICY_ON_APPEND, POLICY_SCHEDULED };
@@ -36,6 +38,11 @@ struct segment_record {
     const char *parquet; /* the same for other programs */
     enum index_backend backend;
     uint64_t rows;
+};
+
+struct index_graph {
+    uint32_t m, ef_construction, ef_search; /* 0: the defaults of vector/hnsw.h */
+    uint64_t seed;
 };
 
 /* Texts live in `json`. */
@@ -49,15 +56,16 @@ struct index_record {
     uint32_t dims;                /* 0: the first embedding will tell */
     struct chunk_options chunks;
     enum index_backend backend;
-    uint32_t m, ef_construction, ef_search; /* of a graph; 0: defaults */
+    struct index_graph graph; /* as it is to be */
     enum index_policy policy;
     int64_t every_ms; /* POLICY_SCHEDULED */
     bool deleted;
 
-    const char *generation;  /* ULID; NULL: nothing is built yet */
-    const char *data_bucket; /* where its objects are */
-    uint64_t source_version; /* of the dataset's manifest that was read */
-    uint64_t source_rows;    /* of its files; RECORD_ROWS_UNKNOWN in records that were written before this was kept */
+    const char *generation;   /* ULID; NULL: nothing is built yet */
+    const char *data_bucket;  /* where its objects are */
+    uint64_t source_version;  /* of the dataset's manifest that was read */
+    uint64_t source_rows;     /* of its files; RECORD_ROWS_UNKNOWN in records that were written before this was kept */
+    struct index_graph built; /* what the generation's graph was made with; as `graph` where it has none */
     uint64_t rows, live, documents;
     struct segment_record segments[INDEX_SEGMENTS_MAX];
     size_t segment_count;
@@ -67,6 +75,14 @@ struct index_record {
 /* LH_CORRUPT naming the field.  Takes a reference of `json`. */
 LH_CHECKED enum lh_code index_record_parse(json_t *json, struct index_record *ret_record, struct lh_err *err);
 void index_record_release(struct index_record *r);
+
+json_t *index_graph_json(const struct index_graph *g);
+/* Would a merge of so many rows make a graph? */
+bool index_record_wants_graph(const struct index_record *r, uint64_t rows);
+/* The generation was not made with the backend and the graph's settings that the record asks for. */
+bool index_record_is_pending(const struct index_record *r);
+/* The window of a search: a new one takes effect with the graph that it was chosen for. */
+uint32_t index_record_ef(const struct index_record *r);
 
 LH_CHECKED enum lh_code index_name_check(const char *name, struct lh_err *err);
 const char *index_backend_name(enum index_backend backend);

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/metrics.h"
 #include "base/timefmt.h"
 #include "engine/engine.h"
 #include "index/text.h"
@@ -26,7 +27,6 @@
 #include <string.h>
 
 #define SEGMENTS_LIKED 8
-#define GRAPH_FROM ((uint64_t)250000) /* rows from which `auto` makes a graph: below, a scan of codes is as fast */
 #define SWITCH_TRIES 5
 #define PARQUET_TIMEOUT_MS (INT64_C(3600) * 1000)
 
@@ -107,12 +107,15 @@ static enum lh_code make_codes(struct sealing *s, struct lh_err *err) {
     const struct index_record *r = &s->what->current->record;
     const struct vec_rows *rows = chunk_file_rows(s->fresh);
     const char *path = file_of(s, "codes");
-    bool graph = s->merge && (r->backend == BACKEND_HNSW || (r->backend == BACKEND_AUTO && rows->n >= GRAPH_FROM));
+    bool graph = s->merge && index_record_wants_graph(r, rows->n);
     enum lh_code code;
     s->backend = graph ? BACKEND_HNSW : BACKEND_FLAT;
     if (graph) {
-        const struct vec_hnsw_config config = {
-            .d = rows->d, .metric = VEC_COSINE, .m = r->m, .ef_construction = r->ef_construction, .seed = 42};
+        const struct vec_hnsw_config config = {.d = rows->d,
+                                               .metric = VEC_COSINE,
+                                               .m = r->graph.m,
+                                               .ef_construction = r->graph.ef_construction,
+                                               .seed = r->graph.seed};
         struct vec_hnsw *made = NULL;
         LH_TRY(vec_hnsw_build(&config, rows, 0, &made, err));
         code = vec_hnsw_save(made, s->os, path, false, err);
@@ -210,6 +213,7 @@ static uint64_t count_documents(struct sealing *s) {
 static json_t *generation_json(struct sealing *s) {
     const struct seal *w = s->what;
     const struct index_record *r = &w->current->record;
+    const struct index_graph *graph = s->merge ? &r->graph : &r->built;
     char now[LH_TIME_SIZE];
     json_t *segments = json_array();
     uint64_t rows = 0;
@@ -224,11 +228,12 @@ static json_t *generation_json(struct sealing *s) {
         rows += n;
     }
     lh_time_format(os_realtime_us(s->os), now);
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:o}", "id", w->generation, "bucket",
-                     r->bucket, "created_at", now, "source_version", (json_int_t)w->source_version, "source_rows",
-                     (json_int_t)w->source_rows, "rows", (json_int_t)rows, "live", (json_int_t)(s->kept + s->added),
+    json_t *source_rows = w->source_rows == RECORD_ROWS_UNKNOWN ? NULL : json_integer((json_int_t)w->source_rows);
+    return json_pack("{s:s, s:s, s:s, s:I, s:o*, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:o, s:o}", "id", w->generation,
+                     "bucket", r->bucket, "created_at", now, "source_version", (json_int_t)w->source_version,
+                     "source_rows", source_rows, "rows", (json_int_t)rows, "live", (json_int_t)(s->kept + s->added),
                      "documents", (json_int_t)count_documents(s), "text", s->text_key, "dead", s->dead_key, "weights",
-                     w->weights, "segments", segments);
+                     w->weights, "hnsw", index_graph_json(graph), "segments", segments);
 }
 
 /* A change of the definition meanwhile is taken along; another generation meanwhile is a conflict. */
@@ -256,6 +261,7 @@ static enum lh_code write_record(struct sealing *s, json_t *generation, struct l
         LH_AUTO(index_record) struct index_record written = {0};
         LH_TRY(index_record_parse(json, &written, err));
         LH_TRY(service_switch(w->service, &written, err));
+        lh_metric_add(w->service->options.metrics, LH_METRIC_index_switches_total, 0, 1);
         return LH_OK;
     }
 }
@@ -269,17 +275,36 @@ static enum lh_code note_version(struct sealing *s, struct lh_err *err) {
     return write_record(s, generation, err);
 }
 
+/* One segment, all of it alive: its texts, vectors and words stay as they are, beside a new file of codes. */
+static enum lh_code recode(struct sealing *s, struct lh_err *err) {
+    const struct segment_record *old = &s->what->current->record.segments[0];
+    const char *path;
+    s->merge = true;
+    s->chunks_key = old->chunks;
+    s->parquet_key = old->parquet;
+    s->text_key = s->what->current->record.text;
+    LH_TRY(object_local_path(s->store, s->chunks_key, s->arena, &path, err));
+    LH_TRY(chunk_file_open(s->os, path, &s->fresh, err));
+    LH_TRY(make_codes(s, err));
+    LH_TRY(job_check(s->what->job, err));
+    LH_AUTO(json) json_t *generation = generation_json(s);
+    return write_record(s, generation, err);
+}
+
 static enum lh_code seal(struct sealing *s, struct lh_err *err) {
     const struct seal *w = s->what;
     const struct generation *g = w->current;
     LH_TRY(open_parts(s, err));
+    if (w->codes_only && g->segment_count == 1 && g->all_live && g->record.text && g->damage.code == LH_OK)
+        return recode(s, err);
     uint64_t gone = g->record.live > s->kept ? g->record.live - s->kept : 0;
     uint64_t dead = g->record.rows - g->record.live + gone;
     bool moves = strcmp(g->record.data_bucket, g->record.bucket) != 0;
-    if (!w->rebuild && !moves && g->record.generation && s->added == 0 && gone == 0)
+    if (!w->rebuild && !w->codes_only && !moves && g->record.generation && s->added == 0 && gone == 0)
         return note_version(s, err);
-    s->merge = w->rebuild || moves || g->segment_count == 0 || !g->record.text || g->damage.code != LH_OK ||
-               s->added + dead > (s->kept + s->added) / 4 || g->segment_count >= SEGMENTS_LIKED;
+    s->merge = w->rebuild || w->codes_only || moves || g->segment_count == 0 || !g->record.text ||
+               g->damage.code != LH_OK || s->added + dead > (s->kept + s->added) / 4 ||
+               g->segment_count >= SEGMENTS_LIKED;
     if (s->added > 0 || (s->merge && s->kept > 0)) {
         LH_TRY(join_chunks(s, err));
         LH_TRY(make_codes(s, err));

@@ -125,8 +125,8 @@ static enum lh_code fail_dims(const struct generation *g, size_t dims, struct lh
                        g->record.model);
 }
 
-static enum lh_code read_vector(const struct generation *g, const json_t *vector, float **ret_query,
-                                struct lh_err *err) {
+enum lh_code index_read_vector(const struct generation *g, const json_t *vector, float **ret_query,
+                               struct lh_err *err) {
     size_t i, n = json_array_size(vector);
     json_t *value;
     if (n != g->record.dims)
@@ -141,18 +141,17 @@ static enum lh_code read_vector(const struct generation *g, const json_t *vector
     return LH_OK;
 }
 
-static enum lh_code embed_words(struct index_service *s, const struct generation *g, const char *words, int cancel_fd,
-                                float **ret_query, struct lh_err *err) {
+enum lh_code index_embed_words(struct index_service *s, const struct generation *g, const struct ai_text *texts,
+                               size_t count, int cancel_fd, float **ret_queries, struct lh_err *err) {
     LH_AUTO(ai_vectors) struct ai_vectors vectors = {0};
     const struct index_record *r = &g->record;
     const struct ai_provider *provider = ai_provider_find(s->options.ai, r->provider);
-    const struct ai_text text = {words, strlen(words)};
     if (!provider)
         return lh_fail(err, LH_NOT_FOUND, "there is no provider \"%s\", which the index \"%s\" needs for words",
                        r->provider, r->name);
     const struct ai_embed_request request = {.model = r->model[0] ? r->model : NULL,
-                                             .texts = &text,
-                                             .count = 1,
+                                             .texts = texts,
+                                             .count = count,
                                              .purpose = AI_QUERY,
                                              .dims = r->dims,
                                              .weights = g->weights,
@@ -160,7 +159,7 @@ static enum lh_code embed_words(struct index_service *s, const struct generation
     LH_TRY(ai_provider_embed(provider, &request, &vectors, err));
     if (vectors.dims != r->dims)
         return fail_dims(g, vectors.dims, err);
-    *ret_query = LH_STEAL(vectors.data);
+    *ret_queries = LH_STEAL(vectors.data);
     return LH_OK;
 }
 
@@ -170,10 +169,12 @@ static enum lh_code by_vector(struct index_service *s, struct generation *g, con
                               const uint64_t *allowed, int cancel_fd, struct vec_hit *ret_hits, size_t *ret_found,
                               struct lh_err *err) {
     LH_AUTO(mem) float *query = NULL;
-    if (rq->vector)
-        LH_TRY(read_vector(g, rq->vector, &query, err));
-    else
-        LH_TRY(embed_words(s, g, rq->words, cancel_fd, &query, err));
+    if (rq->vector) {
+        LH_TRY(index_read_vector(g, rq->vector, &query, err));
+    } else {
+        const struct ai_text text = {rq->words, strlen(rq->words)};
+        LH_TRY(index_embed_words(s, g, &text, 1, cancel_fd, &query, err));
+    }
     *ret_found = generation_search(g, query, k, rq->ef, allowed, ret_hits);
     return LH_OK;
 }

@@ -6,10 +6,13 @@
 #include "base/timefmt.h"
 #include "catalog/catalog.h"
 #include "catalog/manifest.h"
+#include "index/tuning.h"
 #include "jobs/jobs.h"
 #include "os/clock.h"
 #include "store/buckets.h"
 #include "store/object_store.h"
+#include "vector/flat.h"
+#include "vector/hnsw.h"
 
 #include <string.h>
 #include <time.h>
@@ -66,23 +69,32 @@ void service_forget(struct index_service *s, const char *name) {
     generation_unref(old);
 }
 
-enum lh_code service_switch(struct index_service *s, struct index_record *record, struct lh_err *err) {
-    struct generation *g;
-    LH_AUTO(bucket) struct bucket *bucket = NULL;
-    LH_TRY(service_bucket(s, record->data_bucket, &bucket, err));
-    LH_TRY(generation_open(s->options.os, bucket_store(bucket), record, &g, err));
-    if (g->damage.code != LH_OK && s->options.notice)
-        s->options.notice(s->options.notice_ctx, g->damage.code, g->damage.message);
-    install(s, g);
-    return LH_OK;
-}
-
 static struct generation *current(struct index_service *s, const char *name) {
     pthread_mutex_lock(&s->lock);
     struct index_entry *entry = find_entry(s, name);
     struct generation *g = entry ? generation_ref(entry->generation) : NULL;
     pthread_mutex_unlock(&s->lock);
     return g;
+}
+
+static bool is_overtaken(struct index_service *s, const struct index_record *record) {
+    LH_AUTO(generation) struct generation *g = current(s, record->name);
+    return g && g->record.number > record->number;
+}
+
+enum lh_code service_switch(struct index_service *s, struct index_record *record, struct lh_err *err) {
+    struct generation *g;
+    LH_AUTO(bucket) struct bucket *bucket = NULL;
+    if (is_overtaken(s, record))
+        return LH_OK;
+    LH_TRY(service_bucket(s, record->data_bucket, &bucket, err));
+    enum lh_code code = generation_open(s->options.os, bucket_store(bucket), record, &g, err);
+    if (code != LH_OK)
+        return is_overtaken(s, record) ? LH_OK : code; /* by one that removed what this one needs */
+    if (g->damage.code != LH_OK && s->options.notice)
+        s->options.notice(s->options.notice_ctx, g->damage.code, g->damage.message);
+    install(s, g);
+    return LH_OK;
 }
 
 static enum lh_code not_found(struct index_service *s, const char *name, struct lh_err *err) {
@@ -104,6 +116,9 @@ enum lh_code index_open_generation(struct index_service *s, const char *name, st
                                    struct lh_err *err) {
     LH_AUTO(index_record) struct index_record record = {0};
     struct generation *g = current(s, name);
+    pthread_mutex_lock(&s->lock);
+    *(g ? &s->found : &s->opened) += 1;
+    pthread_mutex_unlock(&s->lock);
     if (!g) {
         if (index_name_check(name, err) != LH_OK)
             return not_found(s, name, err);
@@ -118,6 +133,48 @@ enum lh_code index_open_generation(struct index_service *s, const char *name, st
     }
     *ret_generation = g;
     return LH_OK;
+}
+
+/* ---- what is held ---- */
+
+static json_t *describe_open(const struct generation *g) {
+    uint64_t code_bytes = 0, row_bytes = 0, filters = 0;
+    for (size_t i = 0; i < g->segment_count; i++) {
+        const struct segment *segment = &g->segments[i];
+        const struct vec_rows *rows = chunk_file_rows(segment->chunks);
+        struct vec_hnsw_stats stats;
+        if (segment->graph) {
+            vec_hnsw_stats(segment->graph, &stats);
+            code_bytes += stats.graph_bytes;
+        } else {
+            code_bytes += vec_flat_bytes(segment->flat);
+        }
+        row_bytes += rows->n * rows->d * sizeof *rows->data;
+    }
+    for (size_t i = 0; i < GENERATION_FILTERS; i++)
+        filters += g->filters[i].text != NULL;
+    return json_pack("{s:s, s:s?, s:i, s:I, s:I, s:I, s:I, s:I}", "index", g->record.name, "generation",
+                     g->record.generation, "segments", (int)g->segment_count, "rows", (json_int_t)g->record.rows,
+                     "live", (json_int_t)g->record.live, "code_bytes", (json_int_t)code_bytes, "mapped_row_bytes",
+                     (json_int_t)row_bytes, "filters", (json_int_t)filters);
+}
+
+json_t *index_cache_stats(struct index_service *s) {
+    json_t *items = json_array(), *item;
+    json_int_t code_bytes = 0;
+    size_t i;
+    pthread_mutex_lock(&s->lock);
+    for (i = 0; i < s->count; i++) {
+        struct generation *g = s->entries[i].generation;
+        pthread_mutex_lock(&g->filter_lock);
+        json_array_append_new(items, describe_open(g));
+        pthread_mutex_unlock(&g->filter_lock);
+    }
+    uint64_t opened = s->opened, found = s->found;
+    pthread_mutex_unlock(&s->lock);
+    json_array_foreach(items, i, item) code_bytes += json_integer_value(json_object_get(item, "code_bytes"));
+    return json_pack("{s:I, s:I, s:I, s:o}", "hits", (json_int_t)found, "misses", (json_int_t)opened, "code_bytes",
+                     code_bytes, "items", items);
 }
 
 /* ---- upkeep ---- */
@@ -171,10 +228,12 @@ static void look_after(struct index_service *s, const char *name) {
     bool joined;
     if (!g)
         return;
-    bool damaged = g->damage.code != LH_OK;
-    if ((damaged || is_due(s, &g->record)) && !has_failed(s, name) &&
-        service_submit(s, name, damaged, "lakehouse", id, &joined, &err) != LH_OK && s->options.notice)
+    bool damaged = g->damage.code != LH_OK, pending = index_record_is_pending(&g->record);
+    enum build_kind kind = damaged ? BUILD_REBUILD : pending ? BUILD_RECODE : BUILD_REFRESH;
+    if ((damaged || pending || is_due(s, &g->record)) && !has_failed(s, name) &&
+        service_submit(s, name, kind, "lakehouse", id, &joined, &err) != LH_OK && s->options.notice)
         s->options.notice(s->options.notice_ctx, err.code, err.message);
+    agent_look(s, g);
     uint64_t number = g->record.number;
     generation_unref(g);
     follow(s, name, number);
@@ -234,11 +293,13 @@ enum lh_code index_service_open(const struct index_options *options, struct inde
                                 struct lh_err *err) {
     struct index_service *s = lh_calloc(1, sizeof *s);
     const struct job_kind kind = {.name = INDEX_JOB, .run = index_build_run, .ctx = s};
+    const struct job_kind tune = {.name = INDEX_TUNE_JOB, .run = index_tune_run, .ctx = s, .max_running = 1};
     s->options = *options;
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->wake, NULL);
     lh_ulid_source_init(&s->ulids);
     jobs_register(options->jobs, &kind);
+    jobs_register(options->jobs, &tune);
     if (options->upkeep && os_thread_start(&s->watch, "lh-index", 0, watch, s, err) != LH_OK) {
         index_service_close(s);
         return err->code;
@@ -266,9 +327,10 @@ void index_service_close(struct index_service *s) {
     lh_free(s);
 }
 
-enum lh_code service_submit(struct index_service *s, const char *name, bool rebuild, const char *actor,
+enum lh_code service_submit(struct index_service *s, const char *name, enum build_kind kind, const char *actor,
                             char ret_id[LH_ULID_SIZE], bool *ret_joined, struct lh_err *err) {
-    LH_AUTO(json) json_t *input = json_pack("{s:b}", "rebuild", rebuild);
+    LH_AUTO(json) json_t *input =
+        kind == BUILD_RECODE ? json_pack("{s:b}", "recode", 1) : json_pack("{s:b}", "rebuild", kind == BUILD_REBUILD);
     const struct job_request request = {.kind = INDEX_JOB, .subject = name, .actor = actor, .input = input};
     return jobs_submit(s->options.jobs, &request, ret_id, ret_joined, err);
 }

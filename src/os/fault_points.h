@@ -39,7 +39,9 @@
     X("engine.before_request", "a worker is leased, its request not yet sent") \
     X("engine.before_spawn", "the engine host is about to be asked for a worker") \
     X("engine.before_task", "a task is about to wait for its worker") \
-    X("hot.before_load", "a dataset is about to be loaded into the hot cache, nothing is made")  \
+    X("evals.after_put", "an eval set is an object, its caller has no answer") \
+    X("evals.before_put", "an eval set is made, nothing is written") \
+    X("hot.before_load", "a dataset is about to be loaded into the hot cache, nothing is made") \
     X("hot.before_pins", "a dataset was pinned in memory, the list of pins is not written") \
     X("hot.before_publish", "a dataset is loaded into a file that no statement knows") \
     X("index.after_part", "a part of a build is an object, no checkpoint names it") \
@@ -79,6 +81,8 @@
     X("lake.before_changes", "the rows of an upsert are an object, the rows that they replace are not read") \
     X("lake.before_commit", "the files of a dataset stand, their transaction is about to be committed") \
     X("lake.before_tombstones", "a worker has written tombstones in its own folder") \
+    X("promote.after_record", "a record asks for other settings, no job builds them") \
+    X("promote.before_record", "a promotion is decided, no record says so") \
     X("store.after_delete", "an object's name is gone, its folder is not yet flushed") \
     X("store.after_fsync", "an object's temporary file is durable, not yet looked at") \
     X("store.after_publish", "an object has its final name, its folder is not yet flushed") \
@@ -95,6 +99,10 @@
     X("store.before_read", "bytes of an open object are about to be read") \
     X("store.before_rename", "an object's folders stand, its final name does not") \
     X("store.before_write", "bytes of an object are about to go to its temporary file") \
+    X("trial.after_build", "a graph is built aside and measured, nothing is written down") \
+    X("trial.after_record", "a trial is written down, its job does not know") \
+    X("trial.before_build", "a trial begins, no graph is built") \
+    X("trial.before_record", "a trial is measured, nothing is written down") \
     X("vacuum.after_delete", "the files are gone, the horizon is not complete") \
     X("vacuum.after_horizon", "the horizon is durable, no file is gone") \
     X("vacuum.before_delete", "a file is about to go") \

@@ -64,6 +64,7 @@ async function work(server, ledger, folder, tag) {
   }
   await ledger.maintain(server, 'people', 'shared');
   await ledger.index(server);
+  await ledger.tune(server);
   await ledger.read(server);
 }
 

@@ -37,6 +37,7 @@ export class Ledger {
   #values = new Map(); // key of `kv` -> [possible values; null: not there]
   #keyed = false; // `kv` is certain to exist
   #indexes = new Set(); // names that were acknowledged
+  #tuned = new Map(); // index -> { trials: ids that were acknowledged, promoted: the one of these that is in effect }
   #events = new Map(); // entity -> [possible values of its `n`]
   #counter = 0;
   /** Answers of 2xx since the beginning. */
@@ -152,6 +153,61 @@ export class Ledger {
     if (!this.#settle(made, `index ${name}`)) return;
     this.#indexes.add(name);
     await this.#jobEnd(server, made.json.job_id);
+  }
+
+  /** Two trials of the newest index, both promoted, the second one taken back. */
+  async tune(server) {
+    const index = [...this.#indexes].at(-1);
+    if (!index) return;
+    const headers = { 'content-type': 'application/json' };
+    const post = (path, body) =>
+      ask(server, 'POST', `/vectors/hnsw/${path}`, body === undefined ? {} : { body: JSON.stringify(body), headers });
+    this.#settle(await post(`evals/${index}/autogen`, { index, queries: 5, k: 3 }), `an eval set of ${index}`);
+    const tuned = this.#tuned.get(index) ?? { trials: new Set(), promoted: [null] };
+    this.#tuned.set(index, tuned);
+    for (const ef of [20, 40]) {
+      const made = await post('trial?wait=60', { index, ef_construction: ef, ef_search: ef });
+      if (!this.#settle(made, `a trial of ${index}`)) return;
+      const { id } = made.json.job.result.trial;
+      tuned.trials.add(id);
+      const before = tuned.promoted;
+      tuned.promoted = [...before, id];
+      if (!this.#settle(await post(`promote/${index}/${id}`), `promoting ${id} of ${index}`)) return;
+      tuned.promoted = [id];
+      if (ef === 20) continue;
+      tuned.promoted = [...before, id];
+      if (this.#settle(await post(`rollback/${index}`), `rolling ${index} back`)) tuned.promoted = before;
+    }
+    await this.#builtAsPromoted(server, index, 200);
+  }
+
+  async #builtAsPromoted(server, index, most) {
+    for (let tries = 0; tries < most; tries++) {
+      const answer = await ask(server, 'GET', `/vectors/hnsw/promoted/${index}`);
+      if (answer.status !== 200 || answer.json.state !== 'building') return answer;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return ask(server, 'GET', `/vectors/hnsw/promoted/${index}`);
+  }
+
+  async #checkTuned(server, index) {
+    const promoted = await this.#builtAsPromoted(server, index, 1500);
+    assert.equal(promoted.status, 200, promoted.text);
+    assert.notEqual(promoted.json.state, 'building', `${index} is never built as promoted`);
+    const tuned = this.#tuned.get(index);
+    if (!tuned) return;
+    const trial = promoted.json.promotion?.trial ?? null;
+    assert.ok(tuned.promoted.includes(trial), `${index}: ${trial} is promoted, not one of ${tuned.promoted}`);
+    tuned.promoted = [trial];
+    const listed = await ask(server, 'GET', `/vectors/hnsw/trials/${index}`);
+    assert.equal(listed.status, 200, listed.text);
+    const ids = listed.json.items.map((item) => item.id);
+    for (const id of tuned.trials) assert.ok(ids.includes(id), `trial ${id} of ${index} is lost`);
+    const steps = listed.json.items.map((item) => `${item.job} ${item.step}`);
+    assert.equal(new Set(steps).size, steps.length, 'a step was written down twice');
+    if (trial === null) return;
+    const { settings } = listed.json.items.find((item) => item.id === trial);
+    assert.deepEqual(promoted.json.serving, { ...settings, backend: 'hnsw' });
   }
 
   async #jobEnd(server, id) {
@@ -388,13 +444,18 @@ export class Ledger {
     if (names.length === 0) return;
     const people = await this.#query(server, 'SELECT CAST(id AS VARCHAR) FROM people ORDER BY 1');
     for (const name of names) {
-      for (let tries = 0; ; tries++) {
+      await this.#checkTuned(server, name);
+      for (let tries = 0, failed = 0; ; tries++) {
         const body = JSON.stringify({ index_name: name });
         const started = await ask(server, 'POST', '/vectors/refresh/people', { body, headers });
+        if (started.status === 409 && tries < 200) {
+          await new Promise((resolve) => setTimeout(resolve, 50)); // the end of another build of it
+          continue;
+        }
         assert.equal(started.status, 202, started.text);
         const job = await this.#jobEnd(server, started.json.jobs[0].job_id);
         if (job.json.state === 'done') break;
-        assert.ok(tries < 3, `the index ${name} cannot be refreshed: ${job.text}`);
+        assert.ok(++failed < 4, `the index ${name} cannot be refreshed: ${job.text}`);
       }
       const body = JSON.stringify({ index: name, query: 'p1', mode: 'vector', k: 1000, text: false });
       const found = await ask(server, 'POST', '/vectors/search', { body, headers });
@@ -456,6 +517,7 @@ export class Ledger {
     copy.#forgotten = new Set(this.#forgotten);
     copy.#events = new Map([...this.#events].map(([entity, told]) => [entity, [...told]]));
     copy.#indexes = new Set(this.#indexes);
+    copy.#tuned = new Map([...this.#tuned].map(([name, { trials, promoted }]) => [name, { trials: new Set(trials), promoted: [...promoted] }]));
     copy.#counter = this.#counter;
     return copy;
   }
