@@ -61,8 +61,8 @@ enum lh_code chunk_file_open(struct os *os, const char *path, struct chunk_file 
         return lh_fail(err, LH_CORRUPT, "the file holds another kind of index, not chunks");
     if (head->n == 0 || head->n >= VEC_NO_ID)
         return lh_fail(err, LH_CORRUPT, "a chunk file cannot have %" PRIu64 " rows", head->n);
-    LH_TRY(vec_file_section(f->file, "ROWS", head->n * head->d * sizeof(float), &rows, err));
-    LH_TRY(vec_file_section(f->file, "OFFS", (head->n + 1) * sizeof(uint64_t), &offsets, err));
+    LH_TRY(vec_file_map_section(f->file, "ROWS", head->n * head->d * sizeof(float), &rows, err));
+    LH_TRY(vec_file_map_section(f->file, "OFFS", (head->n + 1) * sizeof(uint64_t), &offsets, err));
     f->heap = vec_file_find(f->file, "HEAP", &f->heap_bytes);
     f->docs = vec_file_find(f->file, "DOCS", &doc_bytes);
     if (!f->heap || !f->docs || doc_bytes % sizeof(struct doc_entry))

@@ -1,6 +1,7 @@
 #include "vector/file.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "os/file.h"
@@ -202,8 +203,8 @@ const void *vec_file_find(const struct vec_file *file, const char tag[4], uint64
     return NULL;
 }
 
-enum lh_code vec_file_section(const struct vec_file *file, const char tag[4], uint64_t bytes, const void **ret_data,
-                              struct lh_err *err) {
+enum lh_code vec_file_map_section(const struct vec_file *file, const char tag[4], uint64_t bytes, const void **ret_data,
+                                  struct lh_err *err) {
     uint64_t has = 0;
     const void *data = vec_file_find(file, tag, &has);
     if (!data)
@@ -215,13 +216,26 @@ enum lh_code vec_file_section(const struct vec_file *file, const char tag[4], ui
     return LH_OK;
 }
 
+static enum lh_code verify_section(const struct vec_file *file, const struct entry *entry, struct lh_err *err) {
+    if (lh_crc32c(0, file->data + entry->offset, (size_t)entry->bytes) == entry->crc)
+        return LH_OK;
+    return lh_fail(err, LH_CORRUPT, "section %.4s of the index file is damaged: its checksum is wrong", entry->tag);
+}
+
+enum lh_code vec_file_section(const struct vec_file *file, const char tag[4], uint64_t bytes, const void **ret_data,
+                              struct lh_err *err) {
+    const void *data = NULL;
+    LH_TRY(vec_file_map_section(file, tag, bytes, &data, err));
+    for (uint32_t i = 0; i < file->sections; i++)
+        if (memcmp(file->entries[i].tag, tag, 4) == 0)
+            LH_TRY(verify_section(file, &file->entries[i], err));
+    *ret_data = data;
+    return LH_OK;
+}
+
 static enum lh_code verify_sections(const struct vec_file *file, struct lh_err *err) {
-    for (uint32_t i = 0; i < file->sections; i++) {
-        const struct entry *entry = &file->entries[i];
-        if (lh_crc32c(0, file->data + entry->offset, (size_t)entry->bytes) != entry->crc)
-            return lh_fail(err, LH_CORRUPT, "section %.4s of the index file is damaged: its checksum is wrong",
-                           entry->tag);
-    }
+    for (uint32_t i = 0; i < file->sections; i++)
+        LH_TRY(verify_section(file, &file->entries[i], err));
     return LH_OK;
 }
 
@@ -250,6 +264,8 @@ struct vec_file_writer {
     struct header header;
     struct entry entries[VEC_FILE_MAX_SECTIONS];
     uint64_t end;
+    struct buf sums;   /* of the whole pages of the section that is being written */
+    uint32_t page_sum; /* of the page that is not whole yet */
 };
 
 enum lh_code vec_file_writer_new(struct os *os, const char *path, const struct vec_file_head *head,
@@ -262,6 +278,7 @@ enum lh_code vec_file_writer_new(struct os *os, const char *path, const struct v
     writer->path = lh_strdup(path);
     writer->temporary = lh_asprintf("%s.%016llx.tmp", path, (unsigned long long)unique);
     writer->end = FRONT_BYTES;
+    writer->sums = (struct buf)BUF_INIT;
     memcpy(writer->header.magic, MAGIC, sizeof writer->header.magic);
     writer->header.version = VEC_FILE_VERSION;
     writer->header.kind = (uint32_t)head->kind;
@@ -280,6 +297,32 @@ enum lh_code vec_file_writer_new(struct os *os, const char *path, const struct v
     return LH_OK;
 }
 
+/* `used` bytes of the last page were added before. */
+static void add_page_sums(struct vec_file_writer *writer, size_t used, const unsigned char *data, size_t bytes) {
+    while (bytes) {
+        size_t share = bytes < VEC_FILE_ALIGN - used ? bytes : VEC_FILE_ALIGN - used;
+        writer->page_sum = lh_crc32c(writer->page_sum, data, share);
+        data += share;
+        bytes -= share;
+        used += share;
+        if (used < VEC_FILE_ALIGN)
+            return;
+        buf_append(&writer->sums, &writer->page_sum, sizeof writer->page_sum);
+        writer->page_sum = 0;
+        used = 0;
+    }
+}
+
+enum lh_code vec_file_append_sums(struct vec_file_writer *writer, const char tag[4], struct lh_err *err) {
+    const struct header *header = &writer->header;
+    LH_AUTO(buf) struct buf sums = BUF_INIT;
+    if (header->sections && writer->entries[header->sections - 1].bytes % VEC_FILE_ALIGN)
+        buf_append(&writer->sums, &writer->page_sum, sizeof writer->page_sum);
+    if (writer->sums.len)
+        buf_append(&sums, writer->sums.data, writer->sums.len);
+    return vec_file_append(writer, tag, sums.data, sums.len, err);
+}
+
 enum lh_code vec_file_append(struct vec_file_writer *writer, const char tag[4], const void *data, size_t bytes,
                              struct lh_err *err) {
     struct header *header = &writer->header;
@@ -293,6 +336,11 @@ enum lh_code vec_file_append(struct vec_file_writer *writer, const char tag[4], 
         writer->end = entry->offset;
     }
     LH_TRY(os_pwrite_all(writer->os, writer->fd, data, bytes, writer->end, writer->path, err));
+    if (entry->bytes == 0) {
+        buf_reset(&writer->sums);
+        writer->page_sum = 0;
+    }
+    add_page_sums(writer, entry->bytes % VEC_FILE_ALIGN, data, bytes);
     entry->crc = lh_crc32c(entry->crc, data, bytes);
     entry->bytes += bytes;
     writer->end += bytes;
@@ -345,5 +393,6 @@ void vec_file_writer_free(struct vec_file_writer *writer) {
     }
     lh_free(writer->path);
     lh_free(writer->temporary);
+    buf_release(&writer->sums);
     lh_free(writer);
 }

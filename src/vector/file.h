@@ -2,7 +2,9 @@
  *
  * Reading maps the file and never copies.  Opening checks what is cheap and enough for safety: the header's and the
  * table's checksums, the version, and that every section lies within the file, aligned and apart from the others.  A
- * section's own checksum is checked by vec_file_verify: the readers of sections must be safe on any bytes, and are.
+ * section's own checksum is checked when the section is taken, but for the few large ones that are only mapped: their pages
+ * are checked as they are read (vector/guard.h), and full vectors by vec_file_verify alone.  Readers of sections must be
+ * safe on any bytes whose checksums are right, and are.
  * Files are replaced, never changed: a writer goes to a temporary sibling, syncs and renames, so a map stays whole.
  *
  * All functions may block on the disk.  A reader is immutable and may be shared by threads; a writer is one thread's. */
@@ -48,10 +50,13 @@ void vec_file_close(struct vec_file *file);
 const struct vec_file_head *vec_file_head(const struct vec_file *file);
 uint64_t vec_file_size(const struct vec_file *file);
 
-/* A section by its four-character tag ("LINK"): its bytes, which are exactly `bytes` long.  LH_CORRUPT where it is missing
- * or of another size. */
+/* A section by its four-character tag ("LIVE"): its bytes, which are exactly `bytes` long.  Reads it: LH_CORRUPT where it is
+ * missing, of another size, or its checksum is wrong. */
 LH_CHECKED enum lh_code vec_file_section(const struct vec_file *file, const char tag[4], uint64_t bytes,
                                          const void **ret_data, struct lh_err *err);
+/* The same without a look at its bytes: for what is too large to be read at once. */
+LH_CHECKED enum lh_code vec_file_map_section(const struct vec_file *file, const char tag[4], uint64_t bytes,
+                                             const void **ret_data, struct lh_err *err);
 /* NULL where there is none. */
 const void *vec_file_find(const struct vec_file *file, const char tag[4], uint64_t *ret_bytes);
 /* Reads everything: LH_CORRUPT naming the first section whose checksum is wrong. */
@@ -64,6 +69,8 @@ LH_CHECKED enum lh_code vec_file_writer_new(struct os *os, const char *path, con
 /* Parts of one section follow one another; another tag starts the next. */
 LH_CHECKED enum lh_code vec_file_append(struct vec_file_writer *writer, const char tag[4], const void *data,
                                         size_t bytes, struct lh_err *err);
+/* A section of the sums of the one that was appended last, page by page (vector/guard.h). */
+LH_CHECKED enum lh_code vec_file_append_sums(struct vec_file_writer *writer, const char tag[4], struct lh_err *err);
 /* Writes header and table, syncs, puts the file in place of `path`.  The writer is spent either way: free it. */
 LH_CHECKED enum lh_code vec_file_commit(struct vec_file_writer *writer, struct lh_err *err);
 /* Removes what was not committed. */

@@ -339,7 +339,7 @@ static enum lh_code fill(struct vec_flat *flat, const struct vec_file *file, con
     if (rows)
         LH_TRY(vec_mark_check(file, rows, err));
     if (!rows)
-        LH_TRY(vec_file_section(file, "ROWS", n * flat->rows.d * sizeof(float), &own, err));
+        LH_TRY(vec_file_map_section(file, "ROWS", n * flat->rows.d * sizeof(float), &own, err));
     LH_TRY(reserve(flat, (size_t)n, err));
     memcpy(flat->origin, origin, padded * sizeof *flat->origin);
     if (n > 0) {

@@ -130,6 +130,8 @@ void vec_hnsw_free(struct vec_hnsw *graph) {
         return;
     if (!graph->mapped)
         unreserve(graph);
+    vec_guard_free(graph->node_guard);
+    vec_guard_free(graph->link_guard);
     vec_file_close(graph->file);
     vec_graph_code_deinit(&graph->code);
     pthread_mutex_destroy(&graph->entry_lock);
@@ -226,6 +228,7 @@ void vec_hnsw_stats(const struct vec_hnsw *graph, struct vec_hnsw_stats *ret_sta
         .deleted = __atomic_load_n(&graph->dead_count, __ATOMIC_ACQUIRE),
         .twins = twins,
         .coarse = graph->coarse,
+        .damaged = vec_guard_damaged(graph->node_guard) || vec_guard_damaged(graph->link_guard),
         .m = graph->m,
         .ef_construction = graph->ef_construction,
         .max_level = entry == VEC_HNSW_NO_ENTRY ? 0 : vec_entry_level(entry),

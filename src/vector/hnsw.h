@@ -81,6 +81,7 @@ struct vec_hnsw_stats {
     uint32_t twins;         /* rows equal to one inserted before, which share its node */
     uint32_t m, ef_construction, max_level;
     bool coarse;          /* codes do not tell near rows of this data apart: walks read full rows (hnsw_measure.c) */
+    bool damaged;         /* a search met a damaged page of the file: all measure every row since then */
     uint64_t links;       /* on level 0 */
     uint64_t graph_bytes; /* codes and links: what must be in memory beside the full rows */
     uint64_t row_bytes;
@@ -150,7 +151,9 @@ struct vec_hnsw_open {
     uint32_t capacity; /* as in vec_hnsw_config, for a writable one */
 };
 
-/* Maps the file; no read but of the pages touched.  LH_CORRUPT where it is no graph or is damaged. */
+/* Maps the file, and reads next to nothing of links, codes and rows.  LH_CORRUPT where it is no graph or is damaged.  Damage in
+ * links and codes is met later: searches then measure every row, or find nothing where the rows are not at hand
+ * (vec_hnsw_stats.damaged). */
 LH_CHECKED enum lh_code vec_hnsw_open(struct os *os, const char *path, const struct vec_hnsw_open *how,
                                       struct vec_hnsw **ret_graph, struct lh_err *err);
 /* The same from a file at hand, which becomes the graph's on success. */

@@ -1,8 +1,10 @@
 /* A graph to and from a file: the arrays of hnsw_internal.h as they stand, one section each
  * (docs/formats/vector-file.md).  A mapped graph is those sections in place.
  *
- * What a damaged file can do: ids out of range are skipped by every walk (rule 4), lists above level 0 are looked up with
- * a bound, floats that are not finite only spoil distances.  What is left to check here is the entry and the sizes. */
+ * Damage.  Opening reads and checks everything but links, nodes and rows; the pages of links and nodes are checked as walks
+ * read them (vector/guard.h), and where one is damaged, searches measure every row from then on (hnsw_search.c).  Against
+ * files that were made to deceive, sums and all: ids out of range are skipped by every walk (rule 4), lists above level 0 are
+ * looked up with a bound, floats that are not finite only spoil distances. */
 #include "vector/hnsw_internal.h"
 
 #include "base/cleanup.h"
@@ -74,7 +76,9 @@ enum lh_code vec_hnsw_save(const struct vec_hnsw *graph, struct os *os, const ch
         LH_TRY(vec_file_append(writer, "TWIN", graph->twins, (size_t)n * sizeof(uint32_t), err));
     LH_TRY(vec_file_append(writer, "UPPR", graph->upper, (size_t)meta.upper_count * graph->m * sizeof(uint32_t), err));
     LH_TRY(vec_file_append(writer, "LINK", graph->links, (size_t)n * graph->degree * sizeof(uint32_t), err));
+    LH_TRY(vec_file_append_sums(writer, "LSUM", err));
     LH_TRY(vec_file_append(writer, "NODE", graph->nodes, (size_t)n * code->stride, err));
+    LH_TRY(vec_file_append_sums(writer, "NSUM", err));
     if (with_rows)
         LH_TRY(append_rows(graph, writer, err));
     else if (vec_hnsw_holds_rows(graph))
@@ -110,9 +114,9 @@ static enum lh_code read_sections(const struct vec_file *file, const struct vec_
     sections->live = data;
     LH_TRY(vec_file_section(file, "UPPR", (uint64_t)meta->upper_count * meta->m * sizeof(uint32_t), &data, err));
     sections->upper = data;
-    LH_TRY(vec_file_section(file, "LINK", (uint64_t)meta->count * meta->m * 2 * sizeof(uint32_t), &data, err));
+    LH_TRY(vec_file_map_section(file, "LINK", (uint64_t)meta->count * meta->m * 2 * sizeof(uint32_t), &data, err));
     sections->links = data;
-    LH_TRY(vec_file_section(file, "NODE", (uint64_t)meta->count * meta->stride, &data, err));
+    LH_TRY(vec_file_map_section(file, "NODE", (uint64_t)meta->count * meta->stride, &data, err));
     sections->nodes = data;
     uint64_t bytes = 0;
     if (vec_file_find(file, "TWIN", &bytes)) {
@@ -120,7 +124,7 @@ static enum lh_code read_sections(const struct vec_file *file, const struct vec_
         sections->twins = data;
     }
     if (vec_file_find(file, "ROWS", &bytes)) {
-        LH_TRY(vec_file_section(file, "ROWS", (uint64_t)meta->count * code->d * sizeof(float), &data, err));
+        LH_TRY(vec_file_map_section(file, "ROWS", (uint64_t)meta->count * code->d * sizeof(float), &data, err));
         sections->rows = data;
     }
     return LH_OK;
@@ -191,7 +195,8 @@ static enum lh_code fill(struct vec_hnsw *graph, const struct vec_file *file, st
     if (writable)
         return copy(graph, file, sections, err);
     adopt(graph, sections);
-    return LH_OK;
+    LH_TRY(vec_guard_new(file, "LINK", "LSUM", &graph->link_guard, err));
+    return vec_guard_new(file, "NODE", "NSUM", &graph->node_guard, err);
 }
 
 enum lh_code vec_hnsw_open_file(struct vec_file *file, const struct vec_hnsw_open *how, struct vec_hnsw **ret_graph,

@@ -31,6 +31,7 @@
 #define LH_VECTOR_HNSW_INTERNAL_H
 
 #include "vector/graph_code.h"
+#include "vector/guard.h"
 #include "vector/hnsw.h"
 
 #include <pthread.h>
@@ -76,6 +77,7 @@ struct vec_hnsw {
 
     struct vec_file *file; /* nodes, links, upper, live and perhaps rows lie in this map, read-only; NULL: in memory */
     bool mapped;
+    struct vec_guard *node_guard, *link_guard; /* of a mapped graph */
 };
 
 struct vec_hnsw_cursor {

@@ -63,6 +63,9 @@ static void measure_rows(const struct vec_hnsw *graph, const struct vec_probe *p
 
 void vec_hnsw_measure(const struct vec_hnsw *graph, const struct vec_probe *probe, const uint32_t *ids, size_t n,
                       float *ret_dist) {
+    const size_t stride = graph->code.stride;
+    for (size_t i = 0; graph->node_guard && i < n; i++)
+        vec_guard_sound(graph->node_guard, ids[i] * stride, stride); /* what is not is noted there */
     if (graph->exact)
         measure_rows(graph, probe, ids, n, ret_dist);
     else

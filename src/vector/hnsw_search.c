@@ -13,6 +13,9 @@
  * Equal rows.  A walk's candidates are nodes: each is measured once, and hands on its own row and its twins (hnsw_twins.c) as
  * far as they are allowed.  A scan's are rows.
  *
+ * Damage.  A mapped graph that turns out to be damaged (vector/guard.h) is no guide any more.  The rows are, and whoever asks
+ * is answered from all of them: 300 times slower, and right.
+ *
  * Ranges.  The window doubles until its far end is beyond the radius by the bound. */
 #include "vector/hnsw_internal.h"
 
@@ -293,13 +296,35 @@ static size_t find(struct vec_hnsw_cursor *cursor, const struct vec_hnsw_search 
     return found;
 }
 
+static bool is_damaged(const struct vec_hnsw *graph) {
+    return vec_guard_damaged(graph->node_guard) || vec_guard_damaged(graph->link_guard);
+}
+
+/* The k nearest of those within the radius, from rows alone. */
+static size_t read_all(struct vec_hnsw_cursor *cursor, const float *query, float radius,
+                       const struct vec_filter *filter, struct vec_hit *ret_hits, size_t k) {
+    const struct vec_hnsw *graph = cursor->graph;
+    struct vec_topk top;
+    vec_topk_init(&top, ret_hits, k);
+    for (uint32_t id = 0; vec_hnsw_has_rows(graph) && id < graph->count; id++) {
+        if (!allowed(graph, filter, id))
+            continue;
+        float dist = vec_distance(graph->code.metric, query, vec_hnsw_row_of(graph, id), graph->code.d);
+        if (dist <= radius && dist <= vec_topk_worst(&top))
+            vec_topk_push(&top, dist, id);
+    }
+    return vec_topk_sort(&top);
+}
+
 size_t vec_hnsw_search(struct vec_hnsw_cursor *cursor, const float *query, const struct vec_hnsw_search *search,
                        struct vec_hit *ret_hits) {
     cursor->effort = (struct vec_hnsw_effort){0};
     if (search->k == 0 || !vec_is_sound(query, cursor->graph->code.d))
         return 0;
     vec_hnsw_probe_query(cursor->graph, &cursor->probe, query);
-    size_t n = find(cursor, search, window(search));
+    size_t n = is_damaged(cursor->graph) ? 0 : find(cursor, search, window(search));
+    if (is_damaged(cursor->graph))
+        return read_all(cursor, query, INFINITY, search->filter, ret_hits, search->k);
     return rerank(cursor, query, search, cursor->candidates, n, ret_hits);
 }
 
@@ -318,6 +343,8 @@ size_t vec_hnsw_search_range(struct vec_hnsw_cursor *cursor, const float *query,
         if (beyond || n >= cursor->limit || ef > VEC_HNSW_MAX_EF / 2)
             break;
     }
+    if (is_damaged(cursor->graph))
+        return read_all(cursor, query, radius, search->filter, ret_hits, max);
     size_t rows = 0;
     for (size_t i = 0; i < n; i++)
         rows += rows_at(cursor, cursor->candidates[i].id);

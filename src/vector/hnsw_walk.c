@@ -80,9 +80,11 @@ void vec_walk_enter(struct vec_hnsw_cursor *cursor, const uint32_t *ids, size_t 
 
 /* The unvisited ids of a list, behind the `n` that cursor->batch holds; returns how many it holds then. */
 static size_t gather(struct vec_hnsw_cursor *cursor, uint32_t id, uint32_t level, size_t n) {
+    const struct vec_hnsw *graph = cursor->graph;
     uint32_t places = 0;
-    const uint32_t *list = vec_hnsw_list(cursor->graph, id, level, &places);
-    if (!list)
+    const uint32_t *list = vec_hnsw_list(graph, id, level, &places);
+    if (!list || (graph->link_guard && level == 0 &&
+                  !vec_guard_sound(graph->link_guard, (uint64_t)id * places * sizeof *list, places * sizeof *list)))
         return n;
     for (uint32_t i = 0; i < places; i++) {
         uint32_t other = vec_link_load(&list[i]);

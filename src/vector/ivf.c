@@ -140,6 +140,7 @@ void vec_ivf_free(struct vec_ivf *ivf) {
     vec_centres_free(ivf->centres);
     vec_pq_free(ivf->pq);
     vec_rabitq_free(ivf->rq);
+    vec_guard_free(ivf->guard);
     vec_file_close(ivf->file);
     lh_free(ivf);
 }
@@ -155,8 +156,16 @@ enum lh_code vec_ivf_extend(struct vec_ivf *ivf, const struct vec_rows *rows, st
     return vec_ivf_fill(ivf, rows, err);
 }
 
+bool vec_ivf_list_sound(const struct vec_ivf *ivf, const struct ivf_list *list) {
+    if (!list->mapped || !list->capacity)
+        return true;
+    return vec_guard_sound(ivf->guard, (uint64_t)(list->codes - ivf->guard->data),
+                           vec_ivf_codes_bytes(ivf, list->capacity));
+}
+
 /* A list of a file into memory, to be changed there. */
 static void own_list(const struct vec_ivf *ivf, struct ivf_list *list) {
+    vec_ivf_list_sound(ivf, list); /* damage is noted, for nobody looks there any more */
     size_t codes = vec_ivf_codes_bytes(ivf, list->capacity);
     list->codes = memcpy(lh_malloc_aligned(64, codes), list->codes, codes);
     list->ids = memcpy(lh_malloc(list->capacity * sizeof *list->ids), list->ids, list->capacity * sizeof *list->ids);
@@ -277,6 +286,8 @@ static void scan_list(const struct vec_ivf *ivf, struct vec_searcher *searcher, 
                       uint32_t number) {
     const struct vec_kernels *k = vec_kernels();
     const struct ivf_list *list = &ivf->lists[number];
+    if (!vec_ivf_list_sound(ivf, list))
+        return;
     size_t block_bytes = vec_rabitq_block_bytes(ivf->rq);
     struct vec_rabitq_centre centre;
     struct vec_block_query query;
@@ -295,6 +306,23 @@ static void scan_list(const struct vec_ivf *ivf, struct vec_searcher *searcher, 
         if (mask)
             vec_candidates_take(&searcher->candidates, mask, est, low, list->ids + first);
     }
+}
+
+/* From rows alone: a file whose codes are damaged is no guide any more. */
+static size_t read_all(const struct vec_ivf *ivf, const float *query, const struct vec_search *search,
+                       struct vec_hit *ret_hits, struct vec_search_stats *stats) {
+    struct vec_topk top;
+    vec_topk_init(&top, ret_hits, search->k);
+    *stats = (struct vec_search_stats){0};
+    for (uint32_t id = 0; id < ivf->rows.n; id++) {
+        if (!vec_ivf_live(ivf, id) || (search->allowed && !vec_bit(search->allowed, id)))
+            continue;
+        float dist = vec_distance(ivf->config.metric, query, vec_row(&ivf->rows, id), ivf->rows.d);
+        if (dist <= vec_topk_worst(&top))
+            vec_topk_push(&top, dist, id);
+        stats->scored++;
+    }
+    return vec_topk_sort(&top);
 }
 
 size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, const float *query,
@@ -319,6 +347,8 @@ size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, 
     struct vec_scorer scorer;
     vec_scorer_init(&scorer, &ivf->rows, ivf->config.metric, ivf->inverse_lengths, query);
     size_t found = vec_candidates_finish(&searcher->candidates, &scorer, ret_hits, &stats.scored);
+    if (vec_guard_damaged(ivf->guard))
+        found = read_all(ivf, query, search, ret_hits, &stats);
     if (ret_stats)
         *ret_stats = stats;
     return found;

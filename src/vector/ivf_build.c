@@ -91,6 +91,7 @@ static enum lh_code reserve_list(const struct vec_ivf *ivf, struct ivf_list *lis
         return LH_OK;
     size_t capacity = list->capacity + list->capacity / 4;
     capacity = ((capacity > wanted ? capacity : wanted) + VEC_BLOCK_ROWS - 1) / VEC_BLOCK_ROWS * VEC_BLOCK_ROWS;
+    vec_ivf_list_sound(ivf, list); /* damage is noted, for nobody looks there any more */
     size_t before = vec_ivf_codes_bytes(ivf, list->capacity), after = vec_ivf_codes_bytes(ivf, capacity);
     uint8_t *codes = lh_try_malloc_aligned(64, after);
     uint32_t *ids = lh_try_malloc(capacity * sizeof *ids);

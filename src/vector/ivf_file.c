@@ -1,8 +1,9 @@
 /* Inverted lists to and from a file (docs/formats/vector-file.md).  The lists stay in the map, where a search reads the few
  * that it probes; what a list is changed by, an append or a deletion, first takes that one list to memory.
  *
- * What a damaged file can do: opening reads lengths, ids and centroids, so that every id is a row, and in one slot.  Codes
- * and their factors are not read; damage there spoils estimates, and a slot without an id is never looked at. */
+ * Damage.  Opening reads and checks everything but codes and rows; the pages of codes are checked as lists are read
+ * (vector/guard.h), and where one is damaged, searches measure every row from then on (ivf.c).  In files that were made to
+ * deceive, sums and all, every id is still a row, and in one slot; a slot without an id is never looked at. */
 #include "vector/ivf_internal.h"
 
 #include "base/alloc.h"
@@ -39,6 +40,7 @@ static enum lh_code append_lists(const struct vec_ivf *ivf, struct vec_file_writ
     for (uint32_t l = 0; l < lists; l++)
         LH_TRY(vec_file_append(writer, "CODE", ivf->lists[l].codes, vec_ivf_codes_bytes(ivf, slots_of(ivf->lists[l].n)),
                                err));
+    LH_TRY(vec_file_append_sums(writer, "CSUM", err));
     if (!ivf->pq)
         return LH_OK;
     LH_TRY(vec_file_append(writer, "ADDS", NULL, 0, err));
@@ -134,7 +136,7 @@ static enum lh_code map_lists(struct vec_ivf *ivf, const struct vec_file *file, 
     if (slots > SIZE_MAX / 2 / ivf->padded)
         return lh_fail(err, LH_CORRUPT, "the lists of the index file are longer than can be");
     LH_TRY(vec_file_section(file, "IDS ", slots * sizeof(uint32_t), &ids, err));
-    LH_TRY(vec_file_section(file, "CODE", vec_ivf_codes_bytes(ivf, (size_t)slots), &codes, err));
+    LH_TRY(vec_file_map_section(file, "CODE", vec_ivf_codes_bytes(ivf, (size_t)slots), &codes, err));
     if (ivf->config.metric == VEC_DOT)
         LH_TRY(read_floats(file, "SPAN", lists, 1, &spans, err));
     if (ivf->pq)
@@ -168,7 +170,7 @@ static enum lh_code read_rows(struct vec_ivf *ivf, const struct vec_file *file, 
     if (rows)
         LH_TRY(vec_mark_check(file, rows, err));
     if (!rows)
-        LH_TRY(vec_file_section(file, "ROWS", (uint64_t)n * ivf->rows.d * sizeof(float), &own, err));
+        LH_TRY(vec_file_map_section(file, "ROWS", (uint64_t)n * ivf->rows.d * sizeof(float), &own, err));
     ivf->inverse_lengths = lh_try_malloc((n + 1) * sizeof *ivf->inverse_lengths);
     ivf->list_of = lh_try_malloc((n + 1) * sizeof *ivf->list_of);
     ivf->slot_of = lh_try_malloc((n + 1) * sizeof *ivf->slot_of);
@@ -200,6 +202,7 @@ static enum lh_code fill(struct vec_ivf *ivf, const struct vec_file *file, const
         LH_TRY(vec_pq_of_words(words, ivf->padded, ivf->config.pq_bytes, &ivf->pq, err));
     }
     LH_TRY(read_rows(ivf, file, rows, err));
+    LH_TRY(vec_guard_new(file, "CODE", "CSUM", &ivf->guard, err));
     return map_lists(ivf, file, err);
 }
 

@@ -2,6 +2,7 @@
 #ifndef LH_VECTOR_IVF_INTERNAL_H
 #define LH_VECTOR_IVF_INTERNAL_H
 
+#include "vector/guard.h"
 #include "vector/ivf.h"
 #include "vector/kmeans.h"
 #include "vector/pq.h"
@@ -32,14 +33,18 @@ struct vec_ivf {
     uint32_t *list_of;    /* VEC_NO_ID: deleted */
     uint32_t *slot_of;
     float *inverse_lengths;
-    size_t capacity;       /* rows that these three hold */
-    struct vec_file *file; /* whose map lists and rows lie in; NULL: none */
+    size_t capacity;         /* rows that these three hold */
+    struct vec_file *file;   /* whose map lists and rows lie in; NULL: none */
+    struct vec_guard *guard; /* of the codes in it */
 };
 
 /* Bytes of one list's codes for `capacity` rows. */
 size_t vec_ivf_codes_bytes(const struct vec_ivf *ivf, size_t capacity);
 /* Put rows [ivf->rows.n, rows->n) into lists. */
 enum lh_code vec_ivf_fill(struct vec_ivf *ivf, const struct vec_rows *rows, struct lh_err *err);
+
+/* Whether a list's codes are what was written, where they are a file's. */
+bool vec_ivf_list_sound(const struct vec_ivf *ivf, const struct ivf_list *list);
 
 /* Fill searcher->candidates from its nearest lists. */
 void vec_ivf_pq_scan(const struct vec_ivf *ivf, struct vec_searcher *searcher, const struct vec_search *search,

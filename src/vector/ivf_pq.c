@@ -9,6 +9,8 @@
 static void scan_pq_list(const struct vec_ivf *ivf, struct vec_searcher *searcher, const struct vec_search *search,
                          uint32_t number, struct vec_topk *top) {
     const struct ivf_list *list = &ivf->lists[number];
+    if (!vec_ivf_list_sound(ivf, list))
+        return;
     size_t block_bytes = vec_pq_block_bytes(vec_pq_bytes(ivf->pq));
     struct vec_rabitq_centre centre;
     vec_rabitq_query_centre(searcher->query, ivf->centroids + (size_t)number * ivf->padded, &centre);

@@ -1,10 +1,10 @@
-/* An index file of any bytes: opened as it is, and again with its outer checksums mended so that the parsers behind them
+/* An index file of any bytes: opened as it is, and again with all its checksums mended so that the parsers behind them
  * are reached too.  A graph that opens is searched, checked and, where all of it holds, inserted into; flats and inverted
  * lists that open are searched, checked and deleted from. */
 #include "base/alloc.h"
 #include "base/cleanup.h"
-#include "base/hash.h"
 #include "fuzz/fuzz.h"
+#include "unit/vector/seal.h"
 #include "vector/file.h"
 #include "vector/flat.h"
 #include "vector/hnsw.h"
@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { TABLE = 64, TABLE_BYTES = 2048, FRONT = 4096, DEEP = 512 /* dimensions that a run may spend its time on */ };
+enum { FRONT = 4096, DEEP = 512 /* dimensions that a run may spend its time on */ };
 
 static bool odd(void *arg, uint32_t id) {
     (void)arg;
@@ -105,24 +105,11 @@ static void open_flat(const unsigned char *data, size_t size) {
     vec_flat_free(flat);
 }
 
-static void put32(unsigned char *at, uint32_t value) {
-    memcpy(at, &value, sizeof value);
-}
-
-/* The checksums of header, table and sections, as a writer of these bytes would have set them. */
 static void seal(unsigned char *data, size_t size) {
-    for (size_t at = TABLE; at < TABLE + TABLE_BYTES; at += 32) {
-        uint64_t offset = 0;
-        uint64_t bytes = 0;
-        memcpy(&offset, data + at + 8, sizeof offset);
-        memcpy(&bytes, data + at + 16, sizeof bytes);
-        if (offset <= size && bytes <= size - offset)
-            put32(data + at + 4, lh_crc32c(0, data + offset, (size_t)bytes));
-    }
     uint64_t whole = size;
+    seal_sections(data, size);
     memcpy(data + 40, &whole, sizeof whole);
-    put32(data + 52, lh_crc32c(0, data + TABLE, TABLE_BYTES));
-    put32(data + 60, lh_crc32c(0, data, 60));
+    seal_front(data);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

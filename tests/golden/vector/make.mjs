@@ -46,6 +46,11 @@ rows.forEach(([x, y], id) => {
 const full = Buffer.alloc(rows.length * 2 * 4);
 rows.flat().forEach((v, i) => full.writeFloatLE(v, 4 * i));
 
+const pageSums = (bytes) =>
+  u32(Array.from({ length: Math.ceil(bytes.length / 4096) }, (_, page) => crc32c(bytes.subarray(4096 * page, 4096 * (page + 1)))));
+const u32 = (values) => Buffer.from(Uint32Array.from(values).buffer);
+const f32 = (values) => Buffer.from(Float32Array.from(values).buffer);
+
 const write = (name, kind, sections) => {
   const table = Buffer.alloc(64 * 32);
   const parts = [];
@@ -72,8 +77,6 @@ const write = (name, kind, sections) => {
     Buffer.concat([header, table, Buffer.alloc(4096 - 64 - table.length), ...parts]));
 };
 
-const u32 = (values) => Buffer.from(Uint32Array.from(values).buffer);
-const f32 = (values) => Buffer.from(Float32Array.from(values).buffer);
 const norm2 = ([x, y]) => x * x + y * y;
 const lengths = f32(rows.map((row) => (norm2(row) ? 1 / Math.sqrt(norm2(row)) : 0)));
 
@@ -91,14 +94,17 @@ const common = {
   'IDS ': u32(slots(lists)),
 };
 
-write('graph.vec', 2, { META: meta, ORIG: origin, LIVE: live, UPPR: upper, LINK: links, NODE: nodes, ROWS: full });
+write('graph.vec', 2, { META: meta, ORIG: origin, LIVE: live, UPPR: upper, LINK: links, LSUM: pageSums(links),
+  NODE: nodes, NSUM: pageSums(nodes), ROWS: full });
 write('flat.vec', 1, { ORIG: origin, DELE: u32([0b0100, 0]), ILEN: lengths, BLKS: block([0, 1, undefined, 3]), ROWS: full });
+const blocks = Buffer.concat(lists.map(block));
 write('lists.vec', 3,
-  { META: u32([2, 0, 0, padded]), ...common, CODE: Buffer.concat(lists.map(block)), ILEN: lengths, ROWS: full });
+  { META: u32([2, 0, 0, padded]), ...common, CODE: blocks, CSUM: pageSums(blocks), ILEN: lengths, ROWS: full });
 write('pq.vec', 3, {
   META: u32([2, 1, 8, padded]),
   ...common,
   CODE: Buffer.alloc(8 * 64),
+  CSUM: pageSums(Buffer.alloc(8 * 64)),
   ADDS: f32(Array(64).fill(0)),
   WORD: Buffer.alloc(1024 * padded),
   ILEN: lengths,
