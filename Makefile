@@ -35,7 +35,7 @@ fmt: ## clang-format every C file in place
 asan: ## the whole suite under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/test/test.sh asan
 
-tsan: ## the unit tests under ThreadSanitizer
+tsan: ## the unit tests, and a server that does everything at once, under ThreadSanitizer
 	@tools/test/test.sh tsan
 
 torture: ## power cuts, faults at every step, 100 kills

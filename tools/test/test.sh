@@ -136,7 +136,10 @@ case $what in
         tools/build.sh asan || failures+=("build of asan")
         node_suites asan
         ;;
-    tsan) suite unit-tsan "$unit" run_unit tsan ;;
+    tsan)
+        suite unit-tsan "$unit" run_unit tsan
+        suite races-tsan "$program tests/lib tests/crash" run_node tsan tests/crash/races.test.mjs
+        ;;
     interop)
         tools/build.sh release || failures+=("build of release")
         if [ -d tests/interop ]; then

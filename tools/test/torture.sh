@@ -6,20 +6,21 @@
 #   kill -9 under load              20        100      1,000
 #   hits of each fault point         1          1          8
 #   places without memory            4         10         40
+#   seconds under ThreadSanitizer   20        120        600
 #
-# SEEDS, KILLS, HITS and PLACES in the environment stand for the numbers above.
+# SEEDS, KILLS, HITS, PLACES and RACES in the environment stand for the numbers above.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 case ${1:-} in
-    "") seeds=2000 kills=100 hits=1 places=10 ;;
-    release) seeds=10000 kills=1000 hits=8 places=40 ;;
+    "") seeds=2000 kills=100 hits=1 places=10 races=120 ;;
+    release) seeds=10000 kills=1000 hits=8 places=40 races=600 ;;
     *)
         echo "usage: torture.sh [release]" >&2
         exit 2
         ;;
 esac
-seeds=${SEEDS:-$seeds} kills=${KILLS:-$kills} hits=${HITS:-$hits} places=${PLACES:-$places}
-tools/setup/setup.sh build test && tools/build.sh release && tools/build.sh debug || exit 1
+seeds=${SEEDS:-$seeds} kills=${KILLS:-$kills} hits=${HITS:-$hits} places=${PLACES:-$places} races=${RACES:-$races}
+tools/setup/setup.sh build test && tools/build.sh release && tools/build.sh debug && tools/build.sh tsan || exit 1
 mkdir -p build/log
 report=build/torture.md
 failed=0
@@ -31,7 +32,7 @@ run() {
     shift
     echo "== $name"
     "$@" >"$log" 2>&1 || { result="**failed**"; failed=$((failed + 1)); tail -40 "$log"; }
-    printf '| %s | %s | %s s | %s |\n' "$name" "$result" $((SECONDS - started)) "$(grep -hoE '^# (killed|pass [0-9]+).*' "$log" | tr '\n' ' ')" >>"$report"
+    printf '| %s | %s | %s s | %s |\n' "$name" "$result" $((SECONDS - started)) "$(grep -hoE '^# (killed|[0-9]+ requests|pass [0-9]+).*' "$log" | tr '\n' ' ')" >>"$report"
 }
 
 {
@@ -51,6 +52,7 @@ run "fault points" env LAKEHOUSE_FAULT_HITS=$hits node --test tests/crash/fault_
 run "kill -9" env LAKEHOUSE_KILLS=$kills node --test tests/crash/kill.test.mjs
 run "a living dataset" env LAKEHOUSE_LIVING_ROUNDS=$kills node --test tests/crash/living.test.mjs
 run "out of memory" env LAKEHOUSE_MEMORY_PLACES=$places node --test tests/crash/out_of_memory.test.mjs
+run "data races" env LAKEHOUSE_RACE_SECONDS=$races node --test tests/crash/races.test.mjs
 run "full disk" node --test tests/crash/disk_full.test.mjs
 
 cat "$report"
