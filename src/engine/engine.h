@@ -115,6 +115,7 @@ struct engine_query {
     const char *sql;
     const json_t *params; /* NULL, an array (positional) or an object (named) */
     enum engine_format format;
+    bool bind_only;             /* it is bound and not run: an answer without columns, bytes and rows */
     uint64_t row_limit;         /* UINT64_MAX: none; one more row than this sets `truncated` */
     int64_t timeout_ms;         /* from `since_ns`; > 0 */
     int64_t since_ns;           /* when the client asked, by os_monotonic_ns; 0: now */

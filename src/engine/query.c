@@ -128,6 +128,8 @@ static enum lh_code query_to_json(const struct engine_query *query, int64_t id, 
     json_object_set_new(body, "epoch", json_integer((json_int_t)query->epoch));
     if (query->row_limit <= INT64_MAX)
         json_object_set_new(body, "row_limit", json_integer((json_int_t)query->row_limit));
+    if (query->bind_only)
+        json_object_set_new(body, "bind_only", json_true());
     if (query->params)
         json_object_set(body, "params", (json_t *)(uintptr_t)query->params);
     *ret_body = LH_STEAL(body);

@@ -13,7 +13,6 @@
 #include <strings.h>
 
 #define ANSWER_TOKENS 1500
-#define EXPLAIN "EXPLAIN "
 
 static const char INSTRUCTIONS[] =
     "You turn a question into one SELECT statement in DuckDB's SQL over the tables that the user lists. Use no other tables and "
@@ -55,27 +54,21 @@ static enum lh_code check_reads(const struct nl2sql_request *rq, const json_t *r
     return LH_OK;
 }
 
-/* Bound by a query process, without being run: the plan is thrown away. */
-static enum lh_code bind(const struct nl2sql_request *rq, const char *explained, struct lh_err *err) {
+/* By a query process, without being run. */
+static enum lh_code bind(const struct nl2sql_request *rq, const char *sql, struct lh_err *err) {
     LH_AUTO(engine_result) struct engine_result *result = NULL;
     struct engine_query q = *rq->query;
-    q.sql = explained;
-    q.format = ENGINE_NDJSON;
-    q.row_limit = UINT64_MAX;
+    const void *data;
+    size_t len;
+    q.sql = sql;
+    q.bind_only = true;
     q.since_ns = 0;
-    if (engine_query_start(rq->engine, &q, &result, err) != LH_OK) {
-        if (err->position > (long)strlen(EXPLAIN))
-            err->position -= (long)strlen(EXPLAIN);
-        return err->code;
-    }
-    for (size_t len = 1; len > 0;) {
-        const void *data;
-        LH_TRY(engine_result_read(result, &data, &len, err));
-    }
+    LH_TRY(engine_query_start(rq->engine, &q, &result, err));
+    LH_TRY(engine_result_read(result, &data, &len, err));
     return check_reads(rq, engine_result_reads(result), err);
 }
 
-static enum lh_code check(const struct nl2sql_request *rq, struct arena *arena, const char *sql, struct lh_err *err) {
+static enum lh_code check(const struct nl2sql_request *rq, const char *sql, struct lh_err *err) {
     if (!sql)
         return lh_fail(err, LH_SQL, "the generator wrote no statement");
     if (strlen(sql) > rq->max_sql_bytes)
@@ -83,8 +76,8 @@ static enum lh_code check(const struct nl2sql_request *rq, struct arena *arena, 
                        rq->max_sql_bytes);
     if (!sql_answer_selects(sql))
         return lh_fail(err, LH_FORBIDDEN, "only one statement that begins with SELECT, WITH or FROM can be asked for");
-    rq->scope->dry = true; /* what is wrong is told to the generator, and must not quote rows */
-    enum lh_code code = bind(rq, arena_printf(arena, EXPLAIN "%s", sql), err);
+    rq->scope->dry = true;
+    enum lh_code code = bind(rq, sql, err);
     statement_scope_release(rq->scope);
     rq->scope->dry = false;
     return code;
@@ -121,12 +114,27 @@ static enum lh_code ask(const struct nl2sql_request *rq, const struct ai_message
     return LH_OK;
 }
 
+/* What DuckDB says of names and grammar quotes the statement alone.  Its other messages may quote values, of a constant that cannot be
+ * cast or of a file that was opened to be bound, and are not the generator's to see. */
+static bool quotes_no_value(const struct lh_err *problem) {
+    static const char ours[] = "DuckDB: ";
+    static const char *const kinds[] = {"Parser", "Syntax", "Binder", "Catalog"};
+    if (strncmp(problem->detail, ours, strlen(ours)) != 0)
+        return true;
+    for (size_t i = 0; i < LH_ARRAY_LEN(kinds); i++)
+        if (strcmp(problem->detail + strlen(ours), kinds[i]) == 0)
+            return true;
+    return false;
+}
+
 static const char *complaint(struct arena *arena, const struct lh_err *problem) {
+    bool tell = quotes_no_value(problem);
     return arena_printf(
         arena,
         "That statement cannot be run: %s%s%s\nWrite it again in the same form, corrected; or, where the "
         "tables do not hold the answer, say so without a statement.",
-        problem->message, problem->hint[0] ? "\nHint: " : "", problem->hint);
+        tell ? problem->message : "a value or a file in it cannot be used", tell && problem->hint[0] ? "\nHint: " : "",
+        tell ? problem->hint : "");
 }
 
 enum lh_code nl2sql(const struct nl2sql_request *rq, struct arena *arena, struct nl2sql_answer *ret_answer,
@@ -149,7 +157,7 @@ enum lh_code nl2sql(const struct nl2sql_request *rq, struct arena *arena, struct
         sql_answer_parse(text, strlen(text), arena, &written);
         a.sql = written.sql;
         a.explanation = written.explanation;
-        enum lh_code code = check(rq, arena, written.sql, &problem);
+        enum lh_code code = check(rq, written.sql, &problem);
         a.valid = code == LH_OK;
         a.problem = problem;
         if (code != LH_OK && !is_its_fault(code)) {

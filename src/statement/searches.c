@@ -46,8 +46,9 @@ static const char *argument_name(size_t i) {
 }
 
 static enum lh_code put_argument(struct call *c, const char *name, long place, json_t *value, struct lh_err *err) {
-    static const char *const keys[] = {"index",     "query",         "vector",      "k", "filter",
-                                       "ef_search", "vector_weight", "text_weight", NULL};
+    static const char *const keys[] = {"index",     "query",         "vector",      "k",      "filter",
+                                       "ef_search", "vector_weight", "text_weight", "rerank", "rerank_depth",
+                                       NULL};
     LH_AUTO(json) json_t *named = json_pack("{s:O}", name, value);
     if (lh_json_only_keys(named, c->function, keys, err) != LH_OK)
         return fail_at(place, err);
@@ -129,10 +130,11 @@ static enum lh_code parse_call(const char *name, struct call *ret_call, struct l
 /* ---- its rows ---- */
 
 static const struct table_column columns[] = {
-    {"doc_id", TABLE_TEXT},        {"chunk_id", TABLE_INTEGER}, {"score", TABLE_REAL},
-    {"rank", TABLE_INTEGER},       {"similarity", TABLE_REAL},  {"vector_rank", TABLE_INTEGER},
-    {"text_rank", TABLE_INTEGER},  {"page", TABLE_INTEGER},     {"heading", TABLE_TEXT},
-    {"byte_start", TABLE_INTEGER}, {"byte_end", TABLE_INTEGER}, {"chunk_text", TABLE_TEXT},
+    {"doc_id", TABLE_TEXT},       {"chunk_id", TABLE_INTEGER},   {"score", TABLE_REAL},
+    {"rank", TABLE_INTEGER},      {"similarity", TABLE_REAL},    {"vector_rank", TABLE_INTEGER},
+    {"text_rank", TABLE_INTEGER}, {"rerank_score", TABLE_REAL},  {"page", TABLE_INTEGER},
+    {"heading", TABLE_TEXT},      {"byte_start", TABLE_INTEGER}, {"byte_end", TABLE_INTEGER},
+    {"chunk_text", TABLE_TEXT},
 };
 
 static void put_integer(struct table_file *f, const json_t *value) {
@@ -157,6 +159,7 @@ static void put_hit(struct table_file *f, const json_t *hit, size_t rank) {
     put_real(f, json_object_get(hit, "similarity"));
     put_integer(f, json_object_get(hit, "vector_rank"));
     put_integer(f, json_object_get(hit, "text_rank"));
+    put_real(f, json_object_get(hit, "rerank_score"));
     put_integer(f, json_object_get(hit, "page"));
     table_put_text(f, json_string_value(json_object_get(hit, "heading")));
     put_integer(f, json_object_get(hit, "byte_start"));

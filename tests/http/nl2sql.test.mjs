@@ -1,5 +1,6 @@
 // POST /ai/nl2sql: questions in words to SQL that was checked, and that only reads.
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { after, before, beforeEach, test } from 'node:test';
 import { startModelServer } from '../lib/model_server.mjs';
 import { makePeople, send } from '../lib/people.mjs';
@@ -84,6 +85,7 @@ test('a wrong statement is corrected once, with the words of the engine', async 
   assert.equal(twice.body.problem.code, 'sql');
   assert.match(twice.body.problem.detail, /village/);
   assert.equal(twice.body.problem.position, 'SELECT '.length + 1);
+  assert.match(twice.body.problem.detail, /LINE 1: SELECT village FROM people\n {15}\^/);
 });
 
 test('whatever is more than one reading statement is refused', async () => {
@@ -138,6 +140,24 @@ test('only the datasets that are named can be read', async () => {
   const unknown = await ask('Who?', { datasets: ['peopl'] });
   assert.equal(unknown.status, 404);
   assert.match(unknown.body.hint, /people/);
+});
+
+test('no message of the engine tells the generator a value', async () => {
+  await writeFile(`${server.dataDir}/objects/secret-7.json`, '{"a": Austin}\n{"a": ');
+  for (const [sql, told] of [
+    ["SELECT * FROM read_csv('/etc/secret-7')", 'a value or a file in it cannot be used'],
+    [`SELECT * FROM read_json('${server.dataDir}/objects/secret-7.json')`, 'a value or a file in it cannot be used'],
+    ['FROM (PIVOT people ON CAST(city AS INTEGER) USING count(*))', 'must list its columns with IN'],
+    ["SELECT doc_id FROM text_search('people', 'nurse', 5, 'CAST(city AS INTEGER) > 1') WHERE nowhere = 1", 'nowhere'],
+  ]) {
+    models.requests.length = 0;
+    models.answer = fenced(sql);
+    const { body } = await ask('Which?');
+    assert.equal(body.valid, false, sql);
+    const complaint = chats()[1].messages.at(-1).content;
+    assert.ok(!/secret-7|Austin|Dallas|Houston/.test(complaint), complaint);
+    assert.ok(complaint.includes(told), `${sql}: ${complaint}`);
+  }
 });
 
 test('answers come in many forms', async () => {

@@ -65,7 +65,7 @@ async function rows(sql, more) {
 test('a search is a table with typed columns', async () => {
   assert.deepEqual(await rows("DESCRIBE FROM hybrid_search('people', 'nurse')").then((all) => all.map((row) => row.slice(0, 2))), [
     ['doc_id', 'BIGINT'], ['chunk_id', 'BIGINT'], ['score', 'DOUBLE'], ['rank', 'BIGINT'], ['similarity', 'DOUBLE'],
-    ['vector_rank', 'BIGINT'], ['text_rank', 'BIGINT'], ['page', 'BIGINT'], ['heading', 'VARCHAR'],
+    ['vector_rank', 'BIGINT'], ['text_rank', 'BIGINT'], ['rerank_score', 'DOUBLE'], ['page', 'BIGINT'], ['heading', 'VARCHAR'],
     ['byte_start', 'BIGINT'], ['byte_end', 'BIGINT'], ['chunk_text', 'VARCHAR'],
   ]);
   assert.deepEqual(await rows("SELECT doc_id FROM text_search('people', 'nurses') ORDER BY doc_id"), [[1], [4]]);
@@ -97,6 +97,8 @@ test('it stands wherever a table stands', async () => {
     ["SELECT doc_id FROM text_search('people', 'welder', 5, NULL)", [[5]]],
     ["SELECT doc_id FROM hybrid_search('people', 'welder', 1, vector_weight := 0, text_weight := 2)", [[5]]],
     ["SELECT count(*) FROM vector_search('people', 'welder', k := 3, ef_search := 50)", [[3]]],
+    ["SELECT doc_id, rerank_score > 0 FROM vector_search('people', 'pediatric nurse', 1, rerank := TRUE, rerank_depth := 5)", [[4, true]]],
+    ["SELECT count(rerank_score) FROM vector_search('people', 'pediatric nurse', rerank := false)", [[0]]],
     [`SELECT count(*) FROM vector_search('people', [${Array.from({ length: 384 }, (_, i) => ((i % 7) - 3) * 1e-7)}]::FLOAT[384], 4)`, [[4]]],
   ])
     assert.deepEqual(await rows(sql), expected, sql);
@@ -204,4 +206,34 @@ test('chunks are a table of the index, live ones only', async () => {
   await upload('chunks', people.slice(0, 1));
   assert.deepEqual(await rows('SELECT chunks.id FROM chunks'), [[1]]);
   assert.deepEqual(await rows("SELECT chunks.a FROM (SELECT {'a': 7} AS chunks)"), [[7]]);
+});
+
+test('refreshes meanwhile cost no statement anything', async () => {
+  const first = Array.from({ length: 200 }, (_, i) => [i, 'Reno', i, `Carpenter number ${i}.`]);
+  await upload('crew', first, 'create', '&primary_key=id');
+  await makeIndex({ name: 'crew', dataset: 'crew', id_column: 'id', text_column: 'resume' });
+  let done = false;
+  let asked = 0;
+  const reader = async (sql, least) => {
+    while (!done) {
+      const [[count]] = await rows(sql);
+      assert.ok(count >= least, `${sql}: ${count}`);
+      asked++;
+    }
+  };
+  const readers = Promise.all([
+    reader('SELECT count(DISTINCT doc_id) FROM chunks.crew', 200),
+    reader("SELECT count(*) FROM text_search('crew', 'carpenter', 50) s JOIN crew ON crew.id = s.doc_id AND crew.resume = s.chunk_text", 50),
+    reader("SELECT count(*) FROM vector_search('crew', 'carpenter', 20, 'years >= 0') s JOIN chunks.crew c USING (doc_id, chunk_id)", 20),
+  ]);
+  for (let round = 0; round < 4; round++) {
+    await upload('crew', [[500 + round, 'Reno', 1, `Carpenter in round ${round}.`]], 'append');
+    await refresh('crew', { index_name: 'crew', rebuild: round % 2 === 1 });
+  }
+  done = true;
+  await readers;
+  assert.ok(asked >= 6, `${asked} statements while it was refreshed`);
+  assert.deepEqual(await rows('SELECT count(DISTINCT doc_id) FROM chunks.crew'), [[204]]);
+  const [[left]] = await rows(`SELECT count(*) FROM glob('${server.dataDir}/tmp/system/*/*')`);
+  assert.equal(left, 0, 'files of statements that ended');
 });

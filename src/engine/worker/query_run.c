@@ -28,6 +28,7 @@ struct query {
     const json_t *params;
     json_t *rest; /* of the parameters, where searches took some */
     enum engine_format format;
+    bool bind_only;
     uint64_t row_limit;
     uint64_t epoch;
     struct sql_scan scan;
@@ -72,6 +73,7 @@ static enum lh_code query_parse_request(struct query *q, const json_t *request, 
     LH_TRY(lh_json_get_string(request, "", "format", &format, err));
     LH_TRY(lh_json_get_int_or(request, "", "row_limit", -1, &row_limit, err));
     LH_TRY(lh_json_get_int_or(request, "", "epoch", 0, &epoch, err));
+    LH_TRY(lh_json_get_bool_or(request, "", "bind_only", false, &q->bind_only, err));
     if (!engine_format_parse(format, &q->format))
         return lh_fail(err, LH_INVALID, "there is no result format \"%s\"", format);
     q->sql = sql;
@@ -193,6 +195,8 @@ static enum lh_code query_run_pivot_steps(struct query *q, struct lh_err *err) {
     if (q->statement_count > 1 && !q->scan.pivots)
         return lh_fail(err, LH_SQL, "one statement a request, but here are %llu",
                        (unsigned long long)q->statement_count);
+    if (q->statement_count > 1 && q->bind_only)
+        return lh_fail(err, LH_SQL, "to be checked without being run, a PIVOT must list its columns with IN (...)");
     for (idx_t i = 0; i + 1 < q->statement_count; i++) {
         q->worker->retire = true;
         LH_TRY(query_prepare(q, i, err));
@@ -364,6 +368,9 @@ static enum lh_code query_steps(struct query *q, const json_t *request, struct l
     LH_TRY(query_prepare(q, q->statement_count - 1, err));
     LH_TRY(query_check_kind(q, false, err));
     LH_TRY(params_bind(q->duckdb, q->prepared, q->params, err));
+    const struct encoder_stats nothing = {.elapsed_ms = worker_elapsed_ms(q->worker)};
+    if (q->bind_only)
+        return query_send_end(q, &nothing, err);
     LH_TRY(query_execute(q, err));
     return query_stream(q, err);
 }

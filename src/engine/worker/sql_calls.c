@@ -144,6 +144,10 @@ static enum lh_code read_value(struct call *c, const struct sql_token *token, js
         return read_number(c, token->start, ret_value, err);
     if (sql_token_is_symbol(l, token, '['))
         return read_list(c, token->start, ret_value, err);
+    if (sql_token_is(l, token, "true") || sql_token_is(l, token, "false")) {
+        *ret_value = json_boolean(sql_token_is(l, token, "true"));
+        return LH_OK;
+    }
     if (sql_token_is(l, token, "null")) {
         *ret_value = json_null();
         return LH_OK;

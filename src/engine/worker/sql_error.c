@@ -255,6 +255,7 @@ static enum lh_code fill_plain(struct lh_err *err, const char *text, const char 
     LH_AUTO(mem) char *shown = lh_strdup(message);
     bool advice = clean(shown, code, sql);
     lh_ignore(lh_fail(err, code, "%.*s", MESSAGE_MAX, shown));
+    lh_ignore(lh_err_detail(err, "DuckDB: %s", kind));
     if (*hint)
         return lh_err_hint(err, "%s", hint);
     return hint_otherwise(err, advice);

@@ -169,6 +169,86 @@ static void explains_what_cannot_be_bound(void **state) {
     assert_at("SELECT v FROM t", &later, 41, "v\r\n4\r\n");
 }
 
+/* A resolver that needs a worker before it can answer. */
+struct slow_catalog {
+    struct fake_catalog catalog;
+    unsigned put_off, rounds;
+    bool again;
+};
+
+static enum lh_code resolve_slowly(void *ctx, const char *const *names, size_t count, struct arena *arena,
+                                   struct engine_binding **ret_bindings, size_t *ret_count,
+                                   const char **ret_suggestions, struct lh_err *err) {
+    struct slow_catalog *slow = ctx;
+    if (slow->rounds == 0) {
+        slow->put_off++;
+        return lh_fail(err, LH_BUSY, "later");
+    }
+    return fake_resolve(&slow->catalog, names, count, arena, ret_bindings, ret_count, ret_suggestions, err);
+}
+
+static enum lh_code work_in_between(void *ctx, bool *ret_again, struct lh_err *err) {
+    struct slow_catalog *slow = ctx;
+    struct engine_stats stats;
+    (void)err;
+    engine_get_stats(fx.engine, &stats);
+    assert_int_equal(stats.workers_busy, 0);
+    assert_csv(&fx,
+               &(struct engine_query){.sql = "SELECT 1 AS a",
+                                      .format = ENGINE_CSV,
+                                      .row_limit = UINT64_MAX,
+                                      .timeout_ms = 20000,
+                                      .cancel_fd = -1},
+               "a\r\n1\r\n");
+    slow->rounds++;
+    *ret_again = slow->again;
+    return LH_OK;
+}
+
+static void puts_off_what_needs_a_worker(void **state) {
+    (void)state;
+    struct lh_err err = LH_ERR_INIT;
+    struct slow_catalog slow = {.catalog = {people, 4, 0, NULL}, .again = true};
+    struct engine_query query = query_at("SELECT count(*) AS n FROM people", NULL, 0);
+    query.resolve = resolve_slowly;
+    query.resolve_later = work_in_between;
+    query.resolve_ctx = &slow;
+    assert_csv(&fx, &query, "n\r\n2\r\n");
+    assert_int_equal(slow.put_off, 1);
+    assert_int_equal(slow.rounds, 1);
+    /* Without anything done its failure stands. */
+    slow = (struct slow_catalog){.catalog = {people, 4, 0, NULL}};
+    assert_int_equal(run_query(&fx, &query, NULL, NULL, &err), LH_BUSY);
+    assert_string_equal(err.message, "later");
+}
+
+static void binds_without_running(void **state) {
+    (void)state;
+    static const struct {
+        const char *sql;
+        enum lh_code code;
+    } rows[] = {
+        {"SELECT id FROM people", LH_OK},
+        {"SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b", LH_OK}, /* would take for ever */
+        {"SELECT nothing FROM people", LH_SQL},
+        {"FROM nowhere", LH_SQL},
+        {"SELECT $1", LH_SQL},
+        {"DROP TABLE people", LH_FORBIDDEN},
+        {"PIVOT people ON name USING max(id)", LH_SQL}, /* to know its columns rows are read */
+        {"PIVOT people ON name IN ('ann') USING max(id)", LH_OK},
+    };
+    struct fake_catalog catalog = {people, 4, 0, NULL};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lh_err err = LH_ERR_INIT;
+        struct buf out = BUF_INIT;
+        struct engine_query query = query_at(rows[i].sql, &catalog, 0);
+        query.bind_only = true;
+        assert_int_equal(run_query(&fx, &query, &out, NULL, &err), rows[i].code);
+        assert_int_equal(out.len, 0);
+        buf_release(&out);
+    }
+}
+
 int main(int argc, char **argv) {
     ENGINE_TEST_MAIN(argc, argv);
     const struct CMUnitTest tests[] = {
@@ -178,6 +258,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(never_reads_stale),
         cmocka_unit_test(spelling_decides),
         cmocka_unit_test(explains_what_cannot_be_bound),
+        cmocka_unit_test(puts_off_what_needs_a_worker),
+        cmocka_unit_test(binds_without_running),
     };
     return cmocka_run_group_tests(tests, open_engine, close_engine);
 }
