@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "cli/vec_command.h"
 #include "os/file.h"
+#include "os/signals.h"
 #include "vector/flat.h"
 #include "vector/index.h"
 #include "vector/ivf.h"
@@ -67,6 +68,8 @@ static enum lh_code check_replaced(struct cli *cli, const char *output, struct l
 static enum lh_code check_output(struct cli *cli, const char *output, enum vec_use use, struct lh_err *err) {
     LH_AUTO(mem) char *probe = lh_asprintf("%s.probe", output);
     int fd = -1;
+    if (*output == '\0')
+        return lh_fail(err, LH_USAGE, "the name of the index to write is empty");
     if (use == VEC_BUILD_GROWING && vec_command_is_folder(cli, output))
         return LH_OK; /* one that holds an index already is refused by the library */
     LH_TRY(check_replaced(cli, output, err));
@@ -115,6 +118,9 @@ static enum lh_code make(struct cli *cli, const struct plan *plan, const struct 
 }
 
 static enum lh_code save(struct cli *cli, const struct plan *plan, const struct built *built, struct lh_err *err) {
+    LH_AUTO(os_signals_hold) struct os_signals_hold
+        hold; /* Ctrl-C leaves the whole file, not half of a temporary one */
+    os_signals_hold(&hold);
     if (built->graph)
         return vec_hnsw_save(built->graph, cli->os, plan->output, plan->with_rows, err);
     if (built->flat)
@@ -159,6 +165,10 @@ enum lh_code vec_command_build(struct cli *cli, const struct cli_args *args, str
     struct plan plan;
     LH_TRY(read_plan(cli, args, cli_arg(args, "output") ? cli_arg(args, "output") : fallback, &plan, err));
     LH_TRY(vec_command_read(cli, args, path, &file, err));
+    if (plan.lists > file.rows.n) {
+        lh_fail(err, LH_USAGE, "--lists is %u, but there are only %zu vectors to put in them", plan.lists, file.rows.n);
+        return lh_err_hint(err, "leave it out: the default is twice the root of the vectors");
+    }
     plan.config.d = file.rows.d;
     double start = vec_command_seconds(cli);
     LH_TRY(make(cli, &plan, &file.rows, &built, err));

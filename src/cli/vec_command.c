@@ -86,17 +86,26 @@ enum lh_code vec_command_fail_segments(const char *path, struct lh_err *err) {
     return lh_err_hint(err, "give the folder that it lies in");
 }
 
-enum lh_code vec_command_open(struct cli *cli, const char *path, struct vec_file **ret_file, struct lh_err *err) {
-    LH_AUTO(vec_file) struct vec_file *file = NULL;
-    enum lh_code code = vec_file_open(cli->os, path, &file, err);
-    if (code == LH_CORRUPT && vec_source_is_one(path)) {
+enum lh_code vec_command_open_any(struct cli *cli, const char *path, struct vec_file **ret_file, struct lh_err *err) {
+    struct os_stat stat;
+    enum lh_code code = os_stat_at(cli->os, AT_FDCWD, path, &stat, err); /* a pipe would be waited for */
+    if (code == LH_NOT_FOUND)
+        return lh_fail(err, LH_NOT_FOUND, "there is no index %s", path);
+    LH_TRY(code);
+    code = stat.is_file ? vec_file_open(cli->os, path, ret_file, err) : lh_fail(err, LH_CORRUPT, "%s is no file", path);
+    if (code != LH_CORRUPT)
+        return code;
+    if (vec_source_is_one(path)) {
         lh_fail(err, LH_INVALID, "%s holds vectors, not an index", path);
         return lh_err_hint(err, "make one: lakehouse vec build %s", path);
     }
-    if (code == LH_CORRUPT)
-        return lh_err_hint(err, "an index is what 'lakehouse vec build' wrote; 'lakehouse vec inspect --verify' tells "
-                                "whether it is whole");
-    LH_TRY(code);
+    return lh_err_hint(err, "an index is a file that 'lakehouse vec build' wrote, or the folder of one that grows; one "
+                            "that was damaged or cut short is to be built anew");
+}
+
+enum lh_code vec_command_open(struct cli *cli, const char *path, struct vec_file **ret_file, struct lh_err *err) {
+    LH_AUTO(vec_file) struct vec_file *file = NULL;
+    LH_TRY(vec_command_open_any(cli, path, &file, err));
     if (vec_file_head(file)->kind == VEC_FILE_INDEX)
         return vec_command_fail_segments(path, err);
     if (vec_file_head(file)->kind == VEC_FILE_CHUNKS)

@@ -30,12 +30,13 @@ enum vec_use {
     VEC_INSPECT_INDEX = 1 << 10,
     VEC_INSPECT_FOLDER = 1 << 11,
     VEC_INSPECT_VECTORS = 1 << 12,
+    VEC_INSPECT_APART = 1 << 14, /* an index file and, by --vectors, its vectors */
 };
 
 #define VEC_BUILD (VEC_BUILD_GRAPH | VEC_BUILD_FLAT | VEC_BUILD_IVF | VEC_BUILD_GROWING)
 #define VEC_SEARCH_FILE (VEC_SEARCH_GRAPH | VEC_SEARCH_FLAT | VEC_SEARCH_IVF | VEC_SEARCH_PQ)
 #define VEC_SEARCH (VEC_SEARCH_FILE | VEC_SEARCH_FOLDER | VEC_SEARCH_FLAT_FOLDER)
-#define VEC_INSPECT (VEC_INSPECT_INDEX | VEC_INSPECT_FOLDER | VEC_INSPECT_VECTORS)
+#define VEC_INSPECT (VEC_INSPECT_INDEX | VEC_INSPECT_APART | VEC_INSPECT_FOLDER | VEC_INSPECT_VECTORS)
 
 extern const struct cli_option vec_options[];
 /* LH_USAGE for an option that means nothing in any of `uses`, and for two that contradict each other; the hint says what to
@@ -60,7 +61,10 @@ LH_CHECKED enum lh_code vec_command_read(struct cli *cli, const struct cli_args 
 LH_CHECKED enum lh_code vec_command_read_vectors(struct cli *cli, const struct cli_args *args,
                                                  const struct vec_file *index, struct vec_rows_file *ret_file,
                                                  struct lh_err *err);
-/* Open an index file of a kind that can be searched alone; LH_INVALID, with what to do, for the others. */
+/* Open an index file; where it is none, the hint says what one is. */
+LH_CHECKED enum lh_code vec_command_open_any(struct cli *cli, const char *path, struct vec_file **ret_file,
+                                             struct lh_err *err);
+/* The same of a kind that can be searched alone; LH_INVALID, with what to do, for the others. */
 LH_CHECKED enum lh_code vec_command_open(struct cli *cli, const char *path, struct vec_file **ret_file,
                                          struct lh_err *err);
 bool vec_command_is_folder(struct cli *cli, const char *path);

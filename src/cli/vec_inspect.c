@@ -143,11 +143,7 @@ static enum lh_code inspect_file(struct cli *cli, const struct cli_args *args, j
         [VEC_FILE_FLAT] = "flat", [VEC_FILE_HNSW] = "graph", [VEC_FILE_IVF] = "ivf", [VEC_FILE_CHUNKS] = "chunks"};
     const char *path = args->positional[1];
     LH_AUTO(vec_file) struct vec_file *file = NULL;
-    enum lh_code code = vec_file_open(cli->os, path, &file, err);
-    if (code == LH_CORRUPT)
-        lh_err_hint(err, "vec inspect takes an index that 'lakehouse vec build' wrote, the folder of a growing index, "
-                         "or vectors (.f32, .fvecs, .npy, .parquet)");
-    LH_TRY(code);
+    LH_TRY(vec_command_open_any(cli, path, &file, err));
     enum vec_file_kind kind = vec_file_head(file)->kind;
     if (kind == VEC_FILE_INDEX)
         return vec_command_fail_segments(path, err);
@@ -291,9 +287,10 @@ enum lh_code vec_command_inspect(struct cli *cli, const struct cli_args *args, s
     LH_AUTO(json) json_t *about = NULL;
     LH_TRY(vec_options_check(args, VEC_INSPECT, err));
     LH_TRY(vec_options_check(args,
-                             folder    ? VEC_INSPECT_FOLDER
-                             : vectors ? VEC_INSPECT_VECTORS
-                                       : VEC_INSPECT_INDEX,
+                             folder                     ? VEC_INSPECT_FOLDER
+                             : vectors                  ? VEC_INSPECT_VECTORS
+                             : cli_arg(args, "vectors") ? VEC_INSPECT_APART
+                                                        : VEC_INSPECT_INDEX,
                              err));
     if (vectors)
         LH_TRY(inspect_vectors(cli, args, &about, err));

@@ -36,9 +36,9 @@ static const struct place {
     const char *remedy;
 } places[] = {
     {"output", VEC_BUILD, "it names the file that 'lakehouse vec build' writes; leave it out"},
-    {"dimensions", VEC_BUILD | VEC_SEARCH | VEC_BENCH | VEC_INSPECT_VECTORS | VEC_INSPECT_INDEX,
-     "an index knows its own; leave it out"},
-    {"column", VEC_BUILD | VEC_SEARCH | VEC_BENCH | VEC_INSPECT_VECTORS | VEC_INSPECT_INDEX,
+    {"dimensions", VEC_BUILD | VEC_SEARCH | VEC_BENCH | VEC_INSPECT_VECTORS | VEC_INSPECT_APART,
+     "an index knows its dimensions; leave it out"},
+    {"column", VEC_BUILD | VEC_SEARCH | VEC_BENCH | VEC_INSPECT_VECTORS | VEC_INSPECT_APART,
      "it is for .parquet files; leave it out"},
     {"metric", VEC_BUILD | VEC_BENCH,
      "an index keeps the metric it was built with; choose it in 'lakehouse vec build'"},
@@ -50,7 +50,8 @@ static const struct place {
     {"threads", VEC_BUILD | VEC_SEARCH | VEC_BENCH, "this runs on one thread; leave it out"},
     {"without-vectors", VEC_BUILD & ~VEC_BUILD_GROWING,
      "an index file is built without them; a growing index always holds its vectors"},
-    {"vectors", VEC_SEARCH_FILE | VEC_INSPECT_INDEX, "a growing index holds its vectors itself; leave it out"},
+    {"vectors", VEC_SEARCH_FILE | VEC_INSPECT_APART,
+     "it brings the vectors of an index file that was built without them; leave it out"},
     {"k", VEC_SEARCH | VEC_BENCH, "it is the number of neighbours in a search; leave it out"},
     {"ef", VEC_SEARCH_GRAPH | VEC_SEARCH_FOLDER,
      "it is for graphs: a flat takes --epsilon, an ivf --nprobe, any index --recall (and build --ef-construction)"},
@@ -59,7 +60,7 @@ static const struct place {
     {"epsilon", VEC_SEARCH_FLAT | VEC_SEARCH_IVF | VEC_SEARCH_FOLDER | VEC_SEARCH_FLAT_FOLDER,
      "it is for 1-bit codes: a graph takes --ef, inverted lists of PQ codes --nprobe, any index --recall"},
     {"recall", VEC_SEARCH, "it lets 'lakehouse vec search' find its settings; bench tries many, and an index has none"},
-    {"verify", VEC_INSPECT_INDEX | VEC_INSPECT_FOLDER,
+    {"verify", VEC_INSPECT_INDEX | VEC_INSPECT_APART | VEC_INSPECT_FOLDER,
      "it is for 'lakehouse vec inspect INDEX'; vectors are checked whenever they are read"},
     {"json", VEC_BUILD | VEC_SEARCH | VEC_BENCH | VEC_INSPECT, ""},
 };
@@ -94,6 +95,7 @@ static const struct {
     {VEC_BENCH, "lakehouse vec bench"},
     {VEC_INSPECT, "lakehouse vec inspect"},
     {VEC_INSPECT_INDEX, "lakehouse vec inspect of an index file"},
+    {VEC_INSPECT_APART, "lakehouse vec inspect of an index file"},
     {VEC_INSPECT_FOLDER, "lakehouse vec inspect of a growing index"},
     {VEC_INSPECT_VECTORS, "lakehouse vec inspect of a file of vectors"},
 };

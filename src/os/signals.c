@@ -6,12 +6,17 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum lh_code os_signals_open(int *ret_fd, struct lh_err *err) {
+static sigset_t ends(void) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
+    return set;
+}
+
+enum lh_code os_signals_open(int *ret_fd, struct lh_err *err) {
+    sigset_t set = ends();
     int result = pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (result != 0)
         return lh_fail_errno(err, result, "cannot block signals");
@@ -35,4 +40,16 @@ enum lh_code os_signals_wait(int fd, int timeout_ms, int *ret_signal, struct lh_
         return lh_fail_errno(err, errno, "cannot wait for signals");
     *ret_signal = (int)info.ssi_signo;
     return LH_OK;
+}
+
+void os_signals_hold(struct os_signals_hold *ret_hold) {
+    sigset_t set = ends();
+    pthread_sigmask(SIG_BLOCK, &set, &ret_hold->before);
+    ret_hold->fd = signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+void os_signals_release(struct os_signals_hold *hold) {
+    if (hold->fd >= 0)
+        close(hold->fd);
+    pthread_sigmask(SIG_SETMASK, &hold->before, NULL);
 }

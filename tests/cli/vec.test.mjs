@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -81,9 +82,10 @@ test('vec builds, inspects and searches an index, and tells what is wrong with a
   const untold = await runLakehouse(['vec', 'build', file('rows.f32')]);
   assert.equal(untold.code, 2);
   assert.match(untold.stderr, /--dimensions 768/);
+  writeFileSync(file('rows.txt'), 'x');
   const unknown = await runLakehouse(['vec', 'build', file('rows.txt')]);
   assert.equal(unknown.code, 1);
-  assert.match(unknown.stderr, /\.f32, \.fvecs or \.npy/);
+  assert.match(unknown.stderr, /\.f32, \.fvecs, \.npy or \.parquet/);
   const short = await runLakehouse(['vec', 'search', file('i.vec')]);
   assert.equal(short.code, 2);
 });
@@ -140,6 +142,13 @@ test('vec reads a column of vectors from Parquet', async (t) => {
   const data = Float32Array.from({ length: rows * d }, (_, at) =>
     Math.fround((((Math.floor(at / d) + 1) * ((at % d) + 3) * 7919) % 1009) / 1009));
 
+  // DuckDB would take these for patterns, and the second for all files beside it.
+  for (const name of ['a[1].parquet', '*.parquet']) {
+    await parquet(name, `SELECT ${vector('i')}::FLOAT[${d}] AS v FROM range(${name.length}) t(i)`);
+    const built = await runLakehouse(['vec', 'build', file(name), '-o', file('pattern.vec'), '--json']);
+    assert.equal(built.code, 0, built.stderr);
+    assert.equal(JSON.parse(built.stdout).rows, name.length);
+  }
   await parquet('rows.parquet', `SELECT i AS id, ${vector('i')}::FLOAT[${d}] AS embedding FROM range(${rows}) t(i) ORDER BY i`);
   await parquet('two.parquet', `SELECT ${vector('i')}::DOUBLE[] AS "the ""second""", ${vector('i + 1')}::FLOAT[] AS first
     FROM range(${rows}) t(i) ORDER BY i`);
@@ -246,6 +255,10 @@ test('vec refuses options that mean nothing to the index at hand, or contradict 
     [['bench', file('v.npy'), '--ef', '8'], /--ef means nothing to lakehouse vec bench/],
     [['inspect', file('graph.vec'), '-k', '8'], /--k means nothing to lakehouse vec inspect/],
     [['inspect', file('graph.vec'), '--threads', '2'], /--threads means nothing to lakehouse vec inspect/],
+    [['inspect', file('graph.vec'), '--dimensions', '24'], /--dimensions means nothing to lakehouse vec inspect of an index file/],
+    [build('ivf', '--lists', '601'), /--lists is 601, but there are only 600 vectors/],
+    [['build', file('v.npy'), '-o', ''], /name of the index to write is empty/],
+    [['build', ''], /name of the file of vectors is empty/],
     [['inspect', file('v.npy'), '--verify'], /--verify means nothing to lakehouse vec inspect of a file of vectors/],
   ];
   for (const [args, message] of refused) {
@@ -340,4 +353,58 @@ test('vec builds, inspects and searches the folder of a growing index', async (t
   const empty = await vec('inspect', file('empty'));
   assert.equal(empty.code, 1);
   assert.match(empty.stderr, /holds no vector index/);
+});
+
+test('vec names what is wrong with its input and what to do', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'lakehouse-vec-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = (name) => path.join(folder, name);
+  const data = values(rows * d);
+  const whole = npy(data, rows);
+  const f32 = Buffer.from(data.buffer);
+  const nan = Buffer.from(whole);
+  nan.writeFloatLE(NaN, whole.length - f32.length + (3 * d + 7) * 4);
+  const inputs = {
+    'nan.npy': nan,
+    'double.npy': Buffer.from(whole.toString('latin1').replace('<f4', '<f8'), 'latin1'),
+    'cut.npy': whole.subarray(0, whole.length - 1),
+    'many.npy': Buffer.from(whole.toString('latin1').replace(`(${rows}, ${d})`, `(${'9'.repeat(3)}, ${d})`), 'latin1'),
+    'text.npy': 'these are words',
+    'empty.npy': '',
+    'odd.f32': f32.subarray(0, f32.length - 3),
+    'huge.fvecs': Buffer.concat([Buffer.from([255, 255, 255, 127]), f32]),
+    'cut.vec': Buffer.from('LHVECIDX and no more'),
+    'good.npy': whole,
+  };
+  for (const [name, bytes] of Object.entries(inputs)) writeFileSync(file(name), bytes);
+  mkdirSync(file('folder.npy'));
+  execFileSync('mkfifo', [file('pipe.npy'), file('pipe.vec')]);
+  const build = (name, ...more) => ['build', file(name), '-o', file('new.vec'), ...more];
+  const bad = [
+    [build('missing.npy'), /there is no file .*missing\.npy/],
+    [build('empty.npy'), /empty\.npy is empty/],
+    [build('folder.npy'), /folder\.npy is a folder/],
+    [build('pipe.npy'), /pipe\.npy is no file but a pipe.*\n {2}hint: .*write them to a file first/],
+    [build('nan.npy'), /vector 3 holds NaN in dimension 7\n {2}hint: .*leave such vectors out/],
+    [build('double.npy'), /float32.*\n {2}hint: .*numpy\.save/],
+    [build('cut.npy'), /shape asks for another number of bytes.*\n {2}hint: the file was cut short/],
+    [build('many.npy'), /shape asks for another number of bytes/],
+    [build('text.npy'), /not a NumPy array file/],
+    [build('odd.f32', '--dimensions', '24'), /no number of whole vectors of 24 dimensions\n {2}hint: is --dimensions right/],
+    [build('huge.fvecs'), /2147483647 dimensions/],
+    [['build', file('good.npy'), '-o', file('no/such/folder.vec')], /cannot be written.*\n {2}hint: .*--output/],
+    [['search', file('missing.vec'), file('good.npy')], /there is no index .*missing\.vec/],
+    [['search', file('cut.vec'), file('good.npy')], /cut\.vec.*\n {2}hint: .*built anew/],
+    [['search', file('pipe.vec'), file('good.npy')], /pipe\.vec is no file/],
+    [['search', file('good.npy'), file('good.npy')], /holds vectors, not an index\n {2}hint: make one: lakehouse vec build/],
+    [['inspect', file('cut.vec')], /cut\.vec.*\n {2}hint: .*built anew/],
+    [['inspect', file('pipe.vec')], /pipe\.vec is no file/],
+  ];
+  for (const [args, message] of bad) {
+    const run = await runLakehouse(['vec', ...args]);
+    assert.equal(run.code, 1, `${args.join(' ')}: ${run.stderr}`);
+    assert.match(run.stderr, message, args.join(' '));
+    assert.equal(run.stdout, '');
+  }
+  assert.ok(!readdirSync(folder).some((name) => name.startsWith('new.vec')), 'something was left behind');
 });
