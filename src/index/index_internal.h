@@ -105,6 +105,10 @@ LH_CHECKED enum lh_code index_embed_words(struct index_service *s, const struct 
                                           const struct ai_text *texts, size_t count, int cancel_fd, float **ret_queries,
                                           struct lh_err *err);
 
+/* restore.c: each chunk file of the record's generation that does not open is made again out of its Parquet, in its place. */
+LH_CHECKED enum lh_code index_restore_chunks(struct index_service *s, const struct index_record *record,
+                                             struct object_store *store, struct lh_err *err);
+
 /* filter.c */
 /* The rows that a search may answer: those of the condition (NULL: none), and of rows that the dataset still has.
  * *ret_bits NULL: every live row; else room bits, the caller's. */

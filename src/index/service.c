@@ -82,13 +82,33 @@ static bool is_overtaken(struct index_service *s, const struct index_record *rec
     return g && g->record.number > record->number;
 }
 
+/* Where vectors and records are damaged or gone, those of the Parquet file take their place; what is searched is then written anew. */
+static enum lh_code open_generation(struct index_service *s, struct object_store *store, struct index_record *record,
+                                    struct generation **ret_generation, struct lh_err *err) {
+    enum lh_code code = generation_open(s->options.os, store, record, ret_generation, err);
+    if ((code != LH_CORRUPT && code != LH_NOT_FOUND) || is_overtaken(s, record))
+        return code;
+    struct lh_err damage = *err, second = LH_ERR_INIT;
+    if (index_restore_chunks(s, record, store, &second) != LH_OK ||
+        generation_open(s->options.os, store, record, ret_generation, &second) != LH_OK) {
+        if (s->options.notice)
+            s->options.notice(s->options.notice_ctx, second.code, second.message);
+        *err = damage;
+        return lh_err_hint(err, "DELETE the index and make it again: its documents are in the dataset");
+    }
+    (*ret_generation)->damage = damage;
+    lh_ignore(lh_err_context(&(*ret_generation)->damage, "the chunks of the index \"%s\" were made again from Parquet",
+                             (*ret_generation)->record.name));
+    return LH_OK;
+}
+
 enum lh_code service_switch(struct index_service *s, struct index_record *record, struct lh_err *err) {
     struct generation *g;
     LH_AUTO(bucket) struct bucket *bucket = NULL;
     if (is_overtaken(s, record))
         return LH_OK;
     LH_TRY(service_bucket(s, record->data_bucket, &bucket, err));
-    enum lh_code code = generation_open(s->options.os, bucket_store(bucket), record, &g, err);
+    enum lh_code code = open_generation(s, bucket_store(bucket), record, &g, err);
     if (code != LH_OK)
         return is_overtaken(s, record) ? LH_OK : code; /* by one that removed what this one needs */
     if (g->damage.code != LH_OK && s->options.notice)

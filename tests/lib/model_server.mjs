@@ -6,6 +6,7 @@
 //     models.reranks = false          it has no /v1/rerank
 //     models.requests                 [{ method, path, headers, body }], all of them
 //
+//     models.failEmbedsAfter = 20     so many requests to embed go well, those after them are 503
 //     models.answer = 'words'         what it answers from now on, or a list of what it answers in turn; null: the last message,
 //                                     reversed word by word
 //
@@ -122,15 +123,18 @@ const openai = {
 /** @param {import('node:test').TestContext} [t]  the server is stopped after this test */
 export async function startModelServer(t, { port = 0 } = {}) {
   const routes = { ...ollama, ...openai };
-  const server = { url: '', next: null, answer: null, reranks: true, requests: [], models: ['writer', 'embedder'], loaded: new Set() };
+  const server = { url: '', next: null, answer: null, reranks: true, failEmbedsAfter: Infinity, requests: [], models: ['writer', 'embedder'], loaded: new Set() };
   const http = createServer(async (request, reply) => {
     const parts = [];
     for await (const part of request) parts.push(part);
     const body = parts.length ? JSON.parse(Buffer.concat(parts).toString()) : undefined;
     const how = server.next;
     server.next = null;
-    server.requests.push({ method: request.method, path: request.url, headers: request.headers, body });
+    const seen = { method: request.method, path: request.url, headers: request.headers, body, answered: false };
+    server.requests.push(seen);
     reply.on('error', () => {});
+    if (/embed/.test(request.url) && server.failEmbedsAfter-- <= 0) return sendJson(reply, 503, { error: 'server busy' });
+    reply.on('finish', () => (seen.answered = reply.statusCode === 200));
     if (how && (await misbehave(how, reply))) return;
     const route = routes[`${request.method} ${request.url}`];
     if (route) await route(server, body, reply, how);

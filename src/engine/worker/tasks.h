@@ -38,6 +38,7 @@ bool task_cancelled(const struct task *t);
     X(checkpoint_read)   \
     X(checkpoint_write)  \
     X(chunks_parquet)    \
+    X(chunks_restore)    \
     X(delta)             \
     X(compact)           \
     X(events_merge)      \
