@@ -12,7 +12,7 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { makeTemporaryFolder, removeFolder, root, runLakehouse, startServer } from '../tests/lib/server.mjs';
 import { mergedBesideCompacted } from './lib/merged.mjs';
-import { descriptors, family, proportionalBytes } from './lib/processes.mjs';
+import { anonymousBytes, descriptors, family, proportionalBytes } from './lib/processes.mjs';
 
 const number = (name, otherwise) => Number(process.env[name] ?? otherwise);
 const sizes = (process.env.ROWS ?? '1000000').split(',').map(Number);
@@ -293,7 +293,7 @@ async function overload(lake) {
     const every = Math.max(1000, (soakSeconds * 1000) / 20);
     while (running) {
       await Promise.race([pause(every), soaking]);
-      samples.push({ bytes: proportionalBytes(server.pid), open: family(server.pid).reduce((sum, pid) => sum + descriptors(pid), 0) });
+      samples.push({ bytes: anonymousBytes(server.pid), open: family(server.pid).reduce((sum, pid) => sum + descriptors(pid), 0) });
     }
     const soak = await soaking;
     const half = samples.slice(Math.floor(samples.length / 2));

@@ -27,11 +27,16 @@ export function family(pid) {
 }
 
 /** Proportional set size of the family in bytes: memory that processes share is counted once. */
-export function proportionalBytes(pid) {
+export const proportionalBytes = (pid) => sum(pid, /^Pss:\s+(\d+) kB/m);
+
+/** What of it is no file's: what can leak.  (Of files, libduckdb above all, others on the machine may have a share that changes.) */
+export const anonymousBytes = (pid) => sum(pid, /^Pss_Anon:\s+(\d+) kB/m);
+
+function sum(pid, line) {
   let total = 0;
   for (const member of family(pid)) {
     try {
-      const found = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${member}/smaps_rollup`, 'utf8'));
+      const found = line.exec(readFileSync(`/proc/${member}/smaps_rollup`, 'utf8'));
       if (found) total += Number(found[1]) * 1024;
     } catch {
       // gone meanwhile
