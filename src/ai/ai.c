@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/config.h"
 #include "base/hash.h"
+#include "base/metrics.h"
 #include "os/file.h"
 
 #include <string.h>
@@ -127,6 +128,10 @@ enum lh_code ai_open(const struct ai_options *options, struct ai **ret_ai, struc
     ai->providers[BUILTIN] = ai_builtin_new(options->os, dims_are_ours ? (unsigned)c->embed_dimensions : LEXICAL_DIMS);
     LH_TRY(open_ollama(ai, options, err));
     LH_TRY(open_openai(ai, options, err));
+    for (unsigned i = 0; i < PROVIDERS; i++)
+        if (ai->providers[i])
+            ai->providers[i]->meter = (struct ai_meter){
+                options->metrics, options->os, lh_metric_label(LH_METRIC_ai_requests_total, ai->providers[i]->name)};
     ai->embedder = ai->providers[embedders[c->embedder]];
     ai->generator = c->generator == LH_GENERATE_OLLAMA   ? ai->providers[OLLAMA]
                     : c->generator == LH_GENERATE_OPENAI ? ai->providers[OPENAI]
@@ -163,6 +168,12 @@ const struct ai_provider *ai_provider_at(const struct ai *ai, size_t i) {
         if (ai->providers[k] && i-- == 0)
             return ai->providers[k];
     return NULL;
+}
+
+void ai_tell_metrics(const struct ai *ai) {
+    for (size_t i = 0; i < PROVIDERS; i++)
+        if (ai->providers[i])
+            ai_provider_tell_metrics(ai->providers[i]);
 }
 
 const struct ai_provider *ai_provider_find(const struct ai *ai, const char *name) {

@@ -12,11 +12,13 @@
 
 struct ai;
 struct lh_config;
+struct lh_metrics;
 struct os;
 
 struct ai_options {
     struct os *os;
     const struct lh_config *config; /* section [ai] */
+    struct lh_metrics *metrics;     /* NULL: nothing is counted; outlives the providers */
     const char *ollama_host;        /* OLLAMA_HOST, and OPENAI_API_KEY, of the environment; NULL: not set */
     const char *openai_key;
 };
@@ -30,6 +32,7 @@ const struct ai_provider *ai_generator(const struct ai *ai); /* of ai.generator;
 
 size_t ai_provider_count(const struct ai *ai);
 const struct ai_provider *ai_provider_at(const struct ai *ai, size_t i);
+void ai_tell_metrics(const struct ai *ai); /* the gauges of every provider, before they are read */
 const struct ai_provider *ai_provider_find(const struct ai *ai, const char *name); /* NULL where there is none such */
 
 /* Who is meant by the model that a client names: NULL or "": the default provider and model for the ability; the name of a

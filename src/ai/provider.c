@@ -1,7 +1,9 @@
 /* What is the same for every provider: checks before, outputs untouched on failure. */
 #include "ai/provider.h"
 
+#include "base/metrics.h"
 #include "base/utf8.h"
+#include "os/clock.h"
 
 #include <string.h>
 
@@ -25,6 +27,36 @@ void ai_models_release(struct ai_models *models) {
     lh_free(models->items);
     *models = (struct ai_models){0};
 }
+
+/* ---- counting ---- */
+
+static int64_t begin(const struct ai_provider *p) {
+    return p->meter.metrics ? os_monotonic_ns(p->meter.os) : 0;
+}
+
+static void count_call(const struct ai_provider *p, enum lh_metric seconds, int64_t begin_ns, enum lh_code code) {
+    const struct ai_meter *m = &p->meter;
+    if (!m->metrics)
+        return;
+    lh_metric_add(m->metrics, LH_METRIC_ai_requests_total, m->provider, 1);
+    if (code == LH_UPSTREAM || code == LH_TIMEOUT)
+        lh_metric_add(m->metrics, LH_METRIC_ai_failures_total, m->provider, 1);
+    lh_metric_observe_label_us(m->metrics, seconds, m->provider, (os_monotonic_ns(m->os) - begin_ns) / 1000);
+}
+
+static void count(const struct ai_provider *p, enum lh_metric metric, uint64_t amount) {
+    lh_metric_add(p->meter.metrics, metric, p->meter.provider, amount);
+}
+
+void ai_provider_tell_metrics(const struct ai_provider *p) {
+    struct ai_state state;
+    if (!p->meter.metrics)
+        return;
+    ai_provider_state(p, &state);
+    lh_metric_set(p->meter.metrics, LH_METRIC_ai_circuit_open, p->meter.provider, state.circuit == AI_CIRCUIT_OPEN);
+}
+
+/* ---- the calls ---- */
 
 static enum lh_code cannot(const struct ai_provider *p, const char *what, struct lh_err *err) {
     return lh_fail(err, LH_UNSUPPORTED, "the provider \"%s\" cannot %s", p->name, what);
@@ -57,11 +89,15 @@ enum lh_code ai_provider_embed(const struct ai_provider *p, const struct ai_embe
     if (!(p->abilities & AI_CAN_EMBED))
         return cannot(p, "embed texts", err);
     LH_TRY(check_embed(request, err));
+    int64_t begin_ns = begin(p);
     enum lh_code code = p->ops->embed(p->self, request, &vectors, err);
+    count_call(p, LH_METRIC_ai_embed_seconds, begin_ns, code);
     if (code != LH_OK) {
         ai_vectors_release(&vectors);
         return code;
     }
+    count(p, LH_METRIC_ai_embedded_texts_total, vectors.count);
+    count(p, LH_METRIC_ai_embed_tokens_total, vectors.tokens);
     *ret_vectors = vectors;
     return LH_OK;
 }
@@ -88,11 +124,15 @@ enum lh_code ai_provider_chat(const struct ai_provider *p, const struct ai_chat_
     if (!(p->abilities & AI_CAN_GENERATE))
         return cannot(p, "generate text", err);
     LH_TRY(check_messages(request, err));
+    int64_t begin_ns = begin(p);
     enum lh_code code = p->ops->chat(p->self, request, &answer, err);
+    count_call(p, LH_METRIC_ai_generate_seconds, begin_ns, code);
     if (code != LH_OK) {
         ai_answer_release(&answer);
         return code;
     }
+    count(p, LH_METRIC_ai_prompt_tokens_total, answer.prompt_tokens);
+    count(p, LH_METRIC_ai_answer_tokens_total, answer.answer_tokens);
     *ret_answer = answer;
     return LH_OK;
 }
@@ -104,7 +144,10 @@ enum lh_code ai_provider_rerank(const struct ai_provider *p, const struct ai_rer
     LH_TRY(check_texts(&request->query, 1, err));
     LH_TRY(check_texts(request->texts, request->count, err));
     LH_AUTO(mem) double *scores = lh_calloc(request->count + 1, sizeof *scores);
-    LH_TRY(p->ops->rerank(p->self, request, scores, err));
+    int64_t begin_ns = begin(p);
+    enum lh_code code = p->ops->rerank(p->self, request, scores, err);
+    count_call(p, LH_METRIC_ai_rerank_seconds, begin_ns, code);
+    LH_TRY(code);
     memcpy(ret_scores, scores, request->count * sizeof *scores);
     return LH_OK;
 }

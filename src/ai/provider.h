@@ -24,6 +24,8 @@
 
 struct ai_provider;
 struct lexical_weights;
+struct lh_metrics;
+struct os;
 
 #define AI_MAX_DIMS 16384u
 #define AI_MAX_TEXT_BYTES ((size_t)1024 * 1024) /* of one text to embed; more is LH_TOO_LARGE */
@@ -183,6 +185,13 @@ struct ai_provider_ops {
     void (*free)(void *self);
 };
 
+/* Where calls are counted; zeroed: nowhere. */
+struct ai_meter {
+    struct lh_metrics *metrics;
+    struct os *os; /* its clock */
+    unsigned provider;
+};
+
 struct ai_provider {
     const struct ai_provider_ops *ops;
     void *self;
@@ -191,6 +200,7 @@ struct ai_provider {
     unsigned abilities;         /* of enum ai_ability */
     const char *embed_model;    /* the default one; "" where none is configured */
     const char *generate_model; /* likewise */
+    struct ai_meter meter;      /* set before the first call */
 };
 
 /* The calls: each checks the ability and the request, then asks.  Outputs are untouched on failure. */
@@ -208,7 +218,8 @@ LH_CHECKED enum lh_code ai_provider_health(const struct ai_provider *p, int canc
 void ai_provider_state(const struct ai_provider *p, struct ai_state *ret_state);
 /* How long work that met LH_UPSTREAM should wait before it asks again: at least 1,000. */
 int64_t ai_provider_wait_ms(const struct ai_provider *p);
-void ai_provider_free(struct ai_provider *p); /* frees `p` too; NULL is fine; no call may be running */
+void ai_provider_tell_metrics(const struct ai_provider *p); /* the gauges, before they are read */
+void ai_provider_free(struct ai_provider *p);               /* frees `p` too; NULL is fine; no call may be running */
 
 const char *ai_circuit_name(enum ai_circuit circuit); /* "closed", "open", "half_open" */
 

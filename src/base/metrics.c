@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,7 +55,7 @@ struct histogram {
 
 struct lh_metrics {
     struct cell cells[LH_METRIC_COUNT][MAX_LABELS];
-    struct histogram histograms[LH_METRIC_COUNT];
+    struct histogram histograms[LH_METRIC_COUNT][MAX_LABELS];
 };
 
 struct lh_metrics *lh_metrics_new(void) {
@@ -89,16 +90,25 @@ void lh_metric_change(struct lh_metrics *m, enum lh_metric metric, unsigned labe
         atomic_fetch_add_explicit(&cell_of(m, metric, label)->value, by, memory_order_relaxed);
 }
 
-void lh_metric_observe_us(struct lh_metrics *m, enum lh_metric metric, int64_t microseconds) {
+static struct histogram *histogram_of(const struct lh_metrics *m, enum lh_metric metric, unsigned label) {
+    unsigned last = rows[metric].values->count - 1;
+    return &((struct lh_metrics *)(uintptr_t)m)->histograms[metric][label < last ? label : last];
+}
+
+void lh_metric_observe_label_us(struct lh_metrics *m, enum lh_metric metric, unsigned label, int64_t microseconds) {
     if (!m)
         return;
     int64_t us = microseconds < 0 ? 0 : microseconds;
     size_t bucket = 0;
     while (bucket < LH_ARRAY_LEN(bounds_us) && us > bounds_us[bucket])
         bucket++;
-    struct histogram *h = &m->histograms[metric];
+    struct histogram *h = histogram_of(m, metric, label);
     atomic_fetch_add_explicit(&h->buckets[bucket], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&h->sum_us, us, memory_order_relaxed);
+}
+
+void lh_metric_observe_us(struct lh_metrics *m, enum lh_metric metric, int64_t microseconds) {
+    lh_metric_observe_label_us(m, metric, 0, microseconds);
 }
 
 int64_t lh_metric_value(const struct lh_metrics *m, enum lh_metric metric, unsigned label) {
@@ -107,7 +117,7 @@ int64_t lh_metric_value(const struct lh_metrics *m, enum lh_metric metric, unsig
         return atomic_load_explicit(&cell_of(cells, metric, label)->value, memory_order_relaxed);
     int64_t total = 0;
     for (size_t i = 0; i < BUCKETS; i++)
-        total += atomic_load_explicit(&cells->histograms[metric].buckets[i], memory_order_relaxed);
+        total += atomic_load_explicit(&histogram_of(m, metric, label)->buckets[i], memory_order_relaxed);
     return total;
 }
 
@@ -129,20 +139,25 @@ static void write_plain(const struct lh_metrics *m, enum lh_metric metric, struc
     }
 }
 
-static void write_histogram(const struct lh_metrics *m, enum lh_metric metric, struct buf *out) {
-    const struct histogram *h = &m->histograms[metric];
+static void write_histogram(const struct lh_metrics *m, enum lh_metric metric, unsigned label, struct buf *out) {
+    const struct metric_row *row = &rows[metric];
+    const struct histogram *h = histogram_of(m, metric, label);
+    char own[64] = ""; /* the metric's own label */
+    if (*row->label)
+        snprintf(own, sizeof own, "%s=\"%s\"", row->label, row->values->values[label]);
+    const char *comma = *own ? "," : "", *open = *own ? "{" : "", *close = *own ? "}" : "";
     int64_t total = 0;
     for (size_t i = 0; i < BUCKETS; i++) {
         total += atomic_load_explicit(&h->buckets[i], memory_order_relaxed);
         if (i < LH_ARRAY_LEN(bounds_us))
-            buf_printf(out, "lakehouse_%s_bucket{le=\"%g\"} %" PRId64 "\n", rows[metric].name,
+            buf_printf(out, "lakehouse_%s_bucket{%s%sle=\"%g\"} %" PRId64 "\n", row->name, own, comma,
                        (double)bounds_us[i] / 1e6, total);
     }
-    buf_printf(out, "lakehouse_%s_bucket{le=\"+Inf\"} %" PRId64 "\n", rows[metric].name, total);
+    buf_printf(out, "lakehouse_%s_bucket{%s%sle=\"+Inf\"} %" PRId64 "\n", row->name, own, comma, total);
     int64_t sum_us = atomic_load_explicit(&h->sum_us, memory_order_relaxed);
-    buf_printf(out, "lakehouse_%s_sum %" PRId64 ".%06" PRId64 "\n", rows[metric].name, sum_us / 1000000,
+    buf_printf(out, "lakehouse_%s_sum%s%s%s %" PRId64 ".%06" PRId64 "\n", row->name, open, own, close, sum_us / 1000000,
                sum_us % 1000000);
-    buf_printf(out, "lakehouse_%s_count %" PRId64 "\n", rows[metric].name, total);
+    buf_printf(out, "lakehouse_%s_count%s%s%s %" PRId64 "\n", row->name, open, own, close, total);
 }
 
 void lh_metrics_write(const struct lh_metrics *m, struct buf *out) {
@@ -151,9 +166,9 @@ void lh_metrics_write(const struct lh_metrics *m, struct buf *out) {
         enum lh_metric metric = (enum lh_metric)i;
         buf_printf(out, "# HELP lakehouse_%s %s\n# TYPE lakehouse_%s %s\n", rows[i].name, rows[i].help, rows[i].name,
                    type_names[rows[i].type]);
-        if (rows[i].type == HISTOGRAM)
-            write_histogram(m, metric, out);
-        else
+        for (unsigned label = 0; rows[i].type == HISTOGRAM && label < rows[i].values->count; label++)
+            write_histogram(m, metric, label, out);
+        if (rows[i].type != HISTOGRAM)
             write_plain(m, metric, out);
     }
 }

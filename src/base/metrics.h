@@ -49,6 +49,16 @@
     X(index_trials_total, COUNTER, "outcome", TRIAL_OUTCOME, "Trials of an index's graph, by outcome")            \
     X(index_promotions_total, COUNTER, "action", PROMOTION, "Changes of what is promoted on an index, by action") \
     X(index_switches_total, COUNTER, "", NONE, "Generations of indexes that came into use")                       \
+    X(ai_requests_total, COUNTER, "provider", AI_PROVIDER, "Calls of a provider to embed, generate or rerank")    \
+    X(ai_failures_total, COUNTER, "provider", AI_PROVIDER, "Those that it failed: down, slow, or nonsense")       \
+    X(ai_embed_seconds, HISTOGRAM, "provider", AI_PROVIDER, "Time of a call to embed")                            \
+    X(ai_generate_seconds, HISTOGRAM, "provider", AI_PROVIDER, "Time of a call to generate, to its last piece")   \
+    X(ai_rerank_seconds, HISTOGRAM, "provider", AI_PROVIDER, "Time of a call to rerank")                          \
+    X(ai_embedded_texts_total, COUNTER, "provider", AI_PROVIDER, "Texts embedded")                                \
+    X(ai_embed_tokens_total, COUNTER, "provider", AI_PROVIDER, "Tokens embedded, where it counts them")           \
+    X(ai_prompt_tokens_total, COUNTER, "provider", AI_PROVIDER, "Tokens read to generate, where it counts them")  \
+    X(ai_answer_tokens_total, COUNTER, "provider", AI_PROVIDER, "Tokens generated, where it counts them")         \
+    X(ai_circuit_open, GAUGE, "provider", AI_PROVIDER, "1 while its calls fail at once: taken to be down")        \
     X(trace_spans_dropped_total, COUNTER, "", NONE, "Trace spans dropped because the queue or collector was full")
 
 /* X(list, values...): the label's values; an index into the list is a label. */
@@ -61,6 +71,7 @@
     X(TRIAL_OUTCOME, "ok", "failed")                                                       \
     X(PROMOTION, "promote", "rollback")                                                    \
     X(COMMIT_OUTCOME, "committed", "conflict", "lost", "unknown")                          \
+    X(AI_PROVIDER, "builtin", "ollama", "openai")                                          \
     X(STORE_OPERATION, "put", "put_if_absent", "get", "head", "list", "delete")
 
 enum lh_metric {
@@ -80,6 +91,7 @@ void lh_metric_add(struct lh_metrics *m, enum lh_metric metric, unsigned label, 
 void lh_metric_set(struct lh_metrics *m, enum lh_metric metric, unsigned label, int64_t value);   /* gauges */
 void lh_metric_change(struct lh_metrics *m, enum lh_metric metric, unsigned label, int64_t by);   /* gauges */
 void lh_metric_observe_us(struct lh_metrics *m, enum lh_metric metric, int64_t microseconds);     /* histograms */
+void lh_metric_observe_label_us(struct lh_metrics *m, enum lh_metric metric, unsigned label, int64_t microseconds);
 
 int64_t lh_metric_value(const struct lh_metrics *m, enum lh_metric metric, unsigned label); /* a histogram's count */
 

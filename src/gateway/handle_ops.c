@@ -2,6 +2,7 @@
 #include "gateway/request.h"
 #include "gateway/routes.h"
 
+#include "ai/ai.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/metrics.h"
@@ -51,6 +52,7 @@ enum lh_code handle_ready(struct request *rq, struct lh_err *err) {
 
 enum lh_code handle_metrics(struct request *rq, struct lh_err *err) {
     LH_AUTO(buf) struct buf text = BUF_INIT;
+    ai_tell_metrics(request_lakehouse(rq)->ai);
     lh_metrics_write(request_lakehouse(rq)->metrics, &text);
     gateway_write_route_metrics(request_gateway(rq), &text);
     return response_bytes(rq, 200, "text/plain; version=0.0.4; charset=utf-8", buf_cstr(&text), text.len, err);

@@ -345,6 +345,7 @@ static enum lh_code open_ai(struct lakehouse *lh, struct lh_err *err) {
     const struct ai_options options = {
         .os = lh->os,
         .config = lh->config,
+        .metrics = lh->metrics,
         .ollama_host = getenv("OLLAMA_HOST"),
         .openai_key = getenv("OPENAI_API_KEY"),
     };

@@ -128,6 +128,8 @@ static void metrics_are_counted_and_written(void **state) {
     lh_metric_change(m, LH_METRIC_catalog_version, 0, 1);
     lh_metric_observe_us(m, LH_METRIC_query_seconds, 300);
     lh_metric_observe_us(m, LH_METRIC_query_seconds, 90000000);
+    lh_metric_observe_label_us(m, LH_METRIC_ai_embed_seconds, lh_metric_label(LH_METRIC_ai_embed_seconds, "ollama"),
+                               700);
     lh_metric_add(NULL, LH_METRIC_queries_total, 0, 1);
     assert_int_equal(lh_metric_value(m, LH_METRIC_query_seconds, 0), 2);
     LH_AUTO(buf) struct buf out = BUF_INIT;
@@ -143,6 +145,11 @@ static void metrics_are_counted_and_written(void **state) {
         "lakehouse_query_seconds_bucket{le=\"+Inf\"} 2\n",
         "lakehouse_query_seconds_sum 90.000300\n",
         "lakehouse_query_seconds_count 2\n",
+        "lakehouse_ai_embed_seconds_bucket{provider=\"ollama\",le=\"0.0005\"} 0\n",
+        "lakehouse_ai_embed_seconds_bucket{provider=\"ollama\",le=\"0.001\"} 1\n",
+        "lakehouse_ai_embed_seconds_bucket{provider=\"builtin\",le=\"+Inf\"} 0\n",
+        "lakehouse_ai_embed_seconds_sum{provider=\"ollama\"} 0.000700\n",
+        "lakehouse_ai_embed_seconds_count{provider=\"ollama\"} 1\n",
     };
     for (size_t i = 0; i < LH_ARRAY_LEN(lines); i++)
         if (!strstr(out.data, lines[i]))
