@@ -86,6 +86,7 @@ complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s r -l reason 
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -l erase -d 'the journal forgets the rows'\'' names and values too'
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -s u -l undo -d 'bring the rows back, as long as no compaction has removed them'
 complete -c lakehouse -n "__fish_seen_subcommand_from tombstone" -l json -d 'the answer as JSON'
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -a "create list refresh delete tune trials promote rollback"
 complete -c lakehouse -n "__fish_seen_subcommand_from index" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
 complete -c lakehouse -n "__fish_seen_subcommand_from index" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from index" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
@@ -97,6 +98,10 @@ complete -c lakehouse -n "__fish_seen_subcommand_from index" -l model -d 'create
 complete -c lakehouse -n "__fish_seen_subcommand_from index" -l dimensions -d 'create: of the vectors' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from index" -l refresh -d 'create: manual, on_append' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from index" -l rebuild -d 'refresh: write all but the embeddings anew'
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l grid -d 'tune: ef_construction:ef_search[:m] of each trial, as 40:30,160:60 (default: five)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l min-recall -d 'tune: promote nothing below (default: 0.9)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l harness -d 'tune: the eval set (default: one of the index'\''s own vectors)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from index" -l note -d 'promote, rollback: why' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from index" -l no-wait -d 'do not wait for the build'
 complete -c lakehouse -n "__fish_seen_subcommand_from index" -l json -d 'as JSON'
 complete -c lakehouse -n "__fish_seen_subcommand_from search" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"

@@ -171,9 +171,13 @@ _lakehouse() {
                     '(--dimensions)--dimensions[create\: of the vectors]:n:' \
                     '(--refresh)--refresh[create\: manual, on_append]:when:' \
                     '(--rebuild)--rebuild[refresh\: write all but the embeddings anew]' \
+                    '(--grid)--grid[tune\: ef_construction\:ef_search\[\:m\] of each trial, as 40\:30,160\:60 (default\: five)]:points:' \
+                    '(--min-recall)--min-recall[tune\: promote nothing below (default\: 0.9)]:share:' \
+                    '(--harness)--harness[tune\: the eval set (default\: one of the index'\''s own vectors)]:name:' \
+                    '(--note)--note[promote, rollback\: why]:text:' \
                     '(--no-wait)--no-wait[do not wait for the build]' \
                     '(--json)--json[as JSON]' \
-                    '--help[tell more]'
+                    '1: :(create list refresh delete tune trials promote rollback)' '--help[tell more]'
                     ;;
                 search)
                     _arguments \

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/index_choice.h"
+#include "cli/index_tune.h"
 #include "os/clock.h"
 
 #include <stdio.h>
@@ -74,6 +75,7 @@ static const struct cli_option index_options[] = {
     {"dimensions", 0, "N", "create: of the vectors", false},
     {"refresh", 0, "WHEN", "create: manual, on_append", false},
     {"rebuild", 0, NULL, "refresh: write all but the embeddings anew", false},
+    INDEX_TUNE_OPTIONS,
     {"no-wait", 0, NULL, "do not wait for the build", false},
     {"json", 0, NULL, "as JSON", false},
     {NULL, 0, NULL, NULL, false},
@@ -242,9 +244,13 @@ static enum lh_code dispatch(struct cli *cli, const struct cli_args *args, struc
     LH_AUTO(buf) struct buf path = BUF_INIT;
     const char *verb = args->positional[0];
     bool is_list = strcmp(verb, "list") == 0, is_delete = strcmp(verb, "delete") == 0;
+    if (index_tune_knows(args))
+        return index_tune_action(cli, args, err);
     if (!is_list && !is_delete && strcmp(verb, "create") != 0 && strcmp(verb, "refresh") != 0) {
         lh_ignore(lh_fail(err, LH_USAGE, "there is no \"index %.40s\"", verb));
-        return lh_err_hint(err, "use create, list, refresh or delete; to search: lakehouse search \"words\"");
+        return lh_err_hint(
+            err,
+            "use create, list, refresh, delete, tune, trials, promote or rollback; to search: lakehouse search \"words\"");
     }
     if (args->positional_count != (is_list ? 1u : 2u))
         return lh_fail(err, LH_USAGE, "index %s needs %s", verb,
@@ -278,13 +284,18 @@ static int run_search(struct cli *cli, const struct cli_args *args) {
 
 const struct cli_command cli_index = {
     .name = "index",
-    .usage = "create DATASET --text COLUMN | list | refresh DATASET | delete NAME [--server URL | --data DIR]",
+    .usage = "create DATASET --text COLUMN | list | refresh DATASET | delete NAME [--server URL | --data DIR]\n"
+             "tune NAME [--grid POINTS] [--min-recall SHARE] | trials NAME [--server URL | --data DIR]\n"
+             "promote NAME TRIAL | rollback NAME [--note TEXT] [--server URL | --data DIR]",
     .summary = "make documents searchable, and keep them so",
-    .help = "create defines an index over a text column of a dataset and builds it; refresh embeds what is new or has\n"
-            "changed and lets go what is gone; list shows every index and whether its dataset has moved on.",
+    .help =
+        "create defines an index over a text column of a dataset and builds it; refresh embeds what is new or has\n"
+        "changed and lets go what is gone; list shows every index and whether its dataset has moved on.\n"
+        "tune builds graphs aside, measures them and promotes the best; trials shows what was measured. promote makes a\n"
+        "trial's settings those of the index, rollback goes back; searches go on meanwhile.",
     .options = index_options,
     .min_positional = 1,
-    .max_positional = 2,
+    .max_positional = 3,
     .run = run_index,
 };
 

@@ -135,8 +135,9 @@ const struct schema gateway_schemas[] = {
     {"Promotion", "action: promote or rollback; restores: the promotion that a rollback went to",
      "number integer, action string, trial integer?, restores integer?, settings PromotedSettings, before PromotionBefore, "
      "measured TrialMeasured?, at time, by string, note string?, job string?"},
-    {"Promoted", "state: unbuilt, building (searches go on with `serving`) or in_effect; history: newest first",
-     "index string, state string, settings PromotedSettings, serving PromotedSettings?, generation string?, promotion "
+    {"Promoted",
+     "state: unbuilt, building (searches go on with `serving`) or in_effect; job_id: of the job that builds; history: newest first",
+     "index string, state string, job_id string?, settings PromotedSettings, serving PromotedSettings?, generation string?, promotion "
      "Promotion?, history Promotion[]"},
     {"OpenGeneration", "code_bytes: codes and graphs; mapped_row_bytes: vectors, mapped from files",
      "index string, generation string?, segments integer, rows integer, live integer, code_bytes integer, mapped_row_bytes "
@@ -230,7 +231,8 @@ const struct schema gateway_schemas[] = {
      "provider string, model string, text string?, finish string, prompt_tokens integer, answer_tokens integer, done boolean?"},
     {"RerankRequest", "top_n: so many results, the best; all where it is absent",
      "query string, documents string[], model string?, top_n integer?"},
-    {"RerankResult", "index: of the document in the request; the scale of score is the model's, of the built-in one 0 to 1",
+    {"RerankResult",
+     "index: of the document in the request; the scale of score is the model's, of the built-in one 0 to 1",
      "index integer, score number"},
     {"RerankAnswer", "Best first", "provider string, model string, results RerankResult[]"},
     {"Nl2sqlRequest",

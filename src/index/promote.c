@@ -10,13 +10,14 @@
  * (index_record_is_pending). */
 #include "index/promote.h"
 
-#include "base/alloc.h"
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/metrics.h"
 #include "base/timefmt.h"
 #include "index/index_internal.h"
 #include "index/trial_log.h"
 #include "index/tuning.h"
+#include "jobs/jobs.h"
 #include "os/clock.h"
 #include "os/fault.h"
 
@@ -87,19 +88,31 @@ static json_t *record_with(const struct index_record *r, const json_t *settings,
     return json;
 }
 
-static json_t *describe_record(const struct index_record *r) {
+/* The job that builds it; NULL: none does. */
+static const char *active_job(struct index_service *s, const char *index, struct arena *arena) {
+    const struct jobs_filter filter = {.kind = INDEX_JOB, .subject = index, .state = -1, .limit = 1};
+    struct job_info *infos;
+    size_t count;
+    bool more;
+    jobs_list(s->options.jobs, &filter, arena, &infos, &count, &more);
+    return count > 0 && job_state_is_active(infos[0].state) ? infos[0].id : NULL;
+}
+
+static json_t *describe_record(struct index_service *s, const struct index_record *r) {
+    LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(json) json_t *promotions = promotions_of(r);
     const json_t *item = find(promotions, in_effect(promotions));
     bool graph = r->segment_count > 0 && r->segments[0].backend == BACKEND_HNSW;
     json_t *serving = r->generation ? settings_json(graph ? BACKEND_HNSW : BACKEND_FLAT, &r->built) : json_null();
     if (r->generation)
         json_object_set_new(serving, "ef_search", json_integer((json_int_t)index_record_ef(r)));
-    return json_pack("{s:s, s:s, s:o, s:o, s:s?, s:O?, s:O}", "index", r->name, "state",
+    return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:s?, s:O?, s:O}", "index", r->name, "state",
                      !r->generation               ? "unbuilt"
                      : index_record_is_pending(r) ? "building"
                                                   : "in_effect",
-                     "settings", settings_json(r->backend, &r->graph), "serving", serving, "generation", r->generation,
-                     "promotion", item, "history", json_object_get(promotions, "items"));
+                     "job_id", active_job(s, r->name, arena), "settings", settings_json(r->backend, &r->graph),
+                     "serving", serving, "generation", r->generation, "promotion", item, "history",
+                     json_object_get(promotions, "items"));
 }
 
 /* ---- changing it ---- */
@@ -216,7 +229,7 @@ static enum lh_code roll_back(struct index_service *s, const struct index_record
 enum lh_code index_promoted(struct index_service *s, const char *index, json_t **ret_answer, struct lh_err *err) {
     LH_AUTO(generation) struct generation *g = NULL;
     LH_TRY(index_open_generation(s, index, &g, err));
-    *ret_answer = describe_record(&g->record);
+    *ret_answer = describe_record(s, &g->record);
     return LH_OK;
 }
 

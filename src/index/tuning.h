@@ -74,7 +74,7 @@ LH_CHECKED enum lh_code index_promote(struct index_service *s, const char *index
 /* LH_CONFLICT where nothing is promoted. */
 LH_CHECKED enum lh_code index_rollback(struct index_service *s, const char *index, const char *by, const char *note,
                                        json_t **ret_answer, struct lh_err *err);
-/* {"index", "state": "in_effect"|"building"|"unbuilt", "settings", "serving", "promotion", "history": [...]} */
+/* {"index", "state": "in_effect"|"building"|"unbuilt", "job_id", "settings", "serving", "promotion", "history": [...]} */
 LH_CHECKED enum lh_code index_promoted(struct index_service *s, const char *index, json_t **ret_answer,
                                        struct lh_err *err);
 

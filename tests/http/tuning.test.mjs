@@ -1,7 +1,7 @@
 // Tuning an index over HTTP: eval sets, trials, promotion and rollback, autotune, the agent; searches meanwhile, restarts, kills.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { makeTemporaryFolder, startServer } from '../lib/server.mjs';
+import { makeTemporaryFolder, runLakehouse, startServer } from '../lib/server.mjs';
 
 const skills = ['nurse', 'welder', 'developer', 'driver', 'teacher', 'chemist', 'pilot', 'lawyer', 'baker', 'surveyor'];
 const places = ['Austin', 'Dallas', 'Houston', 'Waco', 'El Paso', 'Plano', 'Laredo'];
@@ -346,4 +346,23 @@ test('an agent that is not enabled does nothing, and says so', async (t) => {
   assert.equal(reply.status, 409);
   assert.match(reply.body.hint, /\[agent\]/);
   assert.equal((await good(server, 'GET', '/vectors/agent/status')).enabled, false);
+});
+
+test('the command line tunes, promotes and rolls back', async (t) => {
+  const server = await startServer({ t });
+  await makeIndex(server);
+  const run = (...args) => runLakehouse([...args, '--server', server.url]);
+  assert.match((await run('index', 'trials', 'people')).stderr, /no trial/);
+  const tuned = await run('index', 'tune', 'people', '--grid', '20:20,120:80:24', '--min-recall', '0.5');
+  assert.equal(tuned.code, 0, tuned.stderr);
+  assert.match(tuned.stdout, /^ +1 +20 +20 +0 +[01]\.\d{4}/m);
+  assert.match(tuned.stdout, /people: trial \d is promoted .*: in_effect/);
+  assert.match((await run('index', 'trials', 'people')).stdout, /^ +2 +120 +80 +24 /m);
+  const promoted = await run('index', 'promote', 'people', '1', '--note', 'small is enough', '--json');
+  assert.equal(promoted.code, 0, promoted.stderr);
+  assert.equal(JSON.parse(promoted.stdout).state, 'in_effect');
+  assert.equal((await run('index', 'rollback', 'people')).code, 0);
+  for (const args of [['tune'], ['tune', 'people', '--grid', '20'], ['tune', 'people', '--grid', 'x:y'], ['tune', 'people', '--min-recall', 'much'], ['promote', 'people'], ['trials', 'a', 'b']])
+    assert.equal((await run('index', ...args)).code, 2, args.join(' '));
+  assert.equal((await run('index', 'tune', 'none')).code, 1);
 });

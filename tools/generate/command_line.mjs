@@ -32,7 +32,7 @@ const values = {
   BOOL: 'true false',
   URL: 'http://127.0.0.1:3100',
 };
-const words = { key: 'create list revoke', config: 'check show', vec: 'build search bench inspect', help: commands.map((c) => c.name).join(' ') };
+const words = { key: 'create list revoke', config: 'check show', vec: 'build search bench inspect', index: 'create list refresh delete tune trials promote rollback', help: commands.map((c) => c.name).join(' ') };
 const takesFiles = ['sql', 'ingest', 'vec'];
 const all = [...commands, { name: 'help', summary: 'how to use a command', options: [] }];
 
