@@ -121,9 +121,9 @@ struct engine_query {
     int64_t since_ns;           /* when the client asked, by os_monotonic_ns; 0: now */
     engine_resolve_fn *resolve; /* NULL: no name stands for a dataset */
     void *resolve_ctx;
-    /* A resolver that would need a worker itself must not wait for one while its statement holds another.  It fails instead, and
-     * this, called when that worker has been given back, does the work: with *ret_again the statement begins anew, else its
-     * failure stands.  NULL: failures stand. */
+    /* A resolver that would need a worker itself must not wait for one while its statement holds another.  It fails with LH_BUSY
+     * instead, and this, called when that worker has been given back, does the work: with *ret_again the statement begins anew,
+     * else its failure stands.  NULL: failures stand. */
     enum lh_code (*resolve_later)(void *ctx, bool *ret_again, struct lh_err *err);
     /* Says which answers the resolver gives: two queries with the same epoch (not 0) have resolvers that answer every
      * name alike, so a worker need not ask again for what it bound at that epoch.  The version of the snapshot is one.

@@ -167,7 +167,7 @@ static enum lh_code start_on_worker(struct engine_result *r, const struct engine
 /* The statement failed and its worker is given back: was it for the resolver to do something first? */
 static enum lh_code start_later(struct engine_result *r, const struct engine_query *query, struct lh_err *err) {
     bool again = false;
-    if (!query->resolve_later)
+    if (!query->resolve_later || err->code != LH_BUSY)
         return err->code;
     LH_TRY(query->resolve_later(query->resolve_ctx, &again, err));
     if (!again)
