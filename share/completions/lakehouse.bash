@@ -39,7 +39,7 @@ _lakehouse() {
             mapfile -t COMPREPLY < <(compgen -W "http://127.0.0.1:3100" -- "$word")
             return
             ;;
-        --http | --command | --ask | --limit | --as-of | --timeout | --name | --primary-key | --misfits | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --erased | --dataset | --reason | --id | --text | --provider | --model | --dimensions | --refresh | --grid | --min-recall | --harness | --note | --index | --k | --filter | --max-tokens | --kind | --state | --sort-by | --retention-hours | --output | --column | --metric | --lists | --m | --ef-construction | --threads | --ef | --nprobe | --epsilon | --recall)
+        --http | --command | --ask | --limit | --as-of | --timeout | --name | --primary-key | --misfits | --bucket | --delimiter | --quote | --encoding | --scale | --seed | --erased | --dataset | --reason | --id | --text | --provider | --model | --dimensions | --refresh | --grid | --min-recall | --harness | --note | --index | --k | --filter | --profile | --max-tokens | --kind | --state | --sort-by | --retention-hours | --output | --column | --metric | --lists | --m | --ef-construction | --threads | --ef | --nprobe | --epsilon | --recall)
             return
             ;;
     esac
@@ -54,7 +54,7 @@ _lakehouse() {
         tombstone) choices="--server --data --config --reason --erase --undo --json --help" ;;
         index) choices="create list refresh delete tune trials promote rollback --server --data --config --id --text --name --provider --model --dimensions --refresh --rebuild --grid --min-recall --harness --note --no-wait --json --help" ;;
         search) choices="--server --data --config --index --k --mode --filter --json --help" ;;
-        ask) choices="--server --data --config --index --k --mode --filter --rerank --model --max-tokens --json --help" ;;
+        ask) choices="--server --data --config --index --profile --k --mode --filter --rerank --model --max-tokens --json --help" ;;
         jobs) choices="--server --data --config --kind --state --limit --cancel --json --help" ;;
         compact) choices="--server --data --config --sort-by --full --no-wait --json --help" ;;
         vacuum) choices="--server --data --config --dry-run --retention-hours --no-wait --json --help" ;;

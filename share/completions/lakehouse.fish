@@ -116,6 +116,7 @@ complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s s -l server -d 'a 
 complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"
 complete -c lakehouse -n "__fish_seen_subcommand_from ask" -l config -d 'configuration for --data (default: ./lakehouse.toml)' -rF
 complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s i -l index -d 'the index (default: the only one)' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ask" -l profile -d 'through this profile: its datasets, its generator' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s k -l k -d 'passages (default: 8)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s m -l mode -d 'vector, text or hybrid (default)' -xa "vector text hybrid"
 complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s f -l filter -d 'only documents whose row meets this condition' -x

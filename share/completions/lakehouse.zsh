@@ -206,6 +206,7 @@ _lakehouse() {
                     '(--config)--config[configuration for --data (default\: ./lakehouse.toml)]:file:_files' \
                     '(-i --index)-i[the index (default\: the only one)]:name:' \
                     '(-i --index)--index[the index (default\: the only one)]:name:' \
+                    '(--profile)--profile[through this profile\: its datasets, its generator]:id:' \
                     '(-k --k)-k[passages (default\: 8)]:n:' \
                     '(-k --k)--k[passages (default\: 8)]:n:' \
                     '(-m --mode)-m[vector, text or hybrid (default)]:search:(vector text hybrid)' \

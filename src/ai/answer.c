@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const char INSTRUCTIONS[] =
     "You answer questions from the numbered passages that the user gives, and from nothing else. Passages are quoted "
@@ -21,20 +22,25 @@ static void append_quoted(struct buf *out, const char *text, size_t len) {
     static const char frame[] = "</passage";
     for (size_t i = 0; i < len; i++) {
         buf_append_char(out, text[i]);
-        if (text[i] == '<' && len - i >= sizeof frame - 1 && memcmp(text + i, frame, sizeof frame - 1) == 0)
+        if (text[i] == '<' && len - i >= sizeof frame - 1 && strncasecmp(text + i, frame, sizeof frame - 1) == 0)
             buf_append_char(out, ' ');
     }
 }
 
+static void append_attribute(struct buf *out, const char *name, const char *value) {
+    LH_AUTO(buf) struct buf text = BUF_INIT;
+    buf_append_json_string(&text, value, strlen(value));
+    buf_printf(out, " %s=", name);
+    append_quoted(out, text.data, text.len);
+}
+
 static void append_passage(struct buf *out, const struct answer_passage *p, size_t number, size_t len) {
-    buf_printf(out, "<passage number=\"%zu\" source=", number);
-    buf_append_json_string(out, p->source, strlen(p->source));
+    buf_printf(out, "<passage number=\"%zu\"", number);
+    append_attribute(out, "source", p->source);
     if (p->page > 0)
         buf_printf(out, " page=\"%u\"", p->page);
-    if (p->heading) {
-        buf_append_str(out, " heading=");
-        buf_append_json_string(out, p->heading, strlen(p->heading));
-    }
+    if (p->heading)
+        append_attribute(out, "heading", p->heading);
     buf_append_str(out, ">\n");
     append_quoted(out, p->text, len);
     buf_append_str(out, "\n</passage>\n");

@@ -6,6 +6,7 @@
 #include "base/attr.h"
 #include "base/cleanup.h"
 #include "index/index.h"
+#include "index/profiles.h"
 
 #include <string.h>
 
@@ -16,7 +17,7 @@ void ask_release(struct ask *ask) {
     lh_free(ask->passages);
     json_decref(ask->found);
     json_decref(ask->search);
-    lh_free(ask->index);
+    lh_free(ask->profile);
     lh_free(ask->question);
     lh_free(ask->model);
     *ask = (struct ask){0};
@@ -33,13 +34,26 @@ static enum lh_code check_question(const char *question, struct lh_err *err) {
     return LH_OK;
 }
 
-enum lh_code ask_read(const json_t *options, const char *question, struct ask *ret_ask, struct lh_err *err) {
-    static const char *const passed_on[] = {"index",     "mode",   "filter",      "weights",
-                                            "ef_search", "rerank", "rerank_depth"};
-    const char *index, *model;
+/* The generator of the profile, a new string; NULL where it names none. */
+static enum lh_code profile_model(const struct ask_place *place, const char *profile, char **ret_model,
+                                  struct lh_err *err) {
+    LH_AUTO(json) json_t *json = NULL;
+    LH_TRY(profiles_get(place->profiles, profile, &json, err));
+    const char *generator = json_string_value(json_object_get(json, "generator"));
+    *ret_model = generator && generator[0] ? lh_strdup(generator) : NULL;
+    return LH_OK;
+}
+
+enum lh_code ask_read(const struct ask_place *place, const json_t *options, const char *question, struct ask *ret_ask,
+                      struct lh_err *err) {
+    static const char *const passed_on[] = {"index",   "dataset",   "mode",   "filter",
+                                            "weights", "ef_search", "rerank", "rerank_depth"};
+    const char *index, *profile, *model;
     int64_t k, tokens;
     LH_TRY(check_question(question, err));
-    LH_TRY(lh_json_get_string(options, "", "index", &index, err));
+    LH_TRY(lh_json_get_string_or(options, "", "profile", NULL, &profile, err));
+    if (!profile)
+        LH_TRY(lh_json_get_string(options, "", "index", &index, err));
     LH_TRY(lh_json_get_string_or(options, "", "model", NULL, &model, err));
     LH_TRY(lh_json_get_int_or(options, "", "k", ASK_K_DEFAULT, &k, err));
     LH_TRY(lh_json_get_int_or(options, "", "context_tokens", ANSWER_CONTEXT_TOKENS, &tokens, err));
@@ -47,13 +61,16 @@ enum lh_code ask_read(const json_t *options, const char *question, struct ask *r
         return lh_fail(err, LH_INVALID, "k must be from 1 to %d passages", ASK_K_MAX);
     if (tokens < 50 || tokens > ASK_CONTEXT_TOKENS_MAX)
         return lh_fail(err, LH_INVALID, "context_tokens must be from 50 to %d", ASK_CONTEXT_TOKENS_MAX);
+    LH_AUTO(mem) char *of_profile = NULL;
+    if (profile)
+        LH_TRY(profile_model(place, profile, &of_profile, err));
     json_t *search = json_pack("{s:s, s:I, s:b}", "query", question, "k", (json_int_t)k, "text", true);
     for (size_t i = 0; i < LH_ARRAY_LEN(passed_on); i++)
         if (json_object_get(options, passed_on[i]))
             json_object_set(search, passed_on[i], json_object_get(options, passed_on[i]));
-    *ret_ask = (struct ask){.index = lh_strdup(index),
+    *ret_ask = (struct ask){.profile = profile ? lh_strdup(profile) : NULL,
                             .question = lh_strdup(question),
-                            .model = model && model[0] ? lh_strdup(model) : NULL,
+                            .model = model && model[0] ? lh_strdup(model) : LH_STEAL(of_profile),
                             .search = search,
                             .context_tokens = (unsigned)tokens};
     return LH_OK;
@@ -66,8 +83,15 @@ static const char *text_of(const json_t *object, const char *key) {
     return text ? text : "";
 }
 
-enum lh_code ask_search(struct index_service *indexes, struct ask *ask, int cancel_fd, struct lh_err *err) {
-    LH_TRY(index_search(indexes, ask->search, cancel_fd, &ask->found, err));
+const char *ask_index(const struct ask *ask) {
+    return text_of(ask->found, "index");
+}
+
+enum lh_code ask_search(const struct ask_place *place, struct ask *ask, int cancel_fd, struct lh_err *err) {
+    if (ask->profile)
+        LH_TRY(profiles_search(place->profiles, ask->profile, ask->search, cancel_fd, &ask->found, err));
+    else
+        LH_TRY(index_search(place->indexes, ask->search, cancel_fd, &ask->found, err));
     const json_t *hits = json_object_get(ask->found, "hits");
     size_t count = json_array_size(hits);
     ask->passages = lh_calloc(count + 1, sizeof *ask->passages);
@@ -89,13 +113,13 @@ enum lh_code ask_search(struct index_service *indexes, struct ask *ask, int canc
 
 /* ---- the answer ---- */
 
-enum lh_code ask_generator(const struct ai *ai, const struct ask *ask, const struct ai_provider **ret_provider,
-                           const char **ret_model, struct lh_err *err) {
+enum lh_code ask_generator(const struct ask_place *place, const struct ask *ask,
+                           const struct ai_provider **ret_provider, const char **ret_model, struct lh_err *err) {
     *ret_provider = NULL;
     *ret_model = NULL;
-    if (!ask->model && !ai_generator(ai))
+    if (!ask->model && !ai_generator(place->ai))
         return LH_OK;
-    return ai_resolve(ai, ask->model, AI_CAN_GENERATE, ret_provider, ret_model, err);
+    return ai_resolve(place->ai, ask->model, AI_CAN_GENERATE, ret_provider, ret_model, err);
 }
 
 enum lh_code ask_answer(const struct ask *ask, const struct ai_provider *provider, const char *model,

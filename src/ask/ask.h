@@ -21,14 +21,22 @@
 
 struct ai;
 struct index_service;
+struct profiles;
 
 #define ASK_QUESTION_BYTES ((size_t)16384)
 #define ASK_K_DEFAULT 8
 #define ASK_K_MAX 100
 #define ASK_CONTEXT_TOKENS_MAX 1000000
 
+/* Where questions are put to. */
+struct ask_place {
+    const struct ai *ai;
+    struct index_service *indexes;
+    struct profiles *profiles;
+};
+
 struct ask {
-    char *index;
+    char *profile; /* NULL: none */
     char *question;
     char *model;    /* as ai_resolve takes it; NULL: the configured one */
     json_t *search; /* the request for index_search */
@@ -40,15 +48,20 @@ struct ask {
     size_t passage_count;
 };
 
-/* `options` is {"index", "k"?, "mode"?, "filter"?, "weights"?, "ef_search"?, "rerank"?, "rerank_depth"?, "model"?,
- * "context_tokens"?}; other members are the caller's.  LH_INVALID, LH_TOO_LARGE. */
-LH_CHECKED enum lh_code ask_read(const json_t *options, const char *question, struct ask *ret_ask, struct lh_err *err);
+/* `options` is {"index", "profile"?, "dataset"?, "k"?, "mode"?, "filter"?, "weights"?, "ef_search"?, "rerank"?, "rerank_depth"?,
+ * "model"?, "context_tokens"?}; other members are the caller's.  Through a profile the index may be left out, the question
+ * goes to the profile's datasets alone, and its generator writes where no model is named.  LH_INVALID, LH_TOO_LARGE,
+ * LH_NOT_FOUND (the profile). */
+LH_CHECKED enum lh_code ask_read(const struct ask_place *place, const json_t *options, const char *question,
+                                 struct ask *ret_ask, struct lh_err *err);
 /* The fields of `options`, NULL at the end: for lists of what a request may hold. */
-#define ASK_FIELDS \
-    "index", "k", "mode", "filter", "weights", "ef_search", "rerank", "rerank_depth", "model", "context_tokens"
+#define ASK_FIELDS                                                                                                   \
+    "index", "profile", "dataset", "k", "mode", "filter", "weights", "ef_search", "rerank", "rerank_depth", "model", \
+        "context_tokens"
 
-/* The codes of index_search. */
-LH_CHECKED enum lh_code ask_search(struct index_service *indexes, struct ask *ask, int cancel_fd, struct lh_err *err);
+/* The codes of index_search, and LH_FORBIDDEN where the profile is not bound to what is asked. */
+LH_CHECKED enum lh_code ask_search(const struct ask_place *place, struct ask *ask, int cancel_fd, struct lh_err *err);
+const char *ask_index(const struct ask *ask); /* after ask_search: the index that was searched */
 
 struct ask_style {
     const struct ai_message *history; /* as in answer_request, as are the others */
@@ -60,7 +73,7 @@ struct ask_style {
     int64_t deadline_ns;
 };
 /* Who answers: *ret_provider NULL where no generator is configured and none was named.  The codes of ai_resolve. */
-LH_CHECKED enum lh_code ask_generator(const struct ai *ai, const struct ask *ask,
+LH_CHECKED enum lh_code ask_generator(const struct ask_place *place, const struct ask *ask,
                                       const struct ai_provider **ret_provider, const char **ret_model,
                                       struct lh_err *err);
 /* After ask_search.  The codes of answer_make. */

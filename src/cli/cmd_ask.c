@@ -13,6 +13,7 @@
 static const struct cli_option options[] = {
     CLIENT_OPTIONS,
     {"index", 'i', "NAME", "the index (default: the only one)", false},
+    {"profile", 0, "ID", "through this profile: its datasets, its generator", false},
     {"k", 'k', "N", "passages (default: 8)", false},
     {"mode", 'm', "SEARCH", "vector, text or hybrid (default)", false},
     {"filter", 'f', "SQL", "only documents whose row meets this condition", false},
@@ -158,7 +159,7 @@ static enum lh_code ask_whole(struct client *client, const json_t *body, struct 
 }
 
 static enum lh_code ask(struct cli *cli, const struct cli_args *args, struct lh_err *err) {
-    static const char *const fields[] = {"mode", "filter", "model"};
+    static const char *const fields[] = {"profile", "mode", "filter", "model"};
     LH_AUTO(client) struct client *client = NULL;
     LH_AUTO(json) json_t *body = json_pack("{s:s}", "question", args->positional[0]);
     uint64_t k, tokens;
@@ -175,7 +176,10 @@ static enum lh_code ask(struct cli *cli, const struct cli_args *args, struct lh_
         if (cli_arg(args, fields[i]))
             json_object_set_new(body, fields[i], json_string(cli_arg(args, fields[i])));
     LH_TRY(client_open(cli, args, &client, err));
-    LH_TRY(index_choose(args, client, body, err));
+    if (!cli_arg(args, "profile"))
+        LH_TRY(index_choose(args, client, body, err));
+    else if (cli_arg(args, "index"))
+        json_object_set_new(body, "index", json_string(cli_arg(args, "index")));
     return cli->json ? ask_whole(client, body, err) : stream(cli, client, body, err);
 }
 

@@ -53,9 +53,10 @@ enum lh_code handle_ask(struct request *rq, struct lh_err *err) {
     LH_TRY(lh_json_only_keys(body, "", fields, err));
     LH_TRY(lh_json_get_string(body, "", "question", &question, err));
     LH_TRY(ai_request_sampling(rq, body, &sampling, err));
-    LH_TRY(ask_read(body, question, &ask, err));
-    LH_TRY(ask_generator(lh->ai, &ask, &provider, &model, err));
-    LH_TRY(ask_search(lh->indexes, &ask, request_cancel_fd(rq), err));
+    const struct ask_place place = {lh->ai, lh->indexes, lh->profiles};
+    LH_TRY(ask_read(&place, body, question, &ask, err));
+    LH_TRY(ask_generator(&place, &ask, &provider, &model, err));
+    LH_TRY(ask_search(&place, &ask, request_cancel_fd(rq), err));
 
     LH_AUTO(json) json_t *found = ask_passages_json(&ask);
     json_object_set_new(found, "generator", provider ? json_string(ai_public_name(rq, provider, model)) : json_null());

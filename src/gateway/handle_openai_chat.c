@@ -1,7 +1,7 @@
 /* Chat completions in OpenAI's shape: by the configured generator, or from an index (ask/ask.h).
  *
  * Who asks an index names the model "lakehouse/INDEX", as /v1/models lists it, and the configured generator writes; or adds the
- * member `lakehouse` with what a search takes, and `model` is who writes.  The last message is the question; those before it
+ * member `lakehouse` with what a search takes, and `model` is who writes ("lakehouse": the configured generator).  The last message is the question; those before it
  * go to the generator as they are.  What the answer rests on stands in the member `lakehouse`, which OpenAI's clients hand
  * through. */
 #include "gateway/request.h"
@@ -106,13 +106,19 @@ static enum lh_code read_format(const json_t *body, struct ai_chat_request *chat
     return LH_OK;
 }
 
+/* The index in a model's name: "resumes" of "lakehouse/resumes", "" of "lakehouse"; NULL: another model. */
+static const char *index_of_model(const char *model) {
+    const size_t prefix = sizeof AI_INDEX_PREFIX - 1; /* with its slash */
+    if (!model || strncmp(model, AI_INDEX_PREFIX, prefix - 1) != 0)
+        return NULL;
+    return model[prefix - 1] == '/' ? model + prefix : model[prefix - 1] == '\0' ? "" : NULL;
+}
+
 /* The index and its options, from either way to name them; *ret NULL: it is asked of a model alone. */
 static enum lh_code read_retrieval(const json_t *body, const char *model, json_t **ret, struct lh_err *err) {
     static const char *const fields[] = {ASK_FIELDS, NULL};
     json_t *given;
-    const char *named = NULL;
-    const size_t prefix = sizeof AI_INDEX_PREFIX - 1;
-    const char *of_model = model && strncmp(model, AI_INDEX_PREFIX, prefix) == 0 ? model + prefix : NULL;
+    const char *named = NULL, *of_model = index_of_model(model);
     LH_TRY(lh_json_get_object_or_null(body, "", "lakehouse", &given, err));
     if (!given && !of_model)
         return LH_OK;
@@ -120,12 +126,12 @@ static enum lh_code read_retrieval(const json_t *body, const char *model, json_t
         LH_TRY(lh_json_only_keys(given, "lakehouse", fields, err));
         LH_TRY(lh_json_get_string_or(given, "lakehouse", "index", NULL, &named, err));
     }
-    if (of_model && named && strcmp(of_model, named) != 0)
+    if (of_model && of_model[0] && named && strcmp(of_model, named) != 0)
         return lh_fail(err, LH_INVALID, "model names the index \"%.80s\", lakehouse.index \"%.80s\"", of_model, named);
     json_t *options = given ? json_copy(given) : json_object();
-    if (of_model)
+    if (of_model && of_model[0])
         json_object_set_new(options, "index", json_string(of_model));
-    else if (model && !json_object_get(options, "model"))
+    else if (model && !of_model && !json_object_get(options, "model"))
         json_object_set_new(options, "model", json_string(model));
     *ret = options;
     return LH_OK;
@@ -286,10 +292,11 @@ static enum lh_code answer_from_index(struct completion *c, struct question *q, 
     LH_AUTO(ask) struct ask ask = {0};
     LH_AUTO(answer) struct answer a = {0};
     LH_TRY(check_question(rq, q, err));
-    LH_TRY(ask_read(q->retrieval, q->chat.messages[q->chat.count - 1].text, &ask, err));
-    LH_TRY(ask_generator(lh->ai, &ask, &provider, &model, err));
-    LH_TRY(ask_search(lh->indexes, &ask, q->chat.cancel_fd, err));
-    c->model = q->model ? q->model : arena_printf(request_arena(rq), AI_INDEX_PREFIX "%s", ask.index);
+    const struct ask_place place = {lh->ai, lh->indexes, lh->profiles};
+    LH_TRY(ask_read(&place, q->retrieval, q->chat.messages[q->chat.count - 1].text, &ask, err));
+    LH_TRY(ask_generator(&place, &ask, &provider, &model, err));
+    LH_TRY(ask_search(&place, &ask, q->chat.cancel_fd, err));
+    c->model = q->model ? q->model : arena_printf(request_arena(rq), AI_INDEX_PREFIX "%s", ask_index(&ask));
     LH_AUTO(json) json_t *found = ask_passages_json(&ask);
     if (c->streams)
         LH_TRY(begin_stream(c, found, err));

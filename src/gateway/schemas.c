@@ -163,8 +163,8 @@ const struct schema gateway_schemas[] = {
      "index string, dataset string, generation string, mode string, hits SearchHit[], elapsed_ms number, "
      "warning string?"},
     {"AskRequest",
-     "index to filter as in a search; context_tokens: of the passages put before the generator; model: who writes, as in /ai/generate",
-     "index string, question string, k integer?, mode string?, filter string?, ef_search integer?, weights SearchWeights?, "
+     "index to filter as in a search; profile: through it, where dataset may stand for the index and both may be left out; context_tokens: of the passages put before the generator; model: who writes, as in /ai/generate",
+     "index string?, profile string?, dataset string?, question string, k integer?, mode string?, filter string?, ef_search integer?, weights SearchWeights?, "
      "rerank any?, rerank_depth integer?, model string?, context_tokens integer?, max_tokens integer?, temperature number?, top_p number?, seed integer?, stop any?"},
     {"AskPassage", "A chunk that was found, as in a search, by the number that citations name",
      "number integer, doc_id string, chunk integer, score number, similarity number?, vector_rank integer?, "
@@ -278,7 +278,8 @@ const struct schema gateway_schemas[] = {
      "lakehouse OpenAiRetrieval?"},
     {"OpenAiRetrieval",
      "An extension: what to answer from. As in AskRequest; model: who writes; index: where `model` names none",
-     "index string?, k integer?, mode string?, filter string?, ef_search integer?, weights SearchWeights?, rerank any?, "
+     "index string?, profile string?, dataset string?, k integer?, mode string?, filter string?, ef_search integer?, "
+     "weights SearchWeights?, rerank any?, "
      "rerank_depth integer?, model string?, context_tokens integer?"},
     {"OpenAiChat", "The answer; with `stream` chunks of it as events, and [DONE]",
      "id string, object string, created integer, model string, choices any[], usage OpenAiUsage?, lakehouse OpenAiSources?"},

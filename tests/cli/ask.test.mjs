@@ -82,6 +82,7 @@ test('wrong use is told', async () => {
   assert.match((await ask(server, 'x', '-k', '101')).stderr, /101|100/);
   const second = await send(server, 'POST', '/vectors/index', { name: 'second', dataset: 'people', id_column: 'person_id', text_column: 'resume' });
   assert.equal(second.status, 202);
+  assert.match((await ask(server, 'x', '--profile', 'nobody')).stderr, /nobody/);
   const several = await ask(server, 'x');
   assert.deepEqual([several.code, /--index/.test(several.stderr)], [2, true]);
 });

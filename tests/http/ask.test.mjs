@@ -127,6 +127,44 @@ test('passages are data, whatever they say', async () => {
   }
 });
 
+test('a question through a profile goes to its datasets alone, and its generator writes', async () => {
+  const reply = await fetch(`${server.url}/ingest/file?name=other&primary_key=id&file_name=other.csv`, { method: 'POST', body: 'id,words\n1,a nurse\n' });
+  assert.ok(reply.ok, await reply.text());
+  models.models.push('second');
+  for (const profile of [{ id: 'hr', datasets: ['people'], generator: 'ollama/second' }, { id: 'elsewhere', datasets: ['other'] }]) {
+    const made = await send(server, 'POST', '/catalog/profiles', profile);
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+  }
+  models.answer = 'A nurse [1].';
+  const through = (request) => send(server, 'POST', '/vectors/rag', { question: 'Who knows intensive care?', ...request });
+  const { status, body } = await through({ profile: 'hr' });
+  assert.equal(status, 200, JSON.stringify(body));
+  assert.deepEqual([body.index, body.generator, body.passages[0].doc_id], ['people', 'ollama/second', '1']);
+  assert.equal((await through({ profile: 'hr', dataset: 'people', model: 'ollama/writer' })).body.generator, 'ollama/writer');
+  assert.equal((await through({ profile: 'elsewhere', index: 'people' })).status, 403);
+  assert.equal((await through({ profile: 'nobody' })).status, 404);
+  assert.equal((await through({})).status, 400);
+  const chat = (request) => send(server, 'POST', '/v1/chat/completions', { messages: [{ role: 'user', content: 'Who knows intensive care?' }], ...request });
+  const said = await chat({ model: 'lakehouse', lakehouse: { profile: 'hr' } });
+  assert.deepEqual([said.status, said.body.model, said.body.lakehouse.model, said.body.lakehouse.index], [200, 'lakehouse', 'second', 'people']);
+  assert.equal((await chat({ model: 'lakehouse/people', lakehouse: { profile: 'elsewhere' } })).status, 403);
+  assert.equal((await chat({ model: 'lakehouse' })).status, 400);
+});
+
+test('a reader who leaves ends the generation', async () => {
+  models.answer = 'word '.repeat(200);
+  models.next = { pieceMs: 50 };
+  const leave = new AbortController();
+  const reply = await fetch(`${server.url}/vectors/rag`, {
+    method: 'POST', signal: leave.signal, headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    body: JSON.stringify({ index: 'people', question: 'intensive care' }),
+  });
+  for await (const event of readEvents(reply)) if (event.text) break; // ends the reading, and with it the connection
+  leave.abort();
+  models.answer = 'Yes [1].';
+  assert.equal((await ask(server, { question: 'intensive care' })).body.answer, 'Yes [1].');
+});
+
 test('the passages keep within the budget', async () => {
   models.answer = 'Yes [1].';
   const { body } = await ask(server, { question: 'nurse driver developer welder', k: 5, context_tokens: 50 });

@@ -137,7 +137,7 @@ test('only those who may search may ask an index, or see that it is there', asyn
 test('what cannot be asked is refused', async () => {
   const before = models.requests.length;
   for (const [request, status, says] of [
-    [{ model: 'lakehouse/none' }, 404, /none/], [{ model: 'lakehouse/' }, 404, /./], [{ model: 'lakehouse/people', lakehouse: { index: 'other' } }, 400, /other/],
+    [{ model: 'lakehouse/none' }, 404, /none/], [{ model: 'lakehouse/' }, 400, /index/], [{ model: 'lakehouse/people', lakehouse: { index: 'other' } }, 400, /other/],
     [{ model: 'lakehouse/people', lakehouse: { size: 3 } }, 400, /size/], [{ lakehouse: {} }, 400, /index/], [{ lakehouse: 7 }, 400, /lakehouse/],
     [{ model: 'lakehouse/people', lakehouse: { k: 1000 } }, 400, /k must/], [{ model: 'lakehouse/people', response_format: { type: 'json_object' } }, 400, /citations/],
     [{ model: 'lakehouse/people', messages: [...question, { role: 'assistant', content: 'I' }] }, 400, /last message/], [{ model: 'lakehouse/people', messages: [] }, 400, /last message/],
