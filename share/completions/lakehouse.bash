@@ -53,7 +53,7 @@ _lakehouse() {
         history) choices="--server --data --config --as-of --limit --json --help" ;;
         tombstone) choices="--server --data --config --reason --erase --undo --json --help" ;;
         index) choices="create list refresh delete tune trials promote rollback --server --data --config --id --text --name --provider --model --dimensions --refresh --rebuild --grid --min-recall --harness --note --no-wait --json --help" ;;
-        search) choices="--server --data --config --index --k --mode --filter --json --help" ;;
+        search) choices="--server --data --config --index --k --mode --filter --rerank --json --help" ;;
         ask) choices="--server --data --config --index --profile --k --mode --filter --rerank --model --max-tokens --json --help" ;;
         jobs) choices="--server --data --config --kind --state --limit --cancel --json --help" ;;
         compact) choices="--server --data --config --sort-by --full --no-wait --json --help" ;;

@@ -111,6 +111,7 @@ complete -c lakehouse -n "__fish_seen_subcommand_from search" -s i -l index -d '
 complete -c lakehouse -n "__fish_seen_subcommand_from search" -s k -l k -d 'hits (default: 5)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from search" -s m -l mode -d 'vector, text or hybrid (default)' -xa "vector text hybrid"
 complete -c lakehouse -n "__fish_seen_subcommand_from search" -s f -l filter -d 'only documents whose row meets this condition' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from search" -l rerank -d 'look at the best hits again, and put them in a better order'
 complete -c lakehouse -n "__fish_seen_subcommand_from search" -l json -d 'the answer as JSON'
 complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s s -l server -d 'a running server (default: $LAKEHOUSE_SERVER or http://127.0.0.1:3100)' -xa "http://127.0.0.1:3100"
 complete -c lakehouse -n "__fish_seen_subcommand_from ask" -s d -l data -d 'work on a data folder without a server' -xa "(__fish_complete_directories)"

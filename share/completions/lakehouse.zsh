@@ -194,6 +194,7 @@ _lakehouse() {
                     '(-m --mode)--mode[vector, text or hybrid (default)]:search:(vector text hybrid)' \
                     '(-f --filter)-f[only documents whose row meets this condition]:sql:' \
                     '(-f --filter)--filter[only documents whose row meets this condition]:sql:' \
+                    '(--rerank)--rerank[look at the best hits again, and put them in a better order]' \
                     '(--json)--json[the answer as JSON]' \
                     '--help[tell more]'
                     ;;

@@ -1,11 +1,11 @@
 /* lakehouse ask: a question answered from an index, as it is written. */
 #include "base/buf.h"
 #include "base/cleanup.h"
-#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/event_reader.h"
 #include "cli/index_choice.h"
+#include "cli/plain_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,23 +37,9 @@ static const char *text_of(const json_t *object, const char *key) {
     return text ? text : "";
 }
 
-/* What a document or a model says must not steer the terminal: control characters become blanks.  `lines`: line ends stay. */
-static void append_plain(struct buf *out, const char *text, size_t len, bool lines) {
-    for (size_t i = 0; i < len;) {
-        uint32_t point = 0xFFFD;
-        size_t size = utf8_decode(text + i, len - i, &point);
-        bool control = point < 0x20 || (point >= 0x7F && point < 0xA0);
-        if (size == 0 || (control && !(lines && point == '\n')))
-            buf_append_char(out, ' ');
-        else
-            buf_append(out, text + i, size);
-        i += size ? size : 1;
-    }
-}
-
 static void print_plain(const char *text, size_t len, bool lines) {
     LH_AUTO(buf) struct buf out = BUF_INIT;
-    append_plain(&out, text, len, lines);
+    plain_text_append(&out, text, len, lines);
     fwrite(buf_cstr(&out), 1, out.len, stdout);
 }
 
@@ -62,15 +48,15 @@ static void print_place(const json_t *place, const char *dataset, const char *te
     LH_AUTO(buf) struct buf out = BUF_INIT;
     const json_t *page = json_object_get(place, "page"), *text = json_object_get(place, text_key);
     buf_printf(&out, "[%lld] ", (long long)json_integer_value(json_object_get(place, "number")));
-    append_plain(&out, dataset, strlen(dataset), false);
+    plain_text_append(&out, dataset, strlen(dataset), false);
     buf_append_char(&out, '/');
-    append_plain(&out, text_of(place, "doc_id"), strlen(text_of(place, "doc_id")), false);
+    plain_text_append(&out, text_of(place, "doc_id"), strlen(text_of(place, "doc_id")), false);
     if (page)
         buf_printf(&out, ", page %lld", (long long)json_integer_value(page));
     buf_printf(&out, ", bytes %lld to %lld%s\n    ",
                (long long)json_integer_value(json_object_get(place, "byte_start")),
                (long long)json_integer_value(json_object_get(place, "byte_end")), remark);
-    append_plain(&out, json_string_value(text), json_string_length(text), false);
+    plain_text_append(&out, json_string_value(text), json_string_length(text), false);
     printf("%s\n", buf_cstr(&out));
 }
 

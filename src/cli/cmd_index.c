@@ -5,11 +5,14 @@
 #include "cli/client.h"
 #include "cli/index_choice.h"
 #include "cli/index_tune.h"
+#include "cli/plain_text.h"
 #include "os/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define EXCERPT_BYTES ((size_t)160)
 
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
@@ -178,22 +181,19 @@ static const struct cli_option search_options[] = {
     {"k", 'k', "N", "hits (default: 5)", false},
     {"mode", 'm', "SEARCH", "vector, text or hybrid (default)", false},
     {"filter", 'f', "SQL", "only documents whose row meets this condition", false},
+    {"rerank", 0, NULL, "look at the best hits again, and put them in a better order", false},
     {"json", 0, NULL, "the answer as JSON", false},
     {NULL, 0, NULL, NULL, false},
 };
 
 /* One line of at most 160 bytes, cut between characters. */
 static void append_excerpt(struct buf *out, const char *text) {
-    size_t begin = out->len;
-    for (; *text && out->len - begin < 160; text++)
-        buf_append_char(out, (unsigned char)*text < ' ' ? ' ' : *text);
-    if (*text) {
-        while (out->len > begin && ((unsigned char)*text & 0xc0) == 0x80) {
-            text--;
-            buf_truncate(out, out->len - 1);
-        }
+    size_t all = strlen(text), len = all < EXCERPT_BYTES ? all : EXCERPT_BYTES;
+    while (len < all && len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80)
+        len--;
+    plain_text_append(out, text, len, false);
+    if (len < all)
         buf_append_str(out, "...");
-    }
 }
 
 static void print_hits(const json_t *answer) {
@@ -201,8 +201,10 @@ static void print_hits(const json_t *answer) {
     size_t i;
     json_array_foreach(json_object_get(answer, "hits"), i, hit) {
         LH_AUTO(buf) struct buf line = BUF_INIT;
-        buf_printf(&line, "%2zu  %7.4f  %s", i + 1, json_number_value(json_object_get(hit, "score")),
-                   text_of(hit, "doc_id"));
+        const json_t *reranked = json_object_get(hit, "rerank_score");
+        buf_printf(&line, "%2zu  %7.4f  ", i + 1,
+                   json_number_value(reranked ? reranked : json_object_get(hit, "score")));
+        plain_text_append(&line, text_of(hit, "doc_id"), strlen(text_of(hit, "doc_id")), false);
         if (json_object_get(hit, "page"))
             buf_printf(&line, ", page %lld", (long long)json_integer_value(json_object_get(hit, "page")));
         buf_append_str(&line, "\n    ");
@@ -223,6 +225,8 @@ static enum lh_code search(struct cli *cli, const struct cli_args *args, const c
     uint64_t k;
     LH_TRY(cli_arg_uint(args, "k", 1, 1000, 5, &k, err));
     json_object_set_new(body, "query", json_string(words));
+    if (cli_flag(args, "rerank"))
+        json_object_set_new(body, "rerank", json_true());
     json_object_set_new(body, "k", json_integer((json_int_t)k));
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         if (cli_arg(args, fields[i]))

@@ -75,6 +75,21 @@ test('where the generator fails the passages are printed, and it is a failure', 
   }
 });
 
+test('a search prints hits without control characters, in the reranker\'s order where it is asked', async () => {
+  const found = await runLakehouse(['search', 'newly graduated nurse', '--rerank', '-k', '1', '--server', server.url]);
+  assert.match(found.stdout, /^ 1 {2}\s*0\.\d+ {2}4\n {4}Pediatric nurse, newly graduated/, found.stderr);
+  const odd = await startServer({ env: { OLLAMA_HOST: '' } });
+  try {
+    await makePeople(odd, { rows: [['a', 'Bern', 1, `Baker \u001b[2J of \u009bbread ${'ü'.repeat(200)}`]] });
+    const hits = await runLakehouse(['search', 'baker', '--server', odd.url]);
+    assert.match(hits.stdout, / a\n {4}Baker {2}\[2J of {2}bread ü+\.\.\.\n$/);
+    const printed = (await ask(odd, 'Which baker?')).stdout;
+    assert.match(printed, /Baker {2}\[2J of {2}bread ü{200}\n$/);
+  } finally {
+    await odd.stop();
+  }
+});
+
 test('wrong use is told', async () => {
   assert.equal((await ask(server)).code, 2);
   assert.match((await ask(server, ' ')).stderr, /no words/);
