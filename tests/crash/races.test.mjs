@@ -1,6 +1,6 @@
 // One server under ThreadSanitizer, everything at once: clients upsert, delete, restore and read one dataset (a model of it says what
-// they must see), others append, read the past, compact, vacuum, pin and evict, flush the journal, search, and ask for everything
-// that the server knows of itself.  A data race ends the program with a report (cmake/sanitizer_options.c).
+// they must see), others append, read the past, compact, vacuum, pin and evict, flush the journal, search an index and tune it, and ask for
+// everything that the server knows of itself.  A data race ends the program with a report (cmake/sanitizer_options.c).
 //
 // Needs a program built so (the tsan preset): $LAKEHOUSE_TSAN_BIN, or build/tsan/bin/lakehouse; skipped without.
 //   LAKEHOUSE_RACE_SECONDS=20   how long (120 by make torture)
@@ -27,6 +27,9 @@ const env = {
   LAKEHOUSE__MAINTENANCE__INTERVAL: '1s',
   LAKEHOUSE__MAINTENANCE__MIN_FILES: '4',
   LAKEHOUSE__CACHE__DEBOUNCE: '200ms',
+  LAKEHOUSE__AGENT__ENABLED: 'true',
+  LAKEHOUSE__AGENT__COOLDOWN: '1s',
+  LAKEHOUSE__AGENT__MAX_TRIALS_PER_HOUR: '500',
 };
 
 /** Rows without a key; how many were acknowledged, how many only may be there. */
@@ -55,13 +58,31 @@ const questions = [
   ['POST', '/query/sql', { sql: `SELECT count(*) FROM ${NAME} JOIN log ON id = n` }],
   ['POST', '/catalog/vacuum', { dry_run: true }],
   ['POST', '/vectors/search', { index: 'names', query: 'n1', k: 3 }],
+  ['POST', '/vectors/search', { index: 'names', query: 'n1', k: 3, mode: 'vector', text: false }],
   ['POST', '/vectors/refresh/notes', {}],
+  ['GET', '/vectors/hnsw/promoted/names'],
+  ['GET', '/vectors/hnsw/trials/names/best?metric=pareto'],
+  ['GET', '/vectors/hnsw/cache/stats'],
+  ['GET', '/vectors/hnsw/evals'],
+  ['GET', '/vectors/agent/status'],
+  ['POST', '/vectors/agent/enqueue/names'],
 ];
 
 async function look(server, random) {
   const [method, route, body] = questions[random(questions.length)];
   const answer = await ask(server, method, route, body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
   assert.ok(answer.status > 0 && answer.status < 500 || answer.status === 503, `${method} ${route}: ${answer.status} ${answer.text}`);
+}
+
+/** One index: new rows, trials, and other settings for it all the time. */
+async function tune(server, random, log) {
+  const ef = 10 + random(90);
+  const rows = await ask(server, 'POST', '/ingest/file?name=notes&mode=append', { body: `id,text\n${log.notes++},n${ef} drifts\n`, headers: csv });
+  const made = await post(server, '/vectors/hnsw/trial?wait=20', { index: 'names', ef_construction: ef, ef_search: ef });
+  const id = made.json?.job?.result?.trial?.id ?? 1;
+  const changed = await post(server, random(3) ? `/vectors/hnsw/promote/names/${id}` : '/vectors/hnsw/rollback/names');
+  for (const answer of [rows, made, changed])
+    assert.ok(answer.status > 0 && answer.status < 500 || answer.status === 503, `${answer.status} ${answer.text}`);
 }
 
 async function describe(server, random) {
@@ -86,7 +107,7 @@ test(`threads of one server race for nothing (seed ${seed})`, { skip: !existsSyn
   const server = await startServer({ program, env, timeoutMs: 120_000 });
   const clients = Array.from({ length: CLIENTS }, (_, i) => new Client(i, CLIENTS, seed));
   const random = randomStream(seed);
-  const log = { sent: 1, rows: 1 };
+  const log = { sent: 1, rows: 1, notes: 10 };
   const done = {};
   let asked = 0;
   try {
@@ -106,12 +127,16 @@ test(`threads of one server race for nothing (seed ${seed})`, { skip: !existsSyn
       run(() => append(server, log)),
       run(() => look(server, random)),
       run(() => look(server, random)),
+      run(() => tune(server, random, log)),
       run(() => describe(server, random)),
     ]);
     for (const client of clients) await client.look(server, { mustAnswer: true });
     await compareAnswers(server, clients);
     assert.deepEqual((await sql(server, 'SELECT count(*), count(DISTINCT n) FROM log')).json.rows, [[log.rows, log.rows]]);
-    console.log(`# ${asked} requests, upkeep ${JSON.stringify(done)}`);
+    const metrics = (await ask(server, 'GET', '/metrics')).text;
+    const [trials, switches] = ['trials_total{outcome="ok"}', 'switches_total'].map((name) => Number(metrics.split(`\nlakehouse_index_${name} `)[1].split('\n')[0]));
+    assert.ok(trials > 0 && switches > 0, `${trials} trials, ${switches} switches`);
+    console.log(`# ${asked} requests, upkeep ${JSON.stringify(done)}, ${trials} trials, ${switches} switches`);
   } finally {
     const { code } = await server.stop({ graceMs: 60_000 });
     assert.equal(code, 0, server.logs.slice(-20_000));
