@@ -257,6 +257,8 @@ static void cancel_jobs(struct index_service *s, const char *kind, const char *n
 }
 
 enum lh_code index_delete(struct index_service *s, const char *name, struct lh_err *err) {
+    LH_AUTO(index_places) struct index_places places = {0};
+    struct lh_err ignored = LH_ERR_INIT;
     LH_AUTO(generation) struct generation *g = NULL;
     LH_AUTO(index_record) struct index_record newest = {0};
     LH_TRY(index_open_generation(s, name, &g, err));
@@ -269,7 +271,8 @@ enum lh_code index_delete(struct index_service *s, const char *name, struct lh_e
     LH_TRY(index_record_write(service_store(s), name, newest.number, record, err));
     service_forget(s, name);
     index_sweep(s, name, NULL);
-    trial_log_remove(service_store(s), name);
+    if (index_places_open(s, NULL, &places, &ignored) == LH_OK)
+        trial_log_remove(&places.at, name);
     agent_forget(s, name);
     return LH_OK;
 }

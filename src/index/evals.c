@@ -1,6 +1,7 @@
 /* Eval sets: questions with exact answers.
  *
- * A set is a row of numbered objects, `_vectors/evals/{name}/{number}.json` (index/numbered.h), of which the newest counts.  Vectors
+ * A set is a row of numbered objects, `_vectors/evals/{name}/{number}.json` (index/numbered.h), of which the newest counts, in the
+ * bucket of its index; where that has moved since, the set is found where it was and goes along when it is written again.  Vectors
  * are kept, not words alone, so that a trial needs no model.  Two hashes: `questions_hash` is the same as long as the same is
  * asked, so that trials can be compared; `content_hash` is over everything, and is checked when a set is read. */
 #include "index/evals.h"
@@ -11,6 +12,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/timefmt.h"
+#include "index/eval_sample.h"
 #include "index/eval_truth.h"
 #include "index/index_internal.h"
 #include "index/numbered.h"
@@ -18,10 +20,10 @@
 #include "index/tuning.h"
 #include "os/clock.h"
 #include "os/fault.h"
-#include "vector/random.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ROOT "_vectors/evals/"
@@ -75,24 +77,29 @@ static json_t *content_hash(const json_t *set) {
 /* ---- storage ---- */
 
 /* Durable as the number after `number`; LH_EXISTS where somebody was faster. */
-static enum lh_code put(struct index_service *s, const char *name, uint64_t number, json_t *set, struct lh_err *err) {
+static enum lh_code put(const struct numbered_stores *at, const char *name, uint64_t number, json_t *set,
+                        struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     const char *prefix = arena_printf(arena, ROOT "%s", name);
     json_object_set_new(set, "questions_hash", questions_hash(set));
     json_object_set_new(set, "content_hash", content_hash(set));
     LH_TRY(LH_FAULT("evals.before_put", err));
-    LH_TRY(numbered_put(service_store(s), prefix, number + 1, set, err));
-    numbered_prune(service_store(s), prefix, KEPT);
+    LH_TRY(numbered_put(at->stores[0], prefix, number + 1, set, err));
+    for (size_t i = 0; i < at->count; i++)
+        numbered_prune(at->stores[i], prefix, i == 0 ? KEPT : 0);
     return LH_FAULT("evals.after_put", err);
 }
 
-static enum lh_code replace(struct index_service *s, const char *name, json_t *set, struct lh_err *err) {
+static enum lh_code replace(struct index_service *s, const struct generation *g, const char *name, json_t *set,
+                            struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
+    LH_AUTO(index_places) struct index_places places = {0};
+    LH_TRY(index_places_open(s, g->record.bucket, &places, err));
     for (unsigned tries = 1;; tries++) {
-        uint64_t *numbers;
+        struct numbered_entry *newest;
         size_t count;
-        LH_TRY(numbered_list(service_store(s), arena_printf(arena, ROOT "%s", name), 1, arena, &numbers, &count, err));
-        enum lh_code code = put(s, name, count ? numbers[0] : 0, set, err);
+        LH_TRY(numbered_list_all(&places.at, arena_printf(arena, ROOT "%s", name), 1, arena, &newest, &count, err));
+        enum lh_code code = put(&places.at, name, count ? newest->number : 0, set, err);
         if (code != LH_EXISTS || tries == WRITE_TRIES)
             return code;
     }
@@ -100,12 +107,17 @@ static enum lh_code replace(struct index_service *s, const char *name, json_t *s
 
 static enum lh_code load(struct index_service *s, const char *name, json_t **ret_set, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
+    LH_AUTO(index_places) struct index_places places = {0};
     LH_AUTO(json) json_t *set = NULL;
-    uint64_t number;
+    struct numbered_entry *newest;
+    size_t count;
     LH_TRY(check_name(name, err));
-    LH_TRY(numbered_newest(service_store(s), arena_printf(arena, ROOT "%s", name), &number, &set, err));
-    if (!set)
+    LH_TRY(index_places_open(s, NULL, &places, err));
+    const char *prefix = arena_printf(arena, ROOT "%s", name);
+    LH_TRY(numbered_list_all(&places.at, prefix, 1, arena, &newest, &count, err));
+    if (count == 0)
         return not_found(name, err);
+    LH_TRY(numbered_get(newest->store, prefix, newest->number, &set, err));
     LH_AUTO(json) json_t *hash = content_hash(set);
     if (!json_equal(hash, json_object_get(set, "content_hash"))) {
         lh_ignore(lh_fail(err, LH_CORRUPT, "the eval set \"%s\" is not what was written: its hash differs", name));
@@ -246,58 +258,12 @@ static json_t *new_set(struct index_service *s, const struct generation *g, cons
                      "created_by", actor, "queries");
 }
 
-struct sampling {
-    size_t queries, k;
-    uint64_t seed;
-    double noise;
-};
-
-static const float *row_vector(const struct generation *g, size_t row) {
-    size_t i = 0;
-    while (i + 1 < g->segment_count && row >= g->segments[i + 1].base)
-        i++;
-    return vec_row(chunk_file_rows(g->segments[i].chunks), row - g->segments[i].base);
-}
-
-static double length_of(const float *vector, uint32_t d) {
-    double sum = 0;
-    for (uint32_t i = 0; i < d; i++)
-        sum += (double)vector[i] * (double)vector[i];
-    return sqrt(sum);
-}
-
-/* Rows in an order of chance, the first of them with noise; rows of texts without a word say nothing and are passed over. */
-static size_t sample(const struct generation *g, const struct sampling *how, float *ret_vectors) {
-    uint32_t d = g->record.dims;
-    LH_AUTO(mem) uint32_t *rows = lh_malloc((g->room + 1) * sizeof *rows);
-    struct vec_random random;
-    size_t live = 0, count = 0;
-    for (size_t row = 0; row < g->room; row++)
-        if (bits_get(g->live, row))
-            rows[live++] = (uint32_t)row;
-    vec_random_init(&random, how->seed);
-    for (size_t i = 0; i < live && count < how->queries; i++) {
-        size_t j = i + vec_random_below(&random, (uint32_t)(live - i));
-        uint32_t row = rows[j];
-        rows[j] = rows[i];
-        const float *vector = row_vector(g, row);
-        double length = length_of(vector, d);
-        if (!(length > 0))
-            continue;
-        double width = how->noise * length / sqrt((double)d);
-        for (uint32_t x = 0; x < d; x++)
-            ret_vectors[count * d + x] = vector[x] + (float)(width * vec_random_gauss(&random));
-        count++;
-    }
-    return count;
-}
-
 static enum lh_code autogen(struct index_service *s, const struct generation *g, const char *name,
-                            const struct sampling *how, const char *actor, json_t **ret_set, struct lh_err *err) {
+                            const struct eval_sampling *how, const char *actor, json_t **ret_set, struct lh_err *err) {
     uint32_t d = g->record.dims;
     LH_TRY(need_rows(g, err));
     LH_AUTO(mem) float *vectors = lh_malloc(how->queries * d * sizeof *vectors);
-    size_t count = sample(g, how, vectors);
+    size_t count = eval_sample(g, how, vectors);
     if (count == 0)
         return lh_fail(err, LH_CONFLICT, "no text of the index \"%s\" says anything", g->record.name);
     LH_AUTO(json) json_t *set = new_set(s, g, name, "autogen", how->k, actor);
@@ -307,7 +273,7 @@ static enum lh_code autogen(struct index_service *s, const struct generation *g,
         add_query(json_object_get(set, "queries"), NULL, vectors + i * d, d, NULL);
     const struct vec_rows queries = {.data = vectors, .n = count, .d = d};
     LH_TRY(set_truth(s, g, set, &queries, err));
-    LH_TRY(replace(s, name, set, err));
+    LH_TRY(replace(s, g, name, set, err));
     *ret_set = LH_STEAL(set);
     return LH_OK;
 }
@@ -366,12 +332,43 @@ enum lh_code index_eval_get(struct index_service *s, const char *name, json_t **
     return LH_OK;
 }
 
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Of all buckets, sorted, each once. */
+static enum lh_code all_names(const struct numbered_stores *at, struct arena *arena, const char ***ret_names,
+                              size_t *ret_count, struct lh_err *err) {
+    const char **all = NULL;
+    size_t count = 0, kept = 0;
+    for (size_t i = 0; i < at->count; i++) {
+        const char **names, **joined;
+        size_t found;
+        LH_TRY(numbered_names(at->stores[i], ROOT, arena, &names, &found, err));
+        joined = arena_alloc(arena, (count + found + 1) * sizeof *joined);
+        for (size_t j = 0; j < count + found; j++)
+            joined[j] = j < count ? all[j] : names[j - count];
+        all = joined;
+        count += found;
+    }
+    if (count > 0)
+        qsort(all, count, sizeof *all, by_text);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || strcmp(all[kept - 1], all[i]) != 0)
+            all[kept++] = all[i];
+    *ret_names = all;
+    *ret_count = kept;
+    return LH_OK;
+}
+
 enum lh_code index_eval_list(struct index_service *s, json_t **ret_items, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(json) json_t *items = json_array();
+    LH_AUTO(index_places) struct index_places places = {0};
     const char **names;
     size_t count;
-    LH_TRY(numbered_names(service_store(s), ROOT, arena, &names, &count, err));
+    LH_TRY(index_places_open(s, NULL, &places, err));
+    LH_TRY(all_names(&places.at, arena, &names, &count, err));
     for (size_t i = 0; i < count; i++) {
         LH_AUTO(json) json_t *set = NULL;
         enum lh_code code = load(s, names[i], &set, err);
@@ -386,14 +383,17 @@ enum lh_code index_eval_list(struct index_service *s, json_t **ret_items, struct
 
 enum lh_code index_eval_delete(struct index_service *s, const char *name, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
-    uint64_t *numbers;
+    LH_AUTO(index_places) struct index_places places = {0};
+    struct numbered_entry *entries;
     size_t count;
     LH_TRY(check_name(name, err));
+    LH_TRY(index_places_open(s, NULL, &places, err));
     const char *prefix = arena_printf(arena, ROOT "%s", name);
-    LH_TRY(numbered_list(service_store(s), prefix, SIZE_MAX, arena, &numbers, &count, err));
+    LH_TRY(numbered_list_all(&places.at, prefix, SIZE_MAX, arena, &entries, &count, err));
     if (count == 0)
         return not_found(name, err);
-    numbered_prune(service_store(s), prefix, 0);
+    for (size_t i = 0; i < places.at.count; i++)
+        numbered_prune(places.at.stores[i], prefix, 0);
     return LH_OK;
 }
 
@@ -414,7 +414,7 @@ enum lh_code index_eval_autogen(struct index_service *s, const char *name, const
     static const char *const fields[] = {"index", "queries", "k", "seed", "noise", NULL};
     LH_AUTO(generation) struct generation *g = NULL;
     LH_AUTO(json) json_t *set = NULL;
-    struct sampling how = {0};
+    struct eval_sampling how = {0};
     const char *index;
     int64_t seed;
     LH_TRY(check_name(name, err));
@@ -521,7 +521,7 @@ enum lh_code index_eval_put(struct index_service *s, const char *name, const jso
     LH_AUTO(mem) float *vectors = lh_calloc(count * g->record.dims, sizeof *vectors);
     struct upload upload = {.texts = texts, .owners = owners, .vectors = vectors};
     LH_TRY(read_queries(s, g, queries, cancel_fd, &upload, set, err));
-    LH_TRY(replace(s, name, set, err));
+    LH_TRY(replace(s, g, name, set, err));
     *ret_answer = describe(s, set);
     return LH_OK;
 }
@@ -536,7 +536,7 @@ static enum lh_code load_or_make(struct index_service *s, const struct generatio
     enum lh_code code = load(s, wanted, &set, err);
     bool fits = set && same_index(g, set);
     if (!name && (code == LH_NOT_FOUND || (code == LH_OK && !fits))) {
-        const struct sampling how = {DEFAULT_QUERIES, DEFAULT_K, TRIAL_SEED, DEFAULT_NOISE};
+        const struct eval_sampling how = {DEFAULT_QUERIES, DEFAULT_K, TRIAL_SEED, DEFAULT_NOISE};
         return autogen(s, g, wanted, &how, "lakehouse", ret_set, err);
     }
     LH_TRY(code);
@@ -554,8 +554,10 @@ static enum lh_code renew_truth(struct index_service *s, const struct generation
     const struct vec_rows queries = {.data = set->vectors, .n = set->count, .d = set->dims};
     LH_AUTO(json) json_t *renewed = json_copy(set->json);
     LH_AUTO(eval_set) struct eval_set parsed = {0};
+    LH_AUTO(index_places) struct index_places places = {0};
     LH_TRY(set_truth(s, g, renewed, &queries, err));
-    enum lh_code code = put(s, set->name, set->number, renewed, err);
+    LH_TRY(index_places_open(s, g->record.bucket, &places, err));
+    enum lh_code code = put(&places.at, set->name, set->number, renewed, err);
     if (code != LH_OK && code != LH_EXISTS) /* a set that was put meanwhile stands; this run asks what it began with */
         return code;
     LH_TRY(parse(renewed, &parsed, err));

@@ -2,9 +2,11 @@
 #ifndef LH_INDEX_INDEX_INTERNAL_H
 #define LH_INDEX_INDEX_INTERNAL_H
 
+#include "base/arena.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "index/index.h"
+#include "index/numbered.h"
 #include "os/thread.h"
 
 #include <pthread.h>
@@ -37,6 +39,18 @@ struct object_store *service_store(struct index_service *s);
 /* Where an index's objects are, or are to be; the handle is the caller's.  LH_NOT_FOUND, LH_UNAVAILABLE. */
 LH_CHECKED enum lh_code service_bucket(struct index_service *s, const char *bucket, struct bucket **ret_bucket,
                                        struct lh_err *err);
+
+/* Where the eval sets and trials of an index may be: its own bucket (NULL: the primary one), then the others that can be reached,
+ * for it may have moved.  LH_NOT_FOUND, LH_UNAVAILABLE: its own. */
+struct index_places {
+    struct numbered_stores at;
+    struct arena *arena; /* holds the handles */
+};
+LH_CHECKED enum lh_code index_places_open(struct index_service *s, const char *own, struct index_places *ret_places,
+                                          struct lh_err *err);
+static inline void index_places_auto_release(struct index_places *places) {
+    arena_free(places->arena);
+}
 
 /* Open the index's newest record and let searches use it from here on. */
 LH_CHECKED enum lh_code service_switch(struct index_service *s, struct index_record *record, struct lh_err *err);

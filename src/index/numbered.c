@@ -51,6 +51,34 @@ enum lh_code numbered_list(struct object_store *s, const char *prefix, size_t mo
     return LH_OK;
 }
 
+static int by_number(const void *a, const void *b) {
+    const struct numbered_entry *x = a, *y = b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+enum lh_code numbered_list_all(const struct numbered_stores *at, const char *prefix, size_t most, struct arena *arena,
+                               struct numbered_entry **ret_entries, size_t *ret_count, struct lh_err *err) {
+    LH_AUTO(mem) struct numbered_entry *all = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < at->count; i++) {
+        uint64_t *numbers;
+        size_t found;
+        LH_TRY(numbered_list(at->stores[i], prefix, most, arena, &numbers, &found, err));
+        all = lh_realloc(all, (count + found + 1) * sizeof *all);
+        for (size_t j = 0; j < found; j++)
+            all[count++] = (struct numbered_entry){numbers[j], at->stores[i]};
+    }
+    if (count > 0)
+        qsort(all, count, sizeof *all, by_number);
+    size_t kept = count < most ? count : most;
+    struct numbered_entry *entries = arena_alloc(arena, (kept + 1) * sizeof *entries);
+    for (size_t i = 0; i < kept; i++)
+        entries[i] = all[count - kept + i];
+    *ret_entries = entries;
+    *ret_count = kept;
+    return LH_OK;
+}
+
 enum lh_code numbered_get(struct object_store *s, const char *prefix, uint64_t number, json_t **ret_json,
                           struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();

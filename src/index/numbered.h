@@ -29,6 +29,19 @@ LH_CHECKED enum lh_code numbered_put(struct object_store *s, const char *prefix,
                                      struct lh_err *err);
 /* Only the newest `keep` stay; 0: none.  What cannot be removed is left for the next time. */
 void numbered_prune(struct object_store *s, const char *prefix, size_t keep);
+/* The same over several stores, where a thing may have moved from one to another: a number is in one of them. */
+struct numbered_stores {
+    struct object_store *const *stores; /* [0]: where new ones go */
+    size_t count;
+};
+struct numbered_entry {
+    uint64_t number;
+    struct object_store *store;
+};
+LH_CHECKED enum lh_code numbered_list_all(const struct numbered_stores *at, const char *prefix, size_t most,
+                                          struct arena *arena, struct numbered_entry **ret_entries, size_t *ret_count,
+                                          struct lh_err *err);
+
 /* The names one step below `root` ("a/b/"), sorted, in the arena. */
 LH_CHECKED enum lh_code numbered_names(struct object_store *s, const char *root, struct arena *arena,
                                        const char ***ret_names, size_t *ret_count, struct lh_err *err);

@@ -236,9 +236,11 @@ enum lh_code index_promoted(struct index_service *s, const char *index, json_t *
 enum lh_code index_promote(struct index_service *s, const char *index, uint64_t trial, const char *by, const char *note,
                            json_t **ret_answer, struct lh_err *err) {
     LH_AUTO(generation) struct generation *g = NULL;
+    LH_AUTO(index_places) struct index_places places = {0};
     LH_AUTO(json) json_t *found = NULL;
     LH_TRY(index_open_generation(s, index, &g, err));
-    LH_TRY(trial_log_get(service_store(s), &g->record, trial, &found, err));
+    LH_TRY(index_places_open(s, g->record.bucket, &places, err));
+    LH_TRY(trial_log_get(&places.at, &g->record, trial, &found, err));
     LH_TRY(promote_trial(s, index, found, by, note, NULL, err));
     return index_promoted(s, index, ret_answer, err);
 }

@@ -28,6 +28,35 @@ enum lh_code service_bucket(struct index_service *s, const char *bucket, struct 
     return buckets_resolve(s->options.buckets, bucket, ret_bucket, err);
 }
 
+static void drop_bucket(void *bucket) {
+    bucket_unref(bucket);
+}
+
+enum lh_code index_places_open(struct index_service *s, const char *own, struct index_places *ret_places,
+                               struct lh_err *err) {
+    struct bucket *bucket;
+    struct bucket_info *infos;
+    size_t count;
+    LH_TRY(service_bucket(s, own, &bucket, err));
+    struct arena *arena = arena_new();
+    arena_defer(arena, drop_bucket, bucket);
+    buckets_list(s->options.buckets, arena, &infos, &count);
+    struct object_store **stores = arena_alloc(arena, (count + 1) * sizeof *stores);
+    size_t found = 0;
+    stores[found++] = bucket_store(bucket);
+    for (size_t i = 0; i < count; i++) {
+        struct lh_err unreachable = LH_ERR_INIT;
+        struct bucket *other;
+        if (strcmp(infos[i].name, bucket_name(bucket)) == 0 ||
+            service_bucket(s, infos[i].name, &other, &unreachable) != LH_OK)
+            continue;
+        arena_defer(arena, drop_bucket, other);
+        stores[found++] = bucket_store(other);
+    }
+    *ret_places = (struct index_places){.at = {stores, found}, .arena = arena};
+    return LH_OK;
+}
+
 /* ---- generations in use ---- */
 
 /* Under the lock. */

@@ -81,18 +81,18 @@ void trial_log_add(struct trial_log *log, json_t *trial, const struct trial_outc
     log->outcomes[log->count++] = *outcome;
 }
 
-enum lh_code trial_log_load(struct object_store *s, const struct index_record *index, struct trial_log *ret_log,
-                            struct lh_err *err) {
+enum lh_code trial_log_load(const struct numbered_stores *at, const struct index_record *index,
+                            struct trial_log *ret_log, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(trial_log) struct trial_log log = {0};
     const char *prefix = prefix_of(arena, index->name);
-    uint64_t *numbers;
+    struct numbered_entry *entries;
     size_t count;
-    LH_TRY(numbered_list(s, prefix, TRIAL_HISTORY, arena, &numbers, &count, err));
+    LH_TRY(numbered_list_all(at, prefix, TRIAL_HISTORY, arena, &entries, &count, err));
     for (size_t i = 0; i < count; i++) {
         LH_AUTO(json) json_t *trial = NULL;
         struct trial_outcome outcome;
-        enum lh_code code = numbered_get(s, prefix, numbers[i], &trial, err);
+        enum lh_code code = numbered_get(entries[i].store, prefix, entries[i].number, &trial, err);
         if (code == LH_NOT_FOUND) /* the index is being removed */
             continue;
         LH_TRY(code);
@@ -114,7 +114,7 @@ void trial_log_release(struct trial_log *log) {
     *log = (struct trial_log){0};
 }
 
-enum lh_code trial_log_append(struct object_store *s, const struct index_record *index, json_t *trial,
+enum lh_code trial_log_append(const struct numbered_stores *at, const struct index_record *index, json_t *trial,
                               struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     const char *prefix = prefix_of(arena, index->name);
@@ -123,10 +123,10 @@ enum lh_code trial_log_append(struct object_store *s, const struct index_record 
     json_object_set(trial, "index_created_at", json_object_get(index->json, "created_at"));
     LH_TRY(LH_FAULT("trial.before_record", err));
     for (unsigned tries = 1;; tries++) {
-        uint64_t *numbers;
+        struct numbered_entry *newest;
         size_t count;
-        LH_TRY(numbered_list(s, prefix, 1, arena, &numbers, &count, err));
-        enum lh_code code = numbered_put(s, prefix, count ? numbers[0] + 1 : 1, trial, err);
+        LH_TRY(numbered_list_all(at, prefix, 1, arena, &newest, &count, err));
+        enum lh_code code = numbered_put(at->stores[0], prefix, count ? newest->number + 1 : 1, trial, err);
         if (code == LH_EXISTS && tries < APPEND_TRIES)
             continue;
         if (code == LH_EXISTS)
@@ -136,11 +136,13 @@ enum lh_code trial_log_append(struct object_store *s, const struct index_record 
     }
 }
 
-enum lh_code trial_log_get(struct object_store *s, const struct index_record *index, uint64_t number,
+enum lh_code trial_log_get(const struct numbered_stores *at, const struct index_record *index, uint64_t number,
                            json_t **ret_trial, struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(json) json_t *trial = NULL;
-    enum lh_code code = numbered_get(s, prefix_of(arena, index->name), number, &trial, err);
+    enum lh_code code = LH_NOT_FOUND;
+    for (size_t i = 0; i < at->count && code == LH_NOT_FOUND; i++)
+        code = numbered_get(at->stores[i], prefix_of(arena, index->name), number, &trial, err);
     if (code == LH_NOT_FOUND || (code == LH_OK && !is_of(trial, index))) {
         lh_ignore(lh_fail(err, LH_NOT_FOUND, "the index \"%s\" has no trial %" PRIu64, index->name, number));
         return lh_err_hint(err, "GET /vectors/hnsw/trials/%s lists them", index->name);
@@ -150,7 +152,8 @@ enum lh_code trial_log_get(struct object_store *s, const struct index_record *in
     return LH_OK;
 }
 
-void trial_log_remove(struct object_store *s, const char *index) {
+void trial_log_remove(const struct numbered_stores *at, const char *index) {
     LH_AUTO(arena) struct arena *arena = arena_new();
-    numbered_prune(s, prefix_of(arena, index), 0);
+    for (size_t i = 0; i < at->count; i++)
+        numbered_prune(at->stores[i], prefix_of(arena, index), 0);
 }

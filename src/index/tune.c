@@ -34,6 +34,7 @@ struct tuning {
     char *folder;
     struct eval_set questions;
     struct trial_bench *bench;
+    struct index_places places;
     struct trial_log log; /* of before, and what this job adds */
     json_t *made;         /* this job's trials, by step */
 };
@@ -188,7 +189,7 @@ static enum lh_code run_step(struct tuning *t, size_t step, const struct trial_s
     else
         json_object_set_new(trial, "error",
                             json_pack("{s:s, s:s}", "code", lh_code_name(code), "message", failure.message));
-    LH_TRY(trial_log_append(service_store(t->service), &t->g->record, trial, err));
+    LH_TRY(trial_log_append(&t->places.at, &t->g->record, trial, err));
     trial_log_add(&t->log, trial, &outcome);
     json_array_append(t->made, trial);
     return LH_OK;
@@ -273,7 +274,8 @@ static enum lh_code run(struct tuning *t, const json_t *input, struct lh_err *er
     LH_TRY(lh_json_get_string_or(input, "", "harness", NULL, &harness, err));
     LH_TRY(lh_json_get_double_or(input, "", "min_recall", TUNE_MIN_RECALL, &min_recall, err));
     LH_TRY(eval_set_open(t->service, t->g, harness, &t->questions, err));
-    LH_TRY(trial_log_load(service_store(t->service), &t->g->record, &t->log, err));
+    LH_TRY(index_places_open(t->service, t->g->record.bucket, &t->places, err));
+    LH_TRY(trial_log_load(&t->places.at, &t->g->record, &t->log, err));
     LH_TRY(trial_bench_open(t->service->options.os, t->g, &t->questions, t->folder, &t->bench, err));
     if (strcmp(t->mode, "agent") == 0)
         return run_agent(t, err);
@@ -298,6 +300,7 @@ enum lh_code index_tune_run(struct job *job, void *service, struct lh_err *err) 
     trial_bench_close(t.bench);
     eval_set_release(&t.questions);
     trial_log_release(&t.log);
+    index_places_auto_release(&t.places);
     lh_ignore(os_remove_all(s->options.os, AT_FDCWD, t.folder, &ignored));
     generation_unref(t.g);
     json_decref(t.made);
@@ -311,10 +314,12 @@ enum lh_code index_trials(struct index_service *s, const char *index, uint64_t b
                           uint64_t *ret_next, struct lh_err *err) {
     LH_AUTO(generation) struct generation *g = NULL;
     LH_AUTO(json) json_t *items = json_array();
+    LH_AUTO(index_places) struct index_places places = {0};
     LH_AUTO(trial_log) struct trial_log log = {0};
     uint64_t next = 0;
     LH_TRY(index_open_generation(s, index, &g, err));
-    LH_TRY(trial_log_load(service_store(s), &g->record, &log, err));
+    LH_TRY(index_places_open(s, g->record.bucket, &places, err));
+    LH_TRY(trial_log_load(&places.at, &g->record, &log, err));
     for (size_t i = log.count; i-- > 0;) {
         uint64_t number = (uint64_t)json_integer_value(json_object_get(log.trials[i], "number"));
         if (before && number >= before)
@@ -354,6 +359,7 @@ static json_t *pick(const struct trial_log *log, const struct trial_outcome *out
 enum lh_code index_trials_best(struct index_service *s, const char *index, const char *metric, const char *harness,
                                double min_recall, json_t **ret_answer, struct lh_err *err) {
     LH_AUTO(generation) struct generation *g = NULL;
+    LH_AUTO(index_places) struct index_places places = {0};
     LH_AUTO(trial_log) struct trial_log log = {0};
     const char *hash = NULL;
     size_t count = 0;
@@ -362,7 +368,8 @@ enum lh_code index_trials_best(struct index_service *s, const char *index, const
         return lh_err_hint(err, "use recall, latency or pareto");
     }
     LH_TRY(index_open_generation(s, index, &g, err));
-    LH_TRY(trial_log_load(service_store(s), &g->record, &log, err));
+    LH_TRY(index_places_open(s, g->record.bucket, &places, err));
+    LH_TRY(trial_log_load(&places.at, &g->record, &log, err));
     LH_AUTO(mem) struct trial_outcome *outcomes = lh_calloc(log.count + 1, sizeof *outcomes);
     LH_AUTO(mem) size_t *which = lh_calloc(log.count + 1, sizeof *which);
     for (size_t i = log.count; i-- > 0 && !hash;)

@@ -348,6 +348,32 @@ test('an agent that is not enabled does nothing, and says so', async (t) => {
   assert.equal((await good(server, 'GET', '/vectors/agent/status')).enabled, false);
 });
 
+test('eval sets and trials are in the bucket of their index, and are found when it has moved', async (t) => {
+  const server = await startServer({ t });
+  await makeIndex(server);
+  await trial(server, { ef_construction: 80, ef_search: 60 });
+  await good(server, 'POST', '/storage/buckets', { name: 'other', root: makeTemporaryFolder() });
+  await good(server, 'PATCH', '/vectors/indexes/people', { bucket: 'other' });
+  await until('the move', async () => (await good(server, 'GET', '/vectors/indexes/people')).generation.bucket === 'other');
+  await until('the end of its job', async () => !(await good(server, 'GET', '/vectors/hnsw/promoted/people')).job_id);
+  await trial(server, { ef_construction: 100, ef_search: 60 });
+  assert.deepEqual((await good(server, 'GET', '/vectors/hnsw/trials/people')).items.map((item) => item.id), [2, 1]);
+  const keys = async (bucket) => (await good(server, 'GET', `/storage/buckets/${bucket}/objects?prefix=_vectors/`)).items.map((item) => item.key);
+  const number = (n) => `${n}`.padStart(20, '0');
+  const there = await keys('other');
+  assert.ok(there.includes(`_vectors/trials/people/${number(2)}.json`), there.join());
+  assert.ok(there.includes(`_vectors/evals/people-auto/${number(2)}.json`), 'the set was worked out again, and went along');
+  const here = await keys('primary');
+  assert.ok(here.includes(`_vectors/trials/people/${number(1)}.json`));
+  assert.ok(!here.some((key) => key.startsWith('_vectors/evals/')));
+  assert.deepEqual((await good(server, 'GET', '/vectors/hnsw/evals')).items.map((set) => set.name), ['people-auto']);
+  await good(server, 'POST', '/vectors/hnsw/promote/people/1');
+  assert.equal((await inEffect(server)).serving.ef_construction, 80);
+  assert.equal((await segments(server))[0].backend, 'hnsw');
+  assert.equal((await ask(server, 'DELETE', '/vectors/indexes/people')).status, 204);
+  for (const bucket of ['primary', 'other']) assert.ok(!(await keys(bucket)).some((key) => key.startsWith('_vectors/trials/')), bucket);
+});
+
 test('the command line tunes, promotes and rolls back', async (t) => {
   const server = await startServer({ t });
   await makeIndex(server);

@@ -92,8 +92,33 @@ static void the_newest_number_counts(void **state) {
     assert_string_equal(names[1], "bc");
 }
 
+static void numbers_of_several_stores_are_one_row(void **state) {
+    struct lh_err err = LH_ERR_INIT;
+    LH_AUTO(arena) struct arena *arena = arena_new();
+    struct object_store *both[2] = {store_of(state), NULL};
+    char *root = temp_dir_new();
+    ok(object_store_open_local(os_real(), root, &both[1], &err), &err);
+    for (uint64_t i = 1; i <= 6; i++) {
+        LH_AUTO(json) json_t *item = json_object();
+        ok(numbered_put(both[i % 2], "_a/b", i, item, &err), &err);
+    }
+    const struct numbered_stores at = {both, 2}, none = {both, 0};
+    struct numbered_entry *entries;
+    size_t count;
+    ok(numbered_list_all(&at, "_a/b", 4, arena, &entries, &count, &err), &err);
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(entries[i].number, 3 + i);
+        assert_ptr_equal(entries[i].store, both[(3 + i) % 2]);
+    }
+    ok(numbered_list_all(&none, "_a/b", 4, arena, &entries, &count, &err), &err);
+    assert_int_equal(count, 0);
+    object_store_free(both[1]);
+    temp_dir_free(root);
+}
+
 struct racer {
-    struct object_store *store;
+    const struct numbered_stores *at;
     const struct index_record *index;
     pthread_t thread;
 };
@@ -104,7 +129,7 @@ static void *append_ten(void *racer) {
         struct lh_err err = LH_ERR_INIT;
         LH_AUTO(json) json_t *trial = json_pack("{s:{s:i, s:i, s:i, s:i}}", "settings", "m", 0, "ef_construction", 80,
                                                 "ef_search", 10 + i, "seed", 42);
-        while (trial_log_append(r->store, r->index, trial, &err) == LH_CONFLICT)
+        while (trial_log_append(r->at, r->index, trial, &err) == LH_CONFLICT)
             ;
     }
     return NULL;
@@ -116,15 +141,17 @@ static void trials_of_many_writers_are_all_there(void **state) {
     struct lh_err err = LH_ERR_INIT;
     LH_AUTO(json) json_t *json = json_pack("{s:s}", "created_at", "2026-01-01T00:00:00.000000Z");
     struct index_record index = {.name = "busy", .json = json};
+    struct object_store *const store = store_of(state);
+    const struct numbered_stores at = {&store, 1};
     struct racer racers[4];
     for (size_t i = 0; i < 4; i++) {
-        racers[i] = (struct racer){.store = store_of(state), .index = &index};
+        racers[i] = (struct racer){.at = &at, .index = &index};
         assert_int_equal(pthread_create(&racers[i].thread, NULL, append_ten, &racers[i]), 0);
     }
     for (size_t i = 0; i < 4; i++)
         pthread_join(racers[i].thread, NULL);
     LH_AUTO(trial_log) struct trial_log log = {0};
-    ok(trial_log_load(store_of(state), &index, &log, &err), &err);
+    ok(trial_log_load(&at, &index, &log, &err), &err);
     assert_int_equal(log.count, 40);
     for (size_t i = 0; i < 40; i++) {
         assert_int_equal(json_integer_value(json_object_get(log.trials[i], "number")), i + 1);
@@ -134,14 +161,14 @@ static void trials_of_many_writers_are_all_there(void **state) {
     LH_AUTO(json) json_t *reborn = json_pack("{s:s}", "created_at", "2026-02-02T00:00:00.000000Z");
     struct index_record another = {.name = "busy", .json = reborn};
     LH_AUTO(trial_log) struct trial_log none = {0};
-    ok(trial_log_load(store_of(state), &another, &none, &err), &err);
+    ok(trial_log_load(&at, &another, &none, &err), &err);
     assert_int_equal(none.count, 0);
     json_t *trial;
-    assert_int_equal(trial_log_get(store_of(state), &another, 1, &trial, &err), LH_NOT_FOUND);
-    ok(trial_log_get(store_of(state), &index, 40, &trial, &err), &err);
+    assert_int_equal(trial_log_get(&at, &another, 1, &trial, &err), LH_NOT_FOUND);
+    ok(trial_log_get(&at, &index, 40, &trial, &err), &err);
     json_decref(trial);
-    trial_log_remove(store_of(state), "busy");
-    assert_int_equal(trial_log_get(store_of(state), &index, 40, &trial, &err), LH_NOT_FOUND);
+    trial_log_remove(&at, "busy");
+    assert_int_equal(trial_log_get(&at, &index, 40, &trial, &err), LH_NOT_FOUND);
 }
 
 static void a_damaged_trial_is_told(void **state) {
@@ -231,6 +258,7 @@ static void the_agents_choice_follows_from_the_history_of_these_questions(void *
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_newest_number_counts, open_store, close_store),
+        cmocka_unit_test_setup_teardown(numbers_of_several_stores_are_one_row, open_store, close_store),
         cmocka_unit_test_setup_teardown(trials_of_many_writers_are_all_there, open_store, close_store),
         cmocka_unit_test(a_damaged_trial_is_told),
         cmocka_unit_test(a_record_is_pending_until_its_graph_is_built),
