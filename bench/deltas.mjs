@@ -1,12 +1,12 @@
 // Rows on top of rows: reading a dataset with deltas and tombstones beside its compacted form, turn by turn in one server; what a
-// small write takes beside a bare fsync, and how many go through at one time.
+// small write takes beside a bare fsync, with and without a row history, and how many go through at one time.  Needs
+// bench_duckdb_run (ninja -C build/release bench_duckdb_run).
 //   MERGE_ROWS=1000000    rows of the dataset that is read
 //   UPSERT_ROWS=10000000  rows of the dataset that is written to; 0: only reading
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { makeTemporaryFolder, removeFolder, startServer } from '../tests/lib/server.mjs';
-import { batch, call, inTurns, make, mergedBesideCompacted, people } from './lib/merged.mjs';
+import { mergedBesideCompacted } from './lib/merged.mjs';
+import { smallUpserts } from './lib/upserts.mjs';
 
 const mergeRows = Number(process.env.MERGE_ROWS ?? 1_000_000);
 const upsertRows = Number(process.env.UPSERT_ROWS ?? 10_000_000); // 0: reading only
@@ -23,26 +23,13 @@ async function reading(server) {
     line(name, `${ms(merged)} beside ${ms(compacted)}: ${(merged / compacted).toFixed(2)}x`);
 }
 
-function fsyncOnce(fd) {
-  writeSync(fd, 'x'.repeat(4096), 0);
-  fsyncSync(fd);
-}
-
-async function writing(server, name) {
-  const fd = openSync(path.join(folder, 'fsync'), 'w');
-  const [thousand, one, fsync] = await inTurns([
-    (n) => call(server, 'POST', '/query/delta/big', batch(n, 1000, upsertRows)),
-    (n) => call(server, 'POST', '/query/delta/big', batch(n, 1, upsertRows)),
-    async () => fsyncOnce(fd),
-  ], ROUNDS);
-  closeSync(fd);
-  line(`${name}: upsert of 1,000 rows into ${upsertRows}`, `${ms(thousand)} beside an fsync of ${ms(fsync)}`);
-  line(`${name}: upsert of 1 row`, ms(one));
-  const began = performance.now(), clients = 16, each = 20;
-  await Promise.all(Array.from({ length: clients }, async (_, c) => {
-    for (let i = 0; i < each; i++) await call(server, 'POST', '/query/delta/big', batch(c * each + i, 1, upsertRows));
-  }));
-  line(`${name}: upserts of 1 row by ${clients} clients`, `${((clients * each * 1000) / (performance.now() - began)).toFixed(0)}/s`);
+async function writing(server, name, history) {
+  const took = await smallUpserts(server, upsertRows, { history, rounds: ROUNDS });
+  const beside = history ? `, ${ms(took.lookUp)} for DuckDB to read the old rows` : '';
+  line(`${name}: upsert of 1,000 scattered rows into ${upsertRows}`, `${ms(took.scattered)} beside an fsync of ${ms(took.fsync)}${beside}`);
+  line(`${name}: upsert of 1,000 neighbouring rows`, ms(took.neighbours));
+  line(`${name}: upsert of 1 row`, ms(took.one));
+  line(`${name}: upserts of 1 row by 16 clients`, `${took.perSecond.toFixed(0)}/s`);
 }
 
 const withoutHistory = { LAKEHOUSE__JOURNAL__ROW_HISTORY_MAX_ROWS: '0' };
@@ -50,10 +37,10 @@ try {
   let server = await startServer({ dataDir: path.join(folder, 'read'), env: withoutHistory });
   await reading(server);
   await server.stop();
-  for (const [name, env] of upsertRows > 0 ? [['no history', withoutHistory], ['with history', {}]] : []) {
-    server = await startServer({ dataDir: path.join(folder, name), env });
-    await make(server, 'big', people(upsertRows));
-    await writing(server, name);
+  for (const history of upsertRows > 0 ? [false, true] : []) {
+    const name = history ? 'with history' : 'no history';
+    server = await startServer({ dataDir: path.join(folder, name), env: history ? {} : withoutHistory });
+    await writing(server, name, history);
     await server.stop();
   }
 } finally {

@@ -3,8 +3,9 @@
 //     ROWS=1000000,10000000  sizes of the ingest comparison     MIXED_S=60     seconds of the ten heavy clients
 //     SCALE=1                of the demo lake                    OVERLOAD_S=20  seconds at R and at 3R
 //     DATASETS=10000         of the start-up                     SOAK_S=60      seconds at 0.5R
-//     INGESTS=1000           small files at one time             OUT=bench/RESULTS.md
-//     PARTS=ingest,query     only these (ingest query deltas small overload start mixed embedding); OUT is then build/bench.md
+//     INGESTS=1000           small files at one time             UPSERT_ROWS=10000000  of the dataset that small upserts go into
+//     OUT=bench/RESULTS.md
+//     PARTS=ingest,query     only these (ingest query deltas upserts small overload start mixed embedding); OUT is then build/bench.md
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -12,6 +13,7 @@ import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { makeTemporaryFolder, removeFolder, root, runLakehouse, startServer } from '../tests/lib/server.mjs';
 import { mergedBesideCompacted } from './lib/merged.mjs';
+import { smallUpserts } from './lib/upserts.mjs';
 import { anonymousBytes, descriptors, family, proportionalBytes } from './lib/processes.mjs';
 
 const number = (name, otherwise) => Number(process.env[name] ?? otherwise);
@@ -182,6 +184,23 @@ async function deltas() {
   }
 }
 
+async function upserts() {
+  const rows = number('UPSERT_ROWS', 10_000_000), into = `into ${rows.toLocaleString('en')}`;
+  for (const history of [false, true]) {
+    const server = await startServer({ env: history ? {} : { LAKEHOUSE__JOURNAL__ROW_HISTORY_MAX_ROWS: '0' } });
+    try {
+      const took = await smallUpserts(server, rows, { history, rounds: 11 });
+      const goal = history ? 400 : 50, told = history ? ', with row history' : '', fsync = `an fsync takes ${ms(took.fsync)}`;
+      for (const [name, figure] of [['scattered', took.scattered], ['neighbouring', took.neighbours]])
+        report(`upsert of 1,000 ${name} rows ${into}${told}, best of 11`, `${goal} ms and an fsync`, ms(figure), figure < goal + took.fsync,
+          history && name === 'scattered' ? `${fsync}; DuckDB in process reads the old rows in ${ms(took.lookUp)}` : fsync);
+      report(`upserts of 1 row by 16 clients${told}`, '', `${took.perSecond.toFixed(0)}/s`, undefined, `one alone ${ms(took.one)}`);
+    } finally {
+      await server.stop();
+    }
+  }
+}
+
 async function mixedHeavy(lake) {
   const statements = [
     joinSql,
@@ -328,6 +347,7 @@ await part('the lake of the measurements', async () => {
 await part('ingest', ingestBesideCopy, 'ingest');
 await part('query', () => queryOverhead(lake), 'query');
 await part('merge on read', deltas, 'deltas');
+await part('small upserts', upserts, 'upserts');
 await part('small ingests', smallIngests, 'small');
 await part('overload', () => overload(lake), 'overload');
 const demo = path.join(work, 'demo');

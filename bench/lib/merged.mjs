@@ -24,10 +24,12 @@ export async function make(server, name, sql) {
   await call(server, 'POST', '/catalog/datasets', JSON.stringify({ name, keys: [`${name}.parquet`], primary_key: ['id'] }));
 }
 
+export const row = (id, i, n) => ({ id, grp: id % 1000, amount: i * 0.5, name: `new ${n}`, d: '2025-06-01' });
+
 /** Rows for keys spread over the dataset, others in each batch, some in several. */
 export const batch = (n, count, rows) => JSON.stringify(Array.from({ length: count }, (_, i) => {
   const id = (n * 7919 + i * Math.floor(rows / count)) % rows;
-  return { id, grp: id % 1000, amount: i * 0.5, name: `new ${n}`, d: '2025-06-01' };
+  return row(id, i, n);
 }));
 
 /** The quietest of each, taken in turns: what else the machine does meets both. */
