@@ -11,8 +11,8 @@ const ROWS = 30; // of the dataset whose rows go and come back
 const FIRST_ERASABLE = 1000; // from here on are rows that are erased, each at most once
 const ERASABLE = 300;
 
-/** One request.  {status, json?, text?}; status 0: no answer (the server is gone). */
-export async function ask(server, method, path, { body, headers, timeoutMs = 60_000 } = {}) {
+/** One request.  {status, json?, text?}; status 0: no answer (the server is gone).  server.patienceMs: how long an answer may take. */
+export async function ask(server, method, path, { body, headers, timeoutMs = server.patienceMs ?? 60_000 } = {}) {
   try {
     const answer = await fetch(server.url + path, { method, body, headers, signal: AbortSignal.timeout(timeoutMs) });
     const text = await answer.text();
