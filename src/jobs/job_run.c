@@ -213,6 +213,14 @@ enum lh_code job_check(struct job *job, struct lh_err *err) {
     return LH_OK;
 }
 
+bool job_goes_on(struct job *job) {
+    struct jobs *j = job->jobs;
+    pthread_mutex_lock(&j->lock);
+    bool goes_on = j->stopping && !job->cancelling;
+    pthread_mutex_unlock(&j->lock);
+    return goes_on;
+}
+
 int job_cancel_fd(struct job *job) {
     return job->cancel_fd; /* opened before the run, closed after it */
 }

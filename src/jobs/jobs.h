@@ -161,6 +161,8 @@ LH_CHECKED enum lh_code job_save_checkpoint(struct job *job, const json_t *check
 void job_set_result(struct job *job, const json_t *result);
 /* LH_CANCELLED where the job is to end: cancelled, or the server is stopping.  For loops. */
 LH_CHECKED enum lh_code job_check(struct job *job, struct lh_err *err);
+/* The server is stopping, and the job will run again from its checkpoint: not cancelled. */
+bool job_goes_on(struct job *job);
 /* Readable from that moment on; for engine_task.cancel_fd.  As long as the run. */
 int job_cancel_fd(struct job *job);
 /* Then return an error: the job waits that long, gives its thread away, and runs again; it has not failed. */

@@ -66,7 +66,7 @@ static const char *new_key(struct new_objects *objects, enum file_role role, str
     return arena_strdup(arena, buf_cstr(&key));
 }
 
-static void remember(struct new_objects *objects, const char *key) {
+void new_objects_adopt(struct new_objects *objects, const char *key) {
     objects->keys = lh_realloc(objects->keys, (objects->key_count + 1) * sizeof *objects->keys);
     objects->keys[objects->key_count++] = lh_strdup(key);
 }
@@ -80,7 +80,7 @@ enum lh_code new_objects_put(struct new_objects *objects, const char *file, enum
     LH_TRY(os_sha256_file(objects->os, path, sha256, &size_bytes, err));
     const char *key = new_key(objects, role, arena);
     LH_TRY(object_put_file(bucket_store(objects->bucket), key, path, OBJECT_PUT_IF_ABSENT, &info, err));
-    remember(objects, key);
+    new_objects_adopt(objects, key);
     *ret_file = (struct manifest_file){
         .bucket = arena_strdup(arena, bucket_name(objects->bucket)),
         .key = key,
@@ -100,7 +100,7 @@ enum lh_code new_objects_put_data(struct new_objects *objects, const void *data,
     const char *key = new_key(objects, role, arena);
     lh_sha256_hex(data, len, sha256);
     LH_TRY(object_put(bucket_store(objects->bucket), key, data, len, OBJECT_PUT_IF_ABSENT, &info, err));
-    remember(objects, key);
+    new_objects_adopt(objects, key);
     *ret_file = (struct manifest_file){
         .bucket = arena_strdup(arena, bucket_name(objects->bucket)),
         .key = key,

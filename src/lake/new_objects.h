@@ -43,6 +43,8 @@ LH_CHECKED enum lh_code new_objects_put(struct new_objects *objects, const char 
 LH_CHECKED enum lh_code new_objects_put_data(struct new_objects *objects, const void *data, size_t len,
                                              enum file_role role, uint64_t row_count, struct arena *arena,
                                              struct manifest_file *ret_file, struct lh_err *err);
+/* An object of an earlier life, which is treated as one that was made here. */
+void new_objects_adopt(struct new_objects *objects, const char *key);
 /* What became of the commit that names them: kept on success and where the outcome is unknown. */
 void new_objects_settle(struct new_objects *objects, enum lh_code outcome);
 /* Forget what was made so far, for another try; objects go as by the release. */

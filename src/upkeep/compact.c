@@ -7,7 +7,8 @@
  *   C3  A tombstone goes when everything older was rewritten (COMPACT_BASE), and only then.
  *   C4  A step that fails leaves the old files and deletes its own.  Where the outcome of its commit is not known both stay; what no
  *       version names is an orphan for vacuum.  So a step that a crash interrupted is simply done again.
- *   C5  The worker's memory does not depend on the size of the dataset: rows stream, sorting spills. */
+ *   C5  The worker's memory does not depend on the size of the dataset: rows stream, sorting spills.
+ *   C6  A large base is written in parts (upkeep/compact_parts.h), each of which the checkpoint remembers; the commit is one. */
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
@@ -19,6 +20,7 @@
 #include "os/clock.h"
 #include "os/fault.h"
 #include "os/file.h"
+#include "upkeep/compact_parts.h"
 #include "upkeep/compact_plan.h"
 #include "upkeep/upkeep_internal.h"
 
@@ -55,7 +57,9 @@ struct compaction {
     const char *sort_by; /* NULL: the primary key */
     const char *name;    /* the dataset's, when the job began */
     char id[LH_ULID_SIZE];
-    bool done; /* what was asked for is committed; what came since is for the next job */
+    bool done;           /* what was asked for is committed; what came since is for the next job */
+    json_t *parts;       /* of a step that an earlier life began; NULL: none */
+    uint64_t parts_kept; /* of them, that did not have to be written again */
     uint64_t steps, files_in, files_out, bytes_in, bytes_out, version;
 };
 
@@ -66,6 +70,7 @@ struct step_run {
     const struct manifest *seen;
     const struct compact_step *step;
     struct arena *arena;
+    struct compact_parts parts;
     struct manifest_file *outputs;
     size_t output_count;
 };
@@ -133,12 +138,17 @@ static enum lh_code replace_files(struct catalog_txn *txn, const struct catalog_
 }
 
 /* The SELECT of the step's files alone: what merging them means is the read plan's business. */
-static enum lh_code select_inputs(const struct step_run *r, const char **ret_select, struct lh_err *err) {
+static enum lh_code select_inputs(const struct step_run *r, size_t part_of, const char **ret_select,
+                                  struct lh_err *err) {
     LH_AUTO(manifest) struct manifest *part = manifest_edit(r->seen);
     part->file_count = 0;
     for (size_t i = 0; i < r->step->file_count; i++)
         *manifest_add_file(part) = *r->step->files[i];
-    return lake_read_plan(r->compaction->upkeep->services.buckets, part, r->arena, ret_select, err);
+    LH_TRY(lake_read_plan(r->compaction->upkeep->services.buckets, part, r->arena, ret_select, err));
+    const char *condition = compact_parts_condition(&r->parts, r->seen, part_of, r->arena);
+    if (condition)
+        *ret_select = arena_printf(r->arena, "SELECT * FROM (%s) WHERE %s", *ret_select, condition);
+    return LH_OK;
 }
 
 static const char *order_of(const struct step_run *r) {
@@ -192,9 +202,9 @@ static json_t *task_request(const struct step_run *r, const char *select) {
 static void on_progress(void *ctx, double fraction, uint64_t bytes) {
     const struct step_run *r = ctx;
     (void)fraction;
-    uint64_t most = r->step->bytes;
-    job_progress(r->compaction->job, r->compaction->bytes_in + (bytes < most ? bytes : most),
-                 r->compaction->bytes_in + most, "bytes");
+    uint64_t all = r->step->bytes, part = all / r->parts.count, before = part * compact_parts_done(&r->parts);
+    job_progress(r->compaction->job, r->compaction->bytes_in + before + (bytes < part ? bytes : part),
+                 r->compaction->bytes_in + all, "bytes");
 }
 
 /* What a worker left there goes. */
@@ -203,11 +213,12 @@ static enum lh_code new_folder(struct os *os, const char *path, struct lh_err *e
     return os_mkdir_all(os, AT_FDCWD, path, 0700, err);
 }
 
-static enum lh_code write_outputs(struct step_run *r, struct new_objects *objects, json_t **ret_answer,
-                                  struct lh_err *err) {
+static enum lh_code write_rows(struct step_run *r, struct new_objects *objects, size_t part, json_t **ret_answer,
+                               struct lh_err *err) {
     const struct upkeep_services *s = &r->compaction->upkeep->services;
     const char *select;
-    LH_TRY(select_inputs(r, &select, err));
+    LH_TRY(select_inputs(r, part, &select, err));
+    LH_TRY(new_folder(s->os, objects->out, err));
     LH_AUTO(json) json_t *request = task_request(r, select);
     struct engine_task task = {
         .task = "compact",
@@ -235,13 +246,16 @@ static enum lh_code write_outputs(struct step_run *r, struct new_objects *object
 }
 
 /* Without deltas and tombstones no row may be lost or doubled, whatever the plan and the engine did. */
-static enum lh_code check_rows(const struct step_run *r, int64_t rows, struct lh_err *err) {
+static enum lh_code check_rows(const struct step_run *r, struct lh_err *err) {
     bool merges = false;
+    uint64_t rows = 0;
+    for (size_t i = 0; i < r->output_count; i++)
+        rows += r->outputs[i].row_count;
     for (size_t i = 0; i < r->step->file_count; i++)
         merges = merges || (r->seen->primary_key_count > 0 && r->step->files[i]->role != FILE_BASE);
-    if (rows < 0 || (merges ? (uint64_t)rows > r->step->rows : (uint64_t)rows != r->step->rows))
+    if (merges ? rows > r->step->rows : rows != r->step->rows)
         return lh_fail(err, LH_CORRUPT,
-                       "%" PRIu64 " rows of \"%s\" went in and %" PRId64 " came out; nothing was changed",
+                       "%" PRIu64 " rows of \"%s\" went in and %" PRIu64 " came out; nothing was changed",
                        r->step->rows, r->seen->name, rows);
     return LH_OK;
 }
@@ -249,11 +263,9 @@ static enum lh_code check_rows(const struct step_run *r, int64_t rows, struct lh
 static enum lh_code store_outputs(struct step_run *r, struct new_objects *objects, const json_t *answer,
                                   struct lh_err *err) {
     json_t *files, *file;
-    int64_t rows;
     size_t i;
-    LH_TRY(lh_json_get_int(answer, "", "rows", &rows, err));
     LH_TRY(lh_json_get_array(answer, "", "files", &files, err));
-    LH_TRY(check_rows(r, rows, err));
+    r->output_count = 0;
     r->outputs = arena_alloc(r->arena, (json_array_size(files) + 1) * sizeof *r->outputs);
     json_array_foreach(files, i, file) {
         const char *name;
@@ -264,7 +276,7 @@ static enum lh_code store_outputs(struct step_run *r, struct new_objects *object
             return lh_fail(err, LH_INTERNAL, "the worker named an odd file");
         LH_TRY(new_objects_put(objects, arena_printf(r->arena, "rows/%s", name), r->step->role, (uint64_t)file_rows,
                                r->arena, &r->outputs[r->output_count], err));
-        r->outputs[r->output_count++].sequence = r->step->sequence;
+        r->output_count++;
     }
     return LH_FAULT("compact.after_write", err);
 }
@@ -282,15 +294,80 @@ static void count_step(struct step_run *r, uint64_t version) {
     job_progress(c->job, c->bytes_in, c->bytes_in, "bytes");
 }
 
-static enum lh_code run_step(struct compaction *c, const struct manifest *seen, const struct compact_step *step,
-                             struct arena *arena, struct lh_err *err) {
+static json_t *counts(const struct compaction *c) {
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "steps", (json_int_t)c->steps, "files_in",
+                     (json_int_t)c->files_in, "files_out", (json_int_t)c->files_out, "bytes_in",
+                     (json_int_t)c->bytes_in, "bytes_out", (json_int_t)c->bytes_out, "version", (json_int_t)c->version,
+                     "parts_kept", (json_int_t)c->parts_kept, "done", c->done);
+}
+
+/* Where the list of files is too long for a checkpoint the parts are done without. */
+static enum lh_code save_parts(const struct step_run *r, struct lh_err *err) {
+    LH_AUTO(json) json_t *checkpoint = counts(r->compaction);
+    json_object_set(checkpoint, "parts", r->parts.state);
+    enum lh_code code = job_save_checkpoint(r->compaction->job, checkpoint, err);
+    if (code == LH_TOO_LARGE) {
+        *err = (struct lh_err)LH_ERR_INIT;
+        code = LH_OK;
+    }
+    return code;
+}
+
+static enum lh_code write_parts(struct step_run *r, struct new_objects *objects, struct lh_err *err) {
+    for (size_t part = compact_parts_done(&r->parts); part < r->parts.count; part++) {
+        LH_AUTO(json) json_t *answer = NULL;
+        LH_TRY(job_check(r->compaction->job, err));
+        LH_TRY(write_rows(r, objects, part, &answer, err));
+        LH_TRY(store_outputs(r, objects, answer, err));
+        if (r->parts.count == 1)
+            return LH_OK;
+        compact_parts_add(&r->parts, r->outputs, r->output_count);
+        LH_TRY(save_parts(r, err));
+    }
+    compact_parts_outputs(&r->parts, r->arena, &r->outputs, &r->output_count);
+    return LH_OK;
+}
+
+/* What an earlier life wrote is this one's to delete, too. */
+static enum lh_code begin_parts(struct step_run *r, struct new_objects *objects, struct compact_parts *begun,
+                                struct lh_err *err) {
+    struct compaction *c = r->compaction;
     const struct upkeep_services *s = &c->upkeep->services;
-    struct step_run r = {.compaction = c, .seen = seen, .step = step, .arena = arena};
+    if (begun->count == 0) {
+        r->parts.count = 1;
+        return c->sort_by ? LH_OK
+                          : compact_parts_plan(s, r->seen, r->step, s->config->maintenance.file_bytes,
+                                               job_cancel_fd(c->job), &r->parts, err);
+    }
+    struct manifest_file *outputs;
+    size_t count;
+    r->parts = *begun;
+    *begun = (struct compact_parts){0};
+    c->parts_kept += compact_parts_done(&r->parts);
+    compact_parts_outputs(&r->parts, r->arena, &outputs, &count);
+    for (size_t i = 0; i < count; i++)
+        new_objects_adopt(objects, outputs[i].key);
+    return LH_OK;
+}
+
+static void step_run_release(struct step_run *r) {
+    compact_parts_release(&r->parts);
+}
+
+/* `begun`: the parts that an earlier life began, or none; they are taken. */
+static enum lh_code run_step(struct compaction *c, const struct manifest *seen, const struct compact_step *step,
+                             struct compact_parts *begun, struct arena *arena, struct lh_err *err) {
+    const struct upkeep_services *s = &c->upkeep->services;
+    LH_CLEANUP(step_run_release) struct step_run r = {.compaction = c, .seen = seen, .step = step, .arena = arena};
     LH_CLEANUP(new_objects_release) struct new_objects objects = {0};
-    LH_AUTO(json) json_t *answer = NULL;
     LH_TRY(new_objects_open(s->os, s->buckets, s->tmp_dir, seen->name, seen->bucket, &objects, err));
-    LH_TRY(write_outputs(&r, &objects, &answer, err));
-    LH_TRY(store_outputs(&r, &objects, answer, err));
+    LH_TRY(begin_parts(&r, &objects, begun, err));
+    if (write_parts(&r, &objects, err) != LH_OK) {
+        if (compact_parts_done(&r.parts) > 0 && job_goes_on(c->job))
+            new_objects_settle(&objects, LH_OK); /* the next life finds them in the checkpoint */
+        return err->code;
+    }
+    LH_TRY(check_rows(&r, err));
     LH_TRY(job_check(c->job, err));
     LH_TRY(LH_FAULT("compact.before_commit", err));
     struct catalog_change change = {
@@ -310,6 +387,8 @@ static enum lh_code run_step(struct compaction *c, const struct manifest *seen, 
 static enum lh_code next_step(struct compaction *c, bool *ret_any, struct lh_err *err) {
     struct upkeep *u = c->upkeep;
     LH_AUTO(arena) struct arena *arena = arena_new();
+    LH_AUTO(json) json_t *before = LH_STEAL(c->parts);
+    LH_CLEANUP(compact_parts_release) struct compact_parts begun = {0};
     LH_AUTO(catalog_snapshot) struct catalog_snapshot *s = catalog_snapshot(u->services.catalog);
     const struct manifest *m = c->id[0] ? catalog_snapshot_find_id(s, c->id) : NULL;
     struct compact_policy policy = upkeep_policy(u);
@@ -318,21 +397,17 @@ static enum lh_code next_step(struct compaction *c, bool *ret_any, struct lh_err
         return lh_fail(err, LH_NOT_FOUND, "the dataset \"%s\" is gone", c->name);
     if (c->sort_by && !manifest_find_column(m, c->sort_by))
         return lh_fail(err, LH_CONFLICT, "\"%s\" has no column \"%s\" any more", m->name, c->sort_by);
-    compact_plan(m, &policy, c->scope, os_realtime_us(u->services.os) / 1000, arena, &step);
+    if (before)
+        LH_TRY(compact_parts_resume(&u->services, before, m, arena, &step, &begun, err));
+    if (begun.count == 0)
+        compact_plan(m, &policy, c->scope, os_realtime_us(u->services.os) / 1000, arena, &step);
     *ret_any = step.action != COMPACT_NOTHING && !c->done;
     if (!*ret_any)
         return LH_OK;
-    LH_TRY(run_step(c, m, &step, arena, err));
+    LH_TRY(run_step(c, m, &step, &begun, arena, err));
     /* A dataset that is written all the time is never in order: only the policy's own steps go on until nothing is due. */
     c->done = c->scope != COMPACT_WHAT_IS_DUE && !step.partial;
     return LH_OK;
-}
-
-static json_t *counts(const struct compaction *c) {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "steps", (json_int_t)c->steps, "files_in",
-                     (json_int_t)c->files_in, "files_out", (json_int_t)c->files_out, "bytes_in",
-                     (json_int_t)c->bytes_in, "bytes_out", (json_int_t)c->bytes_out, "version", (json_int_t)c->version,
-                     "done", c->done);
 }
 
 static uint64_t count_in(const json_t *json, const char *key) {
@@ -348,7 +423,9 @@ static void resume(struct compaction *c, const json_t *from) {
     c->bytes_in = count_in(from, "bytes_in");
     c->bytes_out = count_in(from, "bytes_out");
     c->version = count_in(from, "version");
+    c->parts_kept = count_in(from, "parts_kept");
     c->done = json_is_true(json_object_get(from, "done"));
+    c->parts = json_incref(json_object_get(from, "parts"));
 }
 
 static enum lh_code run_steps(struct compaction *c, struct lh_err *err) {
@@ -382,7 +459,9 @@ enum lh_code upkeep_run_compaction(struct job *job, void *ctx, struct lh_err *er
         memcpy(c.id, id, strlen(id));
     c.scope = full ? COMPACT_FULL : due ? COMPACT_WHAT_IS_DUE : COMPACT_ALL;
     resume(&c, from);
-    LH_TRY(run_steps(&c, err));
+    enum lh_code code = run_steps(&c, err);
+    json_decref(c.parts);
+    LH_TRY(code);
     LH_AUTO(json) json_t *result = counts(&c);
     json_object_del(result, "done");
     job_set_result(job, result);

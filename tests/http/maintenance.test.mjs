@@ -1,10 +1,11 @@
 // Compaction and vacuum: the rows stay, the files become few, the past goes when it is told to, and what is missing is told
 // apart from what was vacuumed.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { makeTemporaryFolder, runLakehouse, startServer } from '../lib/server.mjs';
+import { makeTemporaryFolder, removeFolder, runLakehouse, startServer } from '../lib/server.mjs';
 
 const quiet = { LAKEHOUSE__MAINTENANCE__COMPACT: 'false', LAKEHOUSE__MAINTENANCE__VACUUM: 'false' };
 
@@ -24,8 +25,8 @@ async function sql(server, statement, asOf) {
   return answer.rows;
 }
 
-async function ingest(server, name, csv, mode = 'append') {
-  const reply = await fetch(`${server.url}/ingest/file?name=${name}&mode=${mode}&file_name=${name}.csv`, {
+async function ingest(server, name, csv, mode = 'append', more = '') {
+  const reply = await fetch(`${server.url}/ingest/file?name=${name}&mode=${mode}&file_name=${name}.csv${more}`, {
     method: 'POST',
     headers: { 'content-type': 'text/csv' },
     body: csv,
@@ -180,6 +181,55 @@ test('a deleted dataset and a crashed writer leave nothing for ever; a registere
   assert.ok(!existsSync(orphan));
   assert.ok(existsSync(path.join(server.dataDir, 'objects/mine/seven.parquet')));
   assert.deepEqual(await sql(server, 'SELECT count(*) FROM b'), [[1]]);
+});
+
+test('a large base is rewritten in parts, and a crash costs one of them', async (t) => {
+  const dataDir = path.join(makeTemporaryFolder(), 'data');
+  t.after(() => removeFolder(path.dirname(dataDir)));
+  const env = { ...quiet, LAKEHOUSE__MAINTENANCE__FILE_BYTES: '64KB' }; // a part is 1 MB
+  let server = await startServer({ dataDir, env });
+  t.after(() => server.stop());
+  const pad = (n) => createHash('sha512').update(String(n)).digest('base64').repeat(2);
+  const rows = (from, count) => 'id,text\n' + Array.from({ length: count }, (_, i) => `k${from + i},${pad(from + i)}\n`).join('');
+  await ingest(server, 'large', rows(10_000, 50_000), 'create', '&primary_key=id');
+  await ingest(server, 'large', rows(55_000, 10_000), 'upsert');
+  await ask(server, 'POST', '/catalog/datasets/large/tombstone', { row_keys: ['k10000', 'k30000', 'k64999'] });
+  const question = 'SELECT count(*), count(DISTINCT id), min(id), max(id), bit_xor(hash(id, text))::VARCHAR FROM large';
+  const expected = await sql(server, question);
+  assert.deepEqual(expected[0].slice(0, 4), [54_997, 54_997, 'k10001', 'k64998']);
+
+  const begin = async () => {
+    const started = await ask(server, 'POST', '/query/compact', { dataset: 'large', full: true });
+    for (let parts = 0; parts < 2; ) {
+      const job = await ask(server, 'GET', `/jobs/${started.job_id}`);
+      assert.ok(['queued', 'running'].includes(job.state), JSON.stringify(job));
+      parts = job.checkpoint?.parts?.done ?? 0;
+    }
+    return started;
+  };
+  const before = filesBelow(server, 'large');
+  const cancelled = await begin();
+  await ask(server, 'DELETE', `/jobs/${cancelled.job_id}`);
+  assert.equal((await ended(server, cancelled)).state, 'cancelled');
+  assert.deepEqual(filesBelow(server, 'large'), before, 'a cancelled rewrite leaves nothing');
+
+  for (const way of ['stop', 'kill9']) {
+    const started = await begin();
+    await server[way]();
+    server = await startServer({ dataDir, env });
+    // What is written meanwhile stays, and is newer.
+    await ingest(server, 'large', `id,text\nk10001,${way}\nk70000,${way}\n`, 'upsert');
+    const job = await ended(server, { status: 202, ...started });
+    assert.equal(job.state, 'done', JSON.stringify(job));
+    assert.ok(job.result.parts_kept >= 1, JSON.stringify(job.result)); // the second was perhaps shown before it was durable
+    assert.deepEqual(await sql(server, `SELECT text, count(*) FROM large WHERE text = '${way}' GROUP BY 1`), [[way, 2]]);
+    assert.deepEqual(await sql(server, 'SELECT count(*), count(DISTINCT id) FROM large'), [[54_998, 54_998]]);
+  }
+  await ask(server, 'POST', '/query/delta/large', [{ id: 'k10001', text: pad(10_001) }]);
+  await ask(server, 'POST', '/catalog/datasets/large/tombstone', { row_keys: ['k70000'] });
+  assert.deepEqual(await sql(server, question), expected);
+  const m = await dataset(server, 'large');
+  assert.deepEqual([...new Set(m.files.filter((f) => f.role !== 'changes').map((f) => f.role))].sort(), ['base', 'delta', 'tombstone']);
 });
 
 test('a server compacts and vacuums by itself', async (t) => {
