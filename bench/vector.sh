@@ -29,7 +29,7 @@ done
 load() { cut -d' ' -f1 /proc/loadavg; }
 
 about() {
-    printf '# Vector indexes: results\n\nWritten by `bench/vector.sh`; README.md says how figures are taken.\n\n'
+    printf '# Vector indexes: results\n\nWritten by `bench/vector.sh`; [README.md](README.md#vector-indexes) says how figures are taken.\n\n'
     printf -- '- %s, load average %s before the run\n' "$(date -u +%Y-%m-%dT%H:%MZ)" "$(load)"
     printf -- '- %s cores of %s; %s; %s\n' "$(nproc)" "$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | sed q)" \
         "$(uname -sr)" "$(gcc --version | sed q)"

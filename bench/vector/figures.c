@@ -35,8 +35,10 @@ void bench_print_figures(const struct entry *entries, size_t n, unsigned threads
             if (setting->effort)
                 printf(" %.0f / %.0f [%s %u] |", setting->median.p50_ns / 1e3, setting->median.p99_ns / 1e3,
                        entries[i].contender->effort_name, setting->effort);
-            else
+            else if (setting->recall > 0)
                 printf(" at most %.4f |", setting->recall);
+            else
+                printf(" - |");
         }
         printf("\n");
     }
@@ -93,6 +95,13 @@ static const struct entry *best_of(const struct entry *entries, size_t n, const 
     return best;
 }
 
+static bool was_run(const struct entry *entries, size_t n, const struct goal *goal) {
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(entries[i].contender->name, goal->ours, strlen(goal->ours)) == 0)
+            return true;
+    return false;
+}
+
 void bench_print_goals(const struct entry *entries, size_t n, int workload) {
     static const char *const units[] = {[BUILD_S] = "s", [P50_US] = "us", [MEGABYTES] = "MB"};
     printf("\n| measured | goal | figure | met | best peer of this run | ours / its |\n|---|---|---|---|---|---|\n");
@@ -101,6 +110,8 @@ void bench_print_goals(const struct entry *entries, size_t n, int workload) {
         const struct entry *ours = best_of(entries, n, goal, true);
         const struct entry *peer = best_of(entries, n, goal, false);
         const char *unit = units[goal->kind];
+        if (!was_run(entries, n, goal))
+            continue;
         if (!ours) {
             printf("| %s | %g %s | the recall is not reached | **no** | | |\n", goal->what, goal->most[workload], unit);
             continue;

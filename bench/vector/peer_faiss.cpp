@@ -43,7 +43,7 @@ void *build_ivf(const float *rows, size_t n, unsigned d, unsigned threads) {
     index->ivf = ivf;
     ivf->train(static_cast<faiss::Index::idx_t>(n), rows);
     index->refined = std::make_unique<faiss::IndexRefineFlat>(ivf);
-    index->refined->k_factor = 30;
+    index->refined->k_factor = 100;
     index->refined->add(static_cast<faiss::Index::idx_t>(n), rows);
     index->extra = n * (d / 8 + 8);
     omp_set_num_threads(1);
