@@ -22,7 +22,9 @@ static enum lh_code make(struct vec_graph_code *code, uint32_t d, enum vec_metri
         .padded = padded,
         .stride = (padded / 2 + sizeof(struct vec_node_tail) + LINE - 1) / LINE * LINE,
         .origin = lh_calloc(padded, sizeof(float)),
+        .ones = lh_malloc_aligned(LINE, padded),
     };
+    memset(code->ones, 1, padded);
     return LH_OK;
 }
 
@@ -45,6 +47,7 @@ enum lh_code vec_graph_code_init_at(struct vec_graph_code *code, uint32_t d, enu
 void vec_graph_code_deinit(struct vec_graph_code *code) {
     vec_rabitq_free(code->rq);
     lh_free(code->origin);
+    lh_free(code->ones);
     *code = (struct vec_graph_code){0};
 }
 
@@ -61,22 +64,24 @@ void vec_probe_deinit(struct vec_probe *probe) {
     *probe = (struct vec_probe){0};
 }
 
-/* The rotated query to signed bytes; returns their sum.  Rotated coordinates are close to Gaussian, so that the largest
- * is only some four deviations out and a byte keeps them to 1%, a tenth of the codes' own error. */
-static int64_t to_bytes(const float *x, uint32_t d, int8_t *ret_bytes, float *ret_step) {
-    float most = 0.0f;
-    for (uint32_t i = 0; i < d; i++)
-        most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+/* The query to signed bytes, by way of unsigned ones about 128; returns their sum.  Rotated coordinates are close to Gaussian, so
+ * that the largest is only some four deviations out and a byte keeps them to 1%, a tenth of the codes' own error. */
+static int32_t to_bytes(const struct vec_graph_code *code, const float *x, int8_t *ret_bytes, float *ret_step) {
+    uint32_t d = code->padded;
+    float most = code->kernels->max_abs(x, d);
     float scale = most > 0.0f ? 127.0f / most : 0.0f;
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < d; i++) {
-        float scaled = x[i] * scale;
-        int value = (int)(scaled + (scaled < 0.0f ? -0.5f : 0.5f));
-        ret_bytes[i] = (int8_t)value;
-        sum += value;
+    uint8_t *bytes = (uint8_t *)ret_bytes;
+    if (!isfinite(scale)) /* all denormal */
+        scale = most = 0.0f;
+    code->kernels->quantize_u8(x, d, scale, 128.0f, 255, bytes);
+    for (uint32_t i = 0; i < d; i += 8) {
+        uint64_t word;
+        memcpy(&word, bytes + i, sizeof word);
+        word ^= 0x8080808080808080u;
+        memcpy(bytes + i, &word, sizeof word);
     }
     *ret_step = most / 127.0f;
-    return sum;
+    return code->kernels->dot_u8i8(code->ones, ret_bytes, d);
 }
 
 void vec_probe_set(struct vec_probe *probe, const struct vec_graph_code *code, const float *query) {
@@ -86,28 +91,34 @@ void vec_probe_set(struct vec_probe *probe, const struct vec_graph_code *code, c
     for (uint32_t i = 0; i < code->padded; i++)
         seen[i] -= code->origin[i];
     float norm2 = code->kernels->dot_f32(seen, seen, code->padded);
-    int64_t sum = to_bytes(seen, code->padded, probe->bytes, &probe->scale);
+    int32_t sum = to_bytes(code, seen, probe->bytes, &probe->scale);
     probe->bias = 7.5f * (float)sum;
     probe->norm = sqrtf(norm2);
     probe->add = code->metric == VEC_L2 ? norm2 : (code->metric == VEC_COSINE ? 1.0f : 0.0f) - along;
 }
 
+/* Eight levels u, 0 to 15, to 2u - 15 as signed bytes: no byte borrows from its neighbour while 128 is added. */
+static inline uint64_t signed_levels(uint64_t levels) {
+    return ((levels << 1 | 0x8080808080808080u) - 0x0f0f0f0f0f0f0f0fu) ^ 0x8080808080808080u;
+}
+
 /* A code to the signed bytes 2u - 15; returns their sum. */
 static int32_t unpack(const uint8_t *packed, uint32_t d, int8_t *ret_bytes) {
-    int32_t sum = 0;
+    const uint64_t nibbles = 0x0f0f0f0f0f0f0f0fu;
+    uint64_t sum = 0;
     for (uint32_t at = 0; at < d; at += 128) {
         uint32_t half = d - at >= 128 ? 64 : 32;
-        const uint8_t *run = packed + at / 2;
-        int8_t *low = ret_bytes + at;
-        int8_t *high = low + half;
-        for (uint32_t j = 0; j < half; j++) {
-            low[j] = (int8_t)(2 * (run[j] & 15) - 15);
-            high[j] = (int8_t)(2 * (run[j] >> 4) - 15);
+        for (uint32_t j = 0; j < half; j += 8) {
+            uint64_t word, low, high;
+            memcpy(&word, packed + at / 2 + j, sizeof word);
+            low = signed_levels(word & nibbles);
+            high = signed_levels(word >> 4 & nibbles);
+            sum += ((word & nibbles) + (word >> 4 & nibbles)) * 0x0101010101010101u >> 56; /* at most 8 * 30 */
+            memcpy(ret_bytes + at + j, &low, sizeof low);
+            memcpy(ret_bytes + at + half + j, &high, sizeof high);
         }
-        for (uint32_t j = 0; j < 2 * half; j++)
-            sum += low[j];
     }
-    return sum;
+    return 2 * (int32_t)sum - 15 * (int32_t)d;
 }
 
 void vec_probe_set_node(struct vec_probe *probe, const struct vec_graph_code *code, const uint8_t *node) {

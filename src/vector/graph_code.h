@@ -36,6 +36,7 @@ struct vec_graph_code {
     size_t stride;
     float *origin; /* z, D floats */
     float origin_norm2;
+    uint8_t *ones; /* D of them */
 };
 
 /* One thread's; `bytes` holds D and is 64-byte aligned. */

@@ -148,6 +148,8 @@ struct vec_hnsw_cursor *vec_hnsw_cursor_new(struct vec_hnsw *graph) {
     cursor->visited = vec_reserve((size_t)cursor->visited_words * sizeof(uint64_t));
     cursor->batch = lh_calloc(VEC_HNSW_BATCH * graph->degree, sizeof(uint32_t));
     cursor->batch_dist = lh_calloc(VEC_HNSW_BATCH * graph->degree, sizeof(float));
+    cursor->fresh = lh_calloc(VEC_HNSW_BATCH * graph->degree + 1, sizeof *cursor->fresh);
+    cursor->places = lh_calloc(VEC_HNSW_BATCH * graph->degree, sizeof *cursor->places);
     cursor->chosen = lh_calloc(graph->degree, sizeof *cursor->chosen);
     cursor->links = lh_calloc((VEC_HNSW_TOP_LEVEL + 1) * (size_t)graph->m, sizeof *cursor->links);
     cursor->scratch = lh_malloc_aligned(64, (size_t)VEC_GRAPH_SCRATCH * graph->code.padded * sizeof(float));
@@ -174,6 +176,8 @@ void vec_hnsw_cursor_free(struct vec_hnsw_cursor *cursor) {
     vec_unreserve(cursor->visited, (size_t)cursor->visited_words * sizeof(uint64_t));
     lh_free(cursor->batch);
     lh_free(cursor->batch_dist);
+    lh_free(cursor->fresh);
+    lh_free(cursor->places);
     lh_free(cursor->scratch);
     lh_free(cursor->queue);
     lh_free(cursor->candidates);

@@ -94,6 +94,8 @@ struct vec_hnsw_cursor {
 
     uint32_t *batch; /* a list's unvisited ids and their distances */
     float *batch_dist;
+    struct vec_hit *fresh; /* those that come into the queue, and where */
+    uint32_t *places;
     struct vec_hit *candidates; /* selection's input; a search's, and a scan's matches */
     bool nodes;                 /* a search's candidates are nodes, each of which stands for its twins too */
     float *candidate_dist;

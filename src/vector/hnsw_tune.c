@@ -23,7 +23,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_QUERIES = 256, PIECE = 64 /* rows, 200 kB of 768 dimensions */, WIDEST = 4096 };
+enum { MOST_QUERIES = 256, FEW_QUERIES = 64, PIECE = 64 /* rows, 200 kB of 768 dimensions */, WIDEST = 4096 };
 
 struct sample {
     struct vec_hnsw *graph;
@@ -176,12 +176,12 @@ static void find_nodes(const struct vec_hnsw *graph, uint32_t *ret_node_of) {
     }
 }
 
-/* Up to MOST_QUERIES nodes of live rows, spread over all; not the entry, where every walk must begin. */
-static uint32_t own_queries(const struct vec_hnsw *graph, float *ret_data, uint32_t *ret_self) {
+/* Up to `most` nodes of live rows, spread over all; not the entry, where every walk must begin. */
+static uint32_t own_queries(const struct vec_hnsw *graph, uint32_t most, float *ret_data, uint32_t *ret_self) {
     uint32_t n = 0;
     uint32_t nodes = 0;
-    uint32_t step = (graph->count - graph->twin_count) / MOST_QUERIES + 1;
-    for (uint32_t id = 0; id < graph->count && n < MOST_QUERIES; id++) {
+    uint32_t step = (graph->count - graph->twin_count) / most + 1;
+    for (uint32_t id = 0; id < graph->count && n < most; id++) {
         if (vec_hnsw_is_twin(graph, id) || nodes++ % step || !vec_hnsw_is_live(graph, id) ||
             id == vec_entry_id(graph->entry))
             continue;
@@ -203,28 +203,21 @@ static void find_truth(struct sample *sample, unsigned threads) {
         sample->tops[i].used = vec_topk_sort(&sample->tops[i]);
 }
 
-enum lh_code vec_hnsw_tune(struct vec_hnsw *graph, const struct vec_rows *queries, uint32_t k, double target,
-                           unsigned threads, struct vec_hnsw_tuning *ret_tuning, struct lh_err *err) {
-    if (k == 0 || k > WIDEST / 2 || !(target > 0.0 && target <= 1.0))
-        return lh_fail(err, LH_INVALID, "a target needs 1 <= k <= %d and a recall above 0 and up to 1", WIDEST / 2);
-    if (!vec_hnsw_has_rows(graph))
-        return lh_fail(err, LH_INVALID, "a target recall can only be found with the full rows at hand");
-    if (queries && queries->d != graph->code.d)
-        return lh_fail(err, LH_INVALID, "queries of %u dimensions for a graph of %u", queries->d, graph->code.d);
-
-    size_t most = queries ? queries->n : MOST_QUERIES;
-    LH_AUTO(mem) float *data = lh_calloc(queries ? 1 : most * graph->code.d, sizeof *data);
-    LH_AUTO(mem) uint32_t *self = lh_calloc(most + 1, sizeof *self);
-    LH_AUTO(mem) struct vec_topk *tops = lh_calloc(most + 1, sizeof *tops);
-    LH_AUTO(mem) pthread_mutex_t *locks = lh_calloc(most + 1, sizeof *locks);
+/* Finds the cheapest search for a target, or with `given` what that one reaches. */
+static void try_own(struct vec_hnsw *graph, const struct vec_rows *queries, uint32_t most, uint32_t k, double target,
+                    const struct vec_hnsw_search *given, unsigned threads, struct vec_hnsw_tuning *ret_tuning) {
+    LH_AUTO(mem) float *data = lh_calloc(queries ? 1 : (size_t)most * graph->code.d, sizeof *data);
+    LH_AUTO(mem) uint32_t *self = lh_calloc((size_t)most + 1, sizeof *self);
+    LH_AUTO(mem) struct vec_topk *tops = lh_calloc((size_t)most + 1, sizeof *tops);
+    LH_AUTO(mem) pthread_mutex_t *locks = lh_calloc((size_t)most + 1, sizeof *locks);
     LH_AUTO(mem) uint32_t *node_of = lh_calloc((size_t)graph->count + 1, sizeof *node_of);
-    LH_AUTO(mem) float *scales = lh_calloc(most + 1, sizeof *scales);
-    LH_AUTO(mem) struct vec_hit *hits = lh_calloc((most + 1) * k, sizeof *hits);
+    LH_AUTO(mem) float *scales = lh_calloc((size_t)most + 1, sizeof *scales);
+    LH_AUTO(mem) struct vec_hit *hits = lh_calloc(((size_t)most + 1) * k, sizeof *hits);
     struct vec_rows own = {.data = data, .d = graph->code.d};
     if (queries)
         memset(self, 0xff, most * sizeof *self);
     else
-        own.n = own_queries(graph, data, self);
+        own.n = own_queries(graph, most, data, self);
     for (size_t i = 0; i < most; i++) {
         vec_topk_init(&tops[i], hits + i * k, k);
         pthread_mutex_init(&locks[i], NULL);
@@ -239,8 +232,44 @@ enum lh_code vec_hnsw_tune(struct vec_hnsw *graph, const struct vec_rows *querie
                             .locks = locks,
                             .scales = scales};
     find_truth(&sample, threads);
-    choose(&sample, threads, target, ret_tuning);
+    if (given) {
+        struct outcome outcome = attempt(&sample, threads, given->ef, given->patience);
+        *ret_tuning = (struct vec_hnsw_tuning){.search = *given,
+                                               .recall = outcome.recall,
+                                               .estimates = outcome.estimates,
+                                               .queries = (uint32_t)own.n,
+                                               .reached = true};
+    } else {
+        choose(&sample, threads, target, ret_tuning);
+    }
     for (size_t i = 0; i < most; i++)
         pthread_mutex_destroy(&locks[i]);
+}
+
+enum lh_code vec_hnsw_tune(struct vec_hnsw *graph, const struct vec_rows *queries, uint32_t k, double target,
+                           unsigned threads, struct vec_hnsw_tuning *ret_tuning, struct lh_err *err) {
+    if (k == 0 || k > WIDEST / 2 || !(target > 0.0 && target <= 1.0))
+        return lh_fail(err, LH_INVALID, "a target needs 1 <= k <= %d and a recall above 0 and up to 1", WIDEST / 2);
+    if (!vec_hnsw_has_rows(graph))
+        return lh_fail(err, LH_INVALID, "a target recall can only be found with the full rows at hand");
+    if (queries && queries->d != graph->code.d)
+        return lh_fail(err, LH_INVALID, "queries of %u dimensions for a graph of %u", queries->d, graph->code.d);
+    if (queries && queries->n > UINT32_MAX / 2)
+        return lh_fail(err, LH_INVALID, "a target recall needs no more than %u queries", UINT32_MAX / 2);
+    if (queries)
+        LH_TRY(vec_check_rows(queries, 0, err));
+    try_own(graph, queries, queries ? (uint32_t)queries->n : MOST_QUERIES, k, target, NULL, threads, ret_tuning);
+    return LH_OK;
+}
+
+enum lh_code vec_hnsw_expect(struct vec_hnsw *graph, const struct vec_hnsw_search *search, unsigned threads,
+                             double *ret_recall, struct lh_err *err) {
+    struct vec_hnsw_tuning tuning;
+    if (search->k == 0 || search->k > WIDEST / 2)
+        return lh_fail(err, LH_INVALID, "k is %u: recall is estimated for 1 to %d", search->k, WIDEST / 2);
+    if (!vec_hnsw_has_rows(graph))
+        return lh_fail(err, LH_INVALID, "recall can only be estimated with the full rows at hand");
+    try_own(graph, NULL, FEW_QUERIES, search->k, 0.0, search, threads, &tuning);
+    *ret_recall = tuning.recall;
     return LH_OK;
 }

@@ -241,6 +241,15 @@ static void tuning_is_not_flattered(void **state) {
     double got = recall(graph, VEC_L2, queries, &tuning.search);
     if (fabs(got - tuning.recall) > 0.04)
         fail_msg("tuned to %.3f, found %.3f", tuning.recall, got);
+    for (uint32_t ef = 10; ef <= 250; ef *= 5) {
+        const struct vec_hnsw_search search = {.k = K, .ef = ef};
+        double expected = 0.0;
+        ok(vec_hnsw_expect(graph, &search, 1, &expected, &err), &err);
+        got = recall(graph, VEC_L2, queries, &search);
+        if (fabs(got - expected) > 0.1)
+            fail_msg("ef %u: expected %.3f, found %.3f", ef, expected, got);
+    }
+    assert_int_equal(vec_hnsw_expect(graph, &(struct vec_hnsw_search){0}, 1, &got, &err), LH_INVALID);
     vec_hnsw_free(graph);
 }
 
