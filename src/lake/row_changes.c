@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "catalog/manifest.h"
 #include "engine/engine.h"
+#include "engine/merge_key.h"
 #include "lake/catalog_ops.h"
 #include "lake/lake.h"
 #include "lake/new_objects.h"
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #define TIMEOUT_MS (INT64_C(10) * 60 * 1000)
+#define FEW_KEYS 64       /* whose row groups alone are read */
 #define CHANGES_MAX 50000 /* lines of one file */
 
 /* ---- reading ---- */
@@ -95,12 +97,56 @@ bool row_changes_join(const struct manifest *seen, const struct manifest *draft,
     return lake_merge_columns(merged, draft, fit, &refused) == LH_OK && manifest_same_schema(merged, seen);
 }
 
+/* ---- the old rows ---- */
+
+static bool may_filter(const struct manifest *m) {
+    bool may = m->primary_key_count <= MERGE_KEY_COLUMNS_MAX;
+    for (size_t i = 0; may && i < m->primary_key_count; i++)
+        may = merge_key_type(manifest_find_column(m, m->primary_key[i])->type);
+    return may;
+}
+
+/* The SPEC of engine/merge_key.h by which no row counts that has a key of the upserts: as if they were tombstones of all. */
+static void append_spec(struct buf *spec, const struct manifest *m, const struct row_upsert *upserts, size_t count) {
+    LH_AUTO(json) json_t *key = json_array(), *paths = json_array();
+    for (size_t i = 0; i < m->primary_key_count; i++) {
+        const struct manifest_column *column = manifest_find_column(m, m->primary_key[i]);
+        json_array_append_new(key, json_pack("[s, s]", column->name, column->type));
+    }
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(paths, json_pack("[s, i]", upserts[i].delta_path, 1));
+    LH_AUTO(json) json_t *object = json_pack("{s:O, s:[[s, i]], s:i, s:i, s:O}", "key", key, "files",
+                                             upserts[0].delta_path, 0, "rows", 0, "on_top", 1, "tombstones", paths);
+    lh_json_write(object, LH_JSON_COMPACT, spec);
+}
+
+/* Where the keys are many, nearly every row group has one of them.  Then the reader itself looks each key up, and unpacks of the
+ * other columns what it must; a join comes after all columns of all rows. */
+static void append_among(struct buf *sql, const struct manifest *m, const struct row_upsert *upserts, size_t count) {
+    LH_AUTO(buf) struct buf spec = BUF_INIT;
+    uint64_t rows = 0;
+    for (size_t i = 0; i < count; i++)
+        rows += upserts[i].row_count;
+    if (rows <= FEW_KEYS || !may_filter(m))
+        return;
+    append_spec(&spec, m, upserts, count);
+    buf_append_str(sql, " WHERE NOT " MERGE_KEY "(");
+    buf_append_sql_string(sql, buf_cstr(&spec));
+    buf_append_str(sql, ", CAST(0 AS UBIGINT), CAST(0 AS BIGINT)");
+    for (size_t i = 0; i < m->primary_key_count; i++) {
+        buf_append_str(sql, ", ");
+        buf_append_sql_ident(sql, manifest_find_column(m, m->primary_key[i])->name);
+    }
+    buf_append_char(sql, ')');
+}
+
 static enum lh_code make_request(const struct catalog_ops *ops, const struct manifest *seen,
                                  const struct row_upsert *upserts, size_t count, json_t **ret_request,
                                  struct lh_err *err) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     LH_AUTO(manifest) struct manifest *merged = manifest_edit(seen);
     LH_AUTO(json) json_t *deltas = json_array();
+    LH_AUTO(buf) struct buf rows = BUF_INIT;
     const char *plan;
     LH_TRY(lake_read_plan(ops->buckets, seen, arena, &plan, err));
     for (size_t i = 0; i < count; i++)
@@ -112,7 +158,9 @@ static enum lh_code make_request(const struct catalog_ops *ops, const struct man
         buf_append_str(&delta, ", hive_partitioning = false)");
         json_array_append_new(deltas, json_string(select_as(merged, upserts[i].draft, buf_cstr(&delta), arena)));
     }
-    json_t *request = row_change_request(merged, select_as(merged, seen, arena_printf(arena, "(%s)", plan), arena));
+    buf_printf(&rows, "SELECT * FROM (%s)", select_as(merged, seen, arena_printf(arena, "(%s)", plan), arena));
+    append_among(&rows, merged, upserts, count);
+    json_t *request = row_change_request(merged, buf_cstr(&rows));
     json_object_set(request, "deltas", deltas);
     json_object_set_new(request, "max_changes", json_integer(CHANGES_MAX));
     *ret_request = request;

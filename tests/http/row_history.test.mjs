@@ -213,6 +213,29 @@ test('a key is found however it is written; what is no key, and what is no datas
   assert.match(shown.stderr, /people/);
 });
 
+test('many rows at one time are told as few are, whatever the type of the key', async (t) => {
+  const other = await startServer({ t });
+  const call = async (route, type, body) => {
+    const reply = await fetch(other.url + route, { method: 'POST', headers: { 'content-type': type }, body });
+    assert.equal(reply.status < 300, true, await reply.text());
+  };
+  for (const [name, key] of [['whole', (i) => [i, `k${i % 7}`]], ['halves', (i) => [i + 0.5, `k${i % 7}`]]]) {
+    const lines = Array.from({ length: 400 }, (_, i) => `${key(i).join(',')},${i}`).join('\n');
+    await call(`/ingest/file?name=${name}&mode=create&file_name=x.csv&primary_key=no,who`, 'text/csv', `no,who,v\n${lines}\n`);
+    for (const add of [1000, 2000]) { // over the base, then over a delta; every other row, and ten new ones
+      const rows = Array.from({ length: 210 }, (_, i) => ({ no: key(2 * i)[0], who: key(2 * i)[1], v: add + 2 * i }));
+      await call(`/query/delta/${name}`, 'application/json', JSON.stringify(rows));
+    }
+    const told = await query(other, `SELECT action, count(*), sum(CAST(old_value AS BIGINT)), sum(CAST(new_value AS BIGINT))
+      FROM system.events WHERE entity_type = '${name}' AND action = 'update' GROUP BY ALL`);
+    const old = (n) => n * (n - 1); // 0 + 2 + ... + 2 (n - 1)
+    assert.deepEqual(told.rows.map((r) => r.map((x) => (/^\d+$/.test(x) ? Number(x) : x))),
+      [['update', 410, old(200) + 210 * 1000 + old(210), 200 * 1000 + old(200) + 210 * 2000 + old(210)]]);
+    const inserted = await query(other, `SELECT count(*) FROM system.events WHERE entity_type = '${name}' AND action = 'insert'`);
+    assert.deepEqual(inserted.rows, [[10]]);
+  }
+});
+
 test('it outlives a kill', async () => {
   await upsert([{ id: 3, mail: 'late@x.org', score: 3.5 }]);
   await server.kill9();
