@@ -46,7 +46,7 @@ const wrong = {
   'two formats': [['sql', '--csv', '--json', '-c', 'SELECT 1'], /choose one of --json/],
   'a limit that is no number': [['sql', '--limit', 'many', '-c', 'SELECT 1'], /--limit is "many"; it must be a number from 1/],
   'a time that is none': [['sql', '--timeout', 'soon', '-c', 'SELECT 1'], /--timeout is "soon"/, /see: /],
-  'a statement and a file': [['sql', '-c', 'SELECT 1', 'x.sql'], /either -c SQL or a file/],
+  'a statement and a file': [['sql', '-c', 'SELECT 1', 'x.sql'], /one of -c SQL, --ask QUESTION and a file/],
   'a server and a folder': [['sql', '--server', 'http://localhost', '--data', 'x', '-c', 'SELECT 1'], /either --server or --data/],
   'an address that is none': [['sql', '--server', 'ftp://x', '-c', 'SELECT 1'], /is not the address of a server/],
   'nothing to ingest': [['ingest'], /needs more: PATH/],
@@ -103,7 +103,7 @@ test('bash completes commands, options, and their values', () => {
   assert.deepEqual(complete('s'), ['serve', 'sql', 'search']);
   assert.deepEqual(complete('key', 'c'), ['create']);
   assert.deepEqual(complete('key', 'create', '--role', 'a'), ['admin', 'analyst', 'agent']);
-  assert.deepEqual(complete('sql', '--as'), ['--as-of']);
+  assert.deepEqual(complete('sql', '--as-'), ['--as-of']);
   assert.deepEqual(complete('sql', '--limit', ''), ['']);
 });
 
