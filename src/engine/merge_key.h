@@ -9,6 +9,7 @@
  *
  *     {"key": [[NAME, TYPE], ...],         the primary key's columns
  *      "files": [[PATH, AGE], ...],        with rows, in the order of the scan
+ *      "rows": N,                          of all files together, or 0 where that is not known
  *      "on_top": N,                        files[N] and those behind it override older ones
  *      "tombstones": [[PATH, AGE], ...]}   hide older rows of their keys
  *

@@ -427,6 +427,7 @@ static void append_json_pairs(struct buf *spec, const char *name, const struct f
 /* SPEC of engine/merge_key.h. */
 static void append_spec(const struct plan *p, const struct file_list *all, size_t on_top,
                         const struct file_list *tombstones, struct buf *spec) {
+    uint64_t rows = 0;
     buf_append_str(spec, "{\"key\":[");
     for (size_t i = 0; i < p->m->primary_key_count; i++) {
         const struct manifest_column *column = manifest_find_column(p->m, p->m->primary_key[i]);
@@ -438,7 +439,9 @@ static void append_spec(const struct plan *p, const struct file_list *all, size_
     }
     buf_append_str(spec, "],");
     append_json_pairs(spec, "files", all);
-    buf_printf(spec, ",\"on_top\":%zu,", on_top);
+    for (size_t i = 0; i < all->count; i++)
+        rows += all->files[i]->row_count;
+    buf_printf(spec, ",\"rows\":%llu,\"on_top\":%zu,", (unsigned long long)rows, on_top);
     append_json_pairs(spec, "tombstones", tombstones);
     buf_append_char(spec, '}');
 }
@@ -461,13 +464,14 @@ static void append_condition(const struct plan *p, const char *spec) {
     buf_append_str(p->out, ") END");
 }
 
-/* Rows with their place, in a form that has every column of the dataset, whatever the files lack. */
+/* Rows with their place, in a form that has every column of the dataset, whatever the files lack.  The place comes first: where a
+ * statement wants no column (count(*)), DuckDB keeps a union's first one, which is then one that costs nothing. */
 static enum lh_code append_placed_rows(const struct plan *p, const struct file_list *all, struct lh_err *err) {
-    buf_append_str(p->out, "(SELECT *, file_index");
+    buf_append_str(p->out, "(SELECT file_index");
     append_name_as(p, p->file);
     buf_append_str(p->out, ", file_row_number");
     append_name_as(p, p->row);
-    buf_append_str(p->out, " FROM ");
+    buf_append_str(p->out, ", * FROM ");
     LH_TRY(append_scan(p, all, err));
     buf_append_str(p->out, " UNION ALL BY NAME SELECT ");
     append_nulls(p);

@@ -91,6 +91,10 @@ size_t key_set_bytes(const struct key_set *s) {
     return key_set_estimate(s->room) + s->keys.cap;
 }
 
+size_t key_set_count(const struct key_set *s) {
+    return s->count;
+}
+
 /* ---- hashes ---- */
 
 /* A bijection of 64 bits. */
@@ -100,6 +104,11 @@ static inline uint64_t mix(uint64_t x) {
     x ^= x >> 32;
     x *= UINT64_C(0xd6e8feb86659fd93);
     return x ^ x >> 32;
+}
+
+/* The word is chosen by the upper bits of the hash, the slot by the lower ones, which also choose the bits. */
+static inline uint64_t bloom_bits(uint64_t hash) {
+    return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63) | UINT64_C(1) << (hash >> 12 & 63);
 }
 
 static const char *text_at(const struct key_column *column, size_t row, size_t *ret_len) {
@@ -218,11 +227,6 @@ static struct slot *find_slot(const struct key_set *s, uint64_t hash, const stru
     }
 }
 
-/* The word is chosen by the upper bits of the hash, the slot by the lower ones, which also choose the bits. */
-static inline uint64_t bloom_bits(uint64_t hash) {
-    return UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63) | UINT64_C(1) << (hash >> 12 & 63);
-}
-
 bool key_set_add(struct key_set *s, const struct key_column *columns, size_t rows, const uint32_t *numbers) {
     uint64_t hashes[KEY_SET_BLOCK];
     hash_rows(s, columns, rows, hashes);
@@ -243,6 +247,24 @@ bool key_set_add(struct key_set *s, const struct key_column *columns, size_t row
             slot->number = numbers[i] + 1;
     }
     return true;
+}
+
+struct key_set *key_set_extend(const struct key_set *s, size_t more) {
+    struct key_set *copy = key_set_new(s->widths, s->column_count, s->count + more, s->seed);
+    if (!copy)
+        return NULL;
+    for (size_t i = 0; i <= s->slot_mask; i++) {
+        if (s->slots[i].number == 0)
+            continue;
+        size_t at = s->slots[i].hash & copy->slot_mask;
+        while (copy->slots[at].number > 0)
+            at = (at + 1) & copy->slot_mask;
+        copy->slots[at] = s->slots[i];
+        copy->bloom[s->slots[i].hash >> copy->bloom_shift] |= bloom_bits(s->slots[i].hash);
+    }
+    copy->count = s->count;
+    buf_append(&copy->keys, s->keys.data, s->keys.len);
+    return copy;
 }
 
 size_t key_set_find(const struct key_set *s, const struct key_column *columns, size_t rows, struct key_hit *hits) {

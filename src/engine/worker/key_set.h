@@ -31,9 +31,12 @@ struct key_set;
 
 /* `widths`: 1, 2, 4, 8, 16 or KEY_SET_TEXT, a column each.  Room for `key_count` keys.  NULL: there is not so much memory. */
 struct key_set *key_set_new(const unsigned *widths, size_t column_count, size_t key_count, uint64_t seed);
+/* A copy with room for `more` more keys.  NULL: there is not so much memory. */
+struct key_set *key_set_extend(const struct key_set *s, size_t more);
 void key_set_free(struct key_set *s);
 /* What key_set_new would take, without the bytes of texts and of several columns. */
 size_t key_set_estimate(size_t key_count);
+size_t key_set_count(const struct key_set *s);
 size_t key_set_bytes(const struct key_set *s);
 
 /* Add up to KEY_SET_BLOCK keys; of one that comes again the highest number counts.  Numbers are below UINT32_MAX.

@@ -26,7 +26,6 @@ struct merge {
     struct merge_spec spec;
     unsigned widths[MERGE_KEY_COLUMNS_MAX];
     struct key_set *keys;
-    uint64_t total;                 /* rows of all files */
     atomic_uint_fast64_t looked_up; /* rows, by all statements together */
     uint64_t *first;                /* the bit of each file's first row */
     uint64_t *rows;                 /* of each file */
@@ -151,41 +150,67 @@ static enum lh_code take_widths(struct merge *m, duckdb_result *rows, struct lh_
     return LH_OK;
 }
 
-static bool add_chunk(struct merge *m, duckdb_data_chunk chunk) {
+static bool add_chunk(struct merge *m, struct merge_part part, duckdb_data_chunk chunk) {
     uint32_t ages[KEY_SET_BLOCK];
     struct key_column columns[MERGE_KEY_COLUMNS_MAX];
     idx_t rows = m->duckdb->data_chunk_get_size(chunk);
     const int64_t *places = m->duckdb->vector_get_data(m->duckdb->data_chunk_get_vector(chunk, m->spec.key_count));
     for (idx_t i = 0; i < rows; i++)
-        ages[i] = merge_spec_age(&m->spec, (size_t)places[i]);
+        ages[i] = merge_spec_age(&m->spec, part, (size_t)places[i]);
     key_columns(m, chunk, 0, columns);
     return key_set_add(m->keys, columns, rows, ages);
 }
 
-static enum lh_code read_keys(struct merge_filter *f, struct merge *m, struct lh_err *err) {
+/* A set with room for `count` more keys than those of `older`, which may be NULL. */
+static enum lh_code make_set(struct merge_filter *f, struct merge *m, const struct merge *older, size_t count,
+                             struct lh_err *err) {
+    size_t all = count + (older ? key_set_count(older->keys) : 0);
+    if (all > f->memory_max / sizeof(uint64_t))
+        return too_large(err);
+    LH_TRY(make_room(f, key_set_estimate(all), err));
+    m->keys = older ? key_set_extend(older->keys, count) : key_set_new(m->widths, m->spec.key_count, count, f->seed);
+    return m->keys ? LH_OK : too_large(err);
+}
+
+/* The keys of `part`, on top of those of `older`. */
+static enum lh_code read_keys(struct merge_filter *f, struct merge *m, const struct merge *older,
+                              struct merge_part part, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     LH_AUTO(query_result) struct query_result rows = {.duckdb = NULL};
-    merge_spec_append_keys(&m->spec, &sql);
+    if (!merge_spec_append_keys(&m->spec, part, &sql)) {
+        memcpy(m->widths, older->widths, sizeof m->widths);
+        return make_set(f, m, older, 0, err);
+    }
     LH_TRY(session_query(&f->side, buf_cstr(&sql), &rows.result, err));
     rows.duckdb = m->duckdb;
     LH_TRY(take_widths(m, &rows.result, err));
-    size_t count = m->duckdb->row_count(&rows.result);
-    if (count > f->memory_max / sizeof(uint64_t))
-        return too_large(err);
-    LH_TRY(make_room(f, key_set_estimate(count), err));
-    m->keys = key_set_new(m->widths, m->spec.key_count, count, f->seed);
-    if (!m->keys)
-        return too_large(err);
+    LH_TRY(make_set(f, m, older, m->duckdb->row_count(&rows.result), err));
     for (;;) {
         duckdb_data_chunk chunk = m->duckdb->fetch_chunk(rows.result);
         if (!chunk)
             break;
-        bool added = add_chunk(m, chunk) && key_set_bytes(m->keys) <= f->memory_max;
+        bool added = add_chunk(m, part, chunk) && key_set_bytes(m->keys) <= f->memory_max;
         m->duckdb->destroy_data_chunk(&chunk);
         if (!added)
             return too_large(err);
     }
     return make_room(f, merge_bytes(m), err); /* texts are known only now */
+}
+
+/* What is known of an earlier version, with the fewest files to be read on top of it; held for the caller, or NULL. */
+static struct merge *find_older(struct merge_filter *f, const struct merge *m, struct merge_part *ret_added) {
+    struct merge *best = NULL;
+    *ret_added = merge_spec_all(&m->spec);
+    for (size_t i = 0; i < f->kept_count; i++) {
+        struct merge_part added;
+        if (!merge_spec_extends(&m->spec, &f->kept[i]->spec, &added))
+            continue;
+        if (best && added.file + added.tombstone <= ret_added->file + ret_added->tombstone)
+            continue;
+        best = f->kept[i];
+        *ret_added = added;
+    }
+    return best ? merge_hold(best) : NULL;
 }
 
 static struct merge *find_kept(struct merge_filter *f, const char *id) {
@@ -208,17 +233,14 @@ static enum lh_code obtain(struct merge_filter *f, const char *text, struct merg
         return LH_OK;
     }
     LH_AUTO(merge) struct merge *m = lh_calloc(1, sizeof *m);
-    int64_t total;
-    LH_AUTO(buf) struct buf sql = BUF_INIT;
     atomic_init(&m->holders, 1);
     m->duckdb = f->side.duckdb;
     m->memory = arena_new();
     memcpy(m->id, id, sizeof id);
     LH_TRY(merge_spec_parse(text, m->memory, &m->spec, err));
-    LH_TRY(read_keys(f, m, err));
-    merge_spec_append_total(&m->spec, &sql);
-    LH_TRY(session_query_int64(&f->side, buf_cstr(&sql), &total, err));
-    m->total = (uint64_t)total;
+    struct merge_part part;
+    LH_AUTO(merge) struct merge *older = find_older(f, m, &part);
+    LH_TRY(read_keys(f, m, older, part, err));
     m->used = ++f->clock;
     f->kept = lh_realloc(f->kept, (f->kept_count + 1) * sizeof(struct merge *));
     f->kept[f->kept_count++] = merge_hold(m);
@@ -288,8 +310,8 @@ static enum lh_code settle(struct merge_filter *f, struct merge *m, const char *
 }
 
 static bool worth_settling(const struct merge *m) {
-    return !m->settled && !m->never_settles && !m->recording && m->total <= SETTLED_MAX &&
-           atomic_load(&m->looked_up) >= m->total;
+    return !m->settled && !m->never_settles && !m->recording && m->spec.rows > 0 && m->spec.rows <= SETTLED_MAX &&
+           atomic_load(&m->looked_up) >= m->spec.rows;
 }
 
 /* ---- the functions as DuckDB runs them: on flat vectors, on any of its threads ---- */

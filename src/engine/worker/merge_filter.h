@@ -1,10 +1,10 @@
 /* Which rows of a merged dataset count: the functions that its read plan calls (engine/merge_key.h), and what they remember.
  *
- * The first statement that names a dataset with deltas or tombstones has their keys read into a key_set; merge_key() then looks each
- * row's key up.  That costs reading the key's column.  Once as many rows have been looked up as the dataset has, all of them are
- * looked up once more and the answers kept, a bit a row; from then on merge_settled() is true, DuckDB folds the plan's CASE to
- * merge_row(), and neither key nor set is touched any more.  So what is never asked twice never pays for the second step, and
- * what is asked often pays it once.
+ * The first statement that names a dataset with deltas or tombstones has their keys read into a key_set (on top of a copy of an earlier
+ * version's, where there is one); merge_key() then looks each row's key up.  That costs reading the key's column.  Once as many rows
+ * have been looked up as the dataset has, all of them are looked up once more and the answers kept, a bit a row; from then on
+ * merge_settled() is true, DuckDB folds the plan's CASE to merge_row(), and neither key nor set is touched any more.  So what is never
+ * asked twice never pays for the second step, and what is asked often pays it once.
  *
  * Files are immutable and a spec names all of them, so nothing remembered can become wrong.  Remembered things are dropped, the
  * longest unused first, at MERGE_FILTER_KEPT of them or where they hold more than an eighth of the session's memory limit; those of

@@ -107,6 +107,18 @@ static void test_layouts(void **state) {
             fill_all(l, values, 5 * ROWS, columns);
             assert_int_equal(key_set_find(s, columns, ROWS, hits), 0);
             assert_false(key_set_add(s, columns, 1, numbers)); /* one more than there is room for */
+
+            struct key_set *more = key_set_extend(s, ROWS);
+            assert_true(key_set_add(more, columns, ROWS, numbers));
+            assert_int_equal(key_set_count(more), 2 * ROWS);
+            assert_int_equal(key_set_find(more, columns, ROWS, hits), ROWS);
+            fill_all(l, values, 0, columns);
+            assert_int_equal(key_set_find(more, columns, ROWS, hits), ROWS);
+            assert_int_equal(hits[34].number, 6);
+            assert_int_equal(key_set_find(s, columns, ROWS, hits), ROWS);
+            fill_all(l, values, 9 * ROWS, columns);
+            assert_int_equal(key_set_find(more, columns, ROWS, hits), 0);
+            key_set_free(more);
         }
         key_set_free(s);
     }
