@@ -20,7 +20,7 @@ async function reading(server) {
   const { what, results } = await mergedBesideCompacted(server, mergeRows, ROUNDS);
   console.log(what);
   for (const { name, merged, compacted } of results)
-    line(name, `${ms(merged)} beside ${ms(compacted)}: ${(merged / compacted).toFixed(2)}x`);
+    line(name, `processor time ${ms(merged.cpu)} beside ${ms(compacted.cpu)}: ${(merged.cpu / compacted.cpu).toFixed(2)}x; wall ${ms(merged.wall)} beside ${ms(compacted.wall)}`);
 }
 
 async function writing(server, name, history) {

@@ -66,7 +66,7 @@ static void add_rows(struct lake_fixture *f, struct manifest *m, const struct ke
                                          m->file_count, key->forms[0], second, first, end, step);
     *file = (struct manifest_file){.bucket = "primary",
                                    .role = role,
-                                   .key = arena_printf(m->arena, "datasets/t/%zu.parquet", m->file_count),
+                                   .key = arena_printf(m->arena, "%s/%zu.parquet", key->name, m->file_count),
                                    .row_count = (end - first + step - 1) / step,
                                    .sequence = m->file_count};
     put_parquet(f, file->key, sql);
