@@ -216,7 +216,7 @@ static enum lh_code set_truth(struct index_service *s, const struct generation *
     char now[LH_TIME_SIZE];
     LH_TRY(eval_truth_find(g, queries, k, hits, err));
     for (size_t q = 0; q < queries->n; q++) {
-        json_t *answer;
+        json_t *answer = NULL;
         LH_TRY(answer_json(g, hits + q * k, k, &answer, err));
         json_array_append_new(answers, answer);
     }
