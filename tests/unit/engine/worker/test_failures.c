@@ -100,19 +100,23 @@ static void the_host_has_one_thread(void **state) {
     assert_int_equal(threads, 1);
 }
 
+/* Ends the worker that serves it: its session is not fit for another statement. */
+static void spoil_a_session(void) {
+    struct lh_err err = LH_ERR_INIT;
+    struct engine_query query =
+        query_of("SELECT * FROM query('SELECT * FROM enable_logging(storage=''file'', storage_path=''/nowhere'')')");
+    lh_ignore(run_query(&fx, &query, NULL, NULL, &err));
+}
+
 /* Copies of one database, which yet must not deal the same cards. */
 static void workers_do_not_share_their_randomness(void **state) {
     (void)state;
     struct buf values[2] = {BUF_INIT, BUF_INIT};
     struct lh_err err = LH_ERR_INIT;
     for (int i = 0; i < 2; i++) {
-        pid_t pids[8];
         struct engine_query query = query_of("SELECT random(), uuid()");
         assert_int_equal(run_query(&fx, &query, &values[i], NULL, &err), LH_OK);
-        size_t count = find_processes(host_pid(), "lakehouse: admin worker", pids, 8);
-        for (size_t w = 0; w < count; w++)
-            kill(pids[w], SIGKILL);
-        os_sleep_ms(fx.os, 100);
+        spoil_a_session();
     }
     assert_string_not_equal(buf_cstr(&values[0]), buf_cstr(&values[1]));
     buf_release(&values[0]);
@@ -273,29 +277,47 @@ static void an_error_after_data_is_an_error(void **state) {
 
 /* ---- the queue ---- */
 
+struct holding {
+    int timeout_ms;
+    enum lh_code got; /* judged by the test's own thread */
+};
+
 static void hold_a_worker(void *arg) {
+    struct holding *h = arg;
     struct lh_err err = LH_ERR_INIT;
     struct engine_query query = query_of("SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b");
-    query.timeout_ms = *(int *)arg;
-    assert_int_equal(run_query(&fx, &query, NULL, NULL, &err), LH_TIMEOUT);
+    query.timeout_ms = h->timeout_ms;
+    h->got = run_query(&fx, &query, NULL, NULL, &err);
+}
+
+static void wait_until_there_are(unsigned busy, unsigned waiting) {
+    struct engine_stats stats;
+    do {
+        os_sleep_ms(fx.os, 5);
+        engine_get_stats(fx.engine, &stats);
+    } while (stats.workers_busy != busy || stats.waiting != waiting);
 }
 
 static void a_full_queue_is_busy(void **state) {
     (void)state;
     struct os_thread holder, waiter;
     struct lh_err err = LH_ERR_INIT;
-    int long_ms = 1500, wait_ms = 500;
-    assert_int_equal(os_thread_start(&holder, "holder", 0, hold_a_worker, &long_ms, &err), LH_OK);
-    os_sleep_ms(fx.os, 200);
-    assert_int_equal(os_thread_start(&waiter, "waiter", 0, hold_a_worker, &wait_ms, &err), LH_OK);
-    os_sleep_ms(fx.os, 100);
-    int64_t start_ns = os_monotonic_ns(fx.os);
+    struct holding held = {.timeout_ms = 4000}, waited = {.timeout_ms = 2500};
+    struct engine_stats stats;
+    settle(&stats);
+    assert_int_equal(os_thread_start(&holder, "holder", 0, hold_a_worker, &held, &err), LH_OK);
+    wait_until_there_are(1, 0);
+    assert_int_equal(os_thread_start(&waiter, "waiter", 0, hold_a_worker, &waited, &err), LH_OK);
+    wait_until_there_are(1, 1);
     assert_sql_fails(&fx, "SELECT 1", LH_BUSY, &err);
-    assert_true(os_monotonic_ns(fx.os) - start_ns < INT64_C(200000000));
+    engine_get_stats(fx.engine, &stats);
+    assert_int_equal(stats.waiting, 1); /* it was refused at once: the waiter is waiting still */
     os_thread_join(&waiter);
+    assert_int_equal(waited.got, LH_TIMEOUT);
     /* The waiter has left the queue by its own deadline; there is room again, and the holder's end lets this one in. */
     assert_works();
     os_thread_join(&holder);
+    assert_int_equal(held.got, LH_TIMEOUT);
 }
 
 /* ---- sessions ---- */
@@ -304,10 +326,7 @@ static void a_full_queue_is_busy(void **state) {
 static void a_spoilt_session_is_not_used_again(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
-        struct lh_err err = LH_ERR_INIT;
-        struct engine_query query = query_of(
-            "SELECT * FROM query('SELECT * FROM enable_logging(storage=''file'', storage_path=''/nowhere'')')");
-        lh_ignore(run_query(&fx, &query, NULL, NULL, &err));
+        spoil_a_session();
         assert_works();
         assert_works();
     }
