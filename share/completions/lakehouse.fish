@@ -48,7 +48,7 @@ complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l config -d 'conf
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s n -l name -d 'dataset name (default: from the file name); one file only' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s m -l mode -d 'create, append, upsert or replace (default: create)' -xa "create append replace"
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s k -l primary-key -d 'primary key of a new dataset: a column, or several with commas' -x
-complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l misfits -d 'on append and upsert, a value that does not fit its column'\''s type: refuse (default), or text, which makes the column text' -x
+complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l misfits -d 'a value that is not of its column'\''s type: refuse (default), or text: the column becomes text' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s b -l bucket -d 'where the files go (default: primary)' -x
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -s f -l format -d 'csv, tsv, json, ndjson, parquet or text (default: found by looking)' -xa "csv tsv json ndjson parquet text"
 complete -c lakehouse -n "__fish_seen_subcommand_from ingest" -l delimiter -d 'field separator of a CSV file; '\''tab'\'' for a tab (default: found by looking)' -x

@@ -80,7 +80,7 @@ _lakehouse() {
                     '(-m --mode)--mode[create, append, upsert or replace (default\: create)]:mode:(create append replace)' \
                     '(-k --primary-key)-k[primary key of a new dataset\: a column, or several with commas]:columns:' \
                     '(-k --primary-key)--primary-key[primary key of a new dataset\: a column, or several with commas]:columns:' \
-                    '(--misfits)--misfits[on append and upsert, a value that does not fit its column'\''s type\: refuse (default), or text, which makes the column text]:how:' \
+                    '(--misfits)--misfits[a value that is not of its column'\''s type\: refuse (default), or text\: the column becomes text]:how:' \
                     '(-b --bucket)-b[where the files go (default\: primary)]:bucket:' \
                     '(-b --bucket)--bucket[where the files go (default\: primary)]:bucket:' \
                     '(-f --format)-f[csv, tsv, json, ndjson, parquet or text (default\: found by looking)]:format:(csv tsv json ndjson parquet text)' \
