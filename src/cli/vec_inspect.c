@@ -70,6 +70,8 @@ static enum lh_code inspect_graph(struct vec_file **file, const float *rows, jso
         json_pack("{s:I, s:I, s:I}", "m", (json_int_t)stats.m, "ef_construction", (json_int_t)stats.ef_construction,
                   "seed", (json_int_t)seed));
     set(about, "structure", describe_graph(&report));
+    set(about, "equal_rows", whole(stats.twins));
+    set(about, "walks_full_rows", json_boolean(stats.coarse));
     return LH_OK;
 }
 
@@ -264,6 +266,10 @@ static void print_about(const json_t *about) {
            json_is_true(json_object_get(about, "holds_vectors")) ? "" : ", which are not in the file");
     if (json_object_get(about, "live"))
         printf("  live %lld, deleted %lld\n", number_of(about, "live"), number_of(about, "deleted"));
+    if (number_of(about, "equal_rows"))
+        printf("  %lld rows equal another and share its node\n", number_of(about, "equal_rows"));
+    if (json_is_true(json_object_get(about, "walks_full_rows")))
+        printf("  codes do not tell its rows apart: searches read the full vectors\n");
     print_parameters(json_object_get(about, "parameters"));
     print_structure(json_object_get(about, "structure"));
     if (json_object_get(about, "size_bytes"))

@@ -67,7 +67,7 @@ test('vec builds, inspects and searches an index, and tells what is wrong with a
   assert.match(seen.stdout, /every checksum and every row is right/);
   const about = JSON.parse((await runLakehouse(['vec', 'inspect', file('i.vec'), '--json'])).stdout);
   assert.deepEqual([about.kind, about.metric, about.dimensions, about.rows, about.live], ['graph', 'l2', d, rows, rows]);
-  assert.equal(about.sections.ROWS, rows * d * 4);
+  assert.deepEqual([about.sections.ROWS, about.equal_rows, about.walks_full_rows], [rows * d * 4, 0, false]);
   assert.deepEqual(about.parameters, { m: 16, ef_construction: 100, seed: 1 });
   assert.equal(about.structure.levels.reduce((sum, nodes) => sum + nodes), rows);
   assert.ok(about.structure.degree.mean > 8 && about.structure.degree.max <= 32 && about.structure.in_degree.min >= 1);
