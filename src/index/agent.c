@@ -19,6 +19,7 @@
 #define JOBS_LOOKED_AT 1000
 #define RECALL_GAIN 0.002
 #define LATENCY_GAIN 0.1
+#define UNKNOWN_RECALL 0.99 /* of a flat, or of a graph that nobody measured */
 
 /* ---- what to try, and whether it was worth it ---- */
 
@@ -42,22 +43,25 @@ static bool is_better(const struct trial_outcome *a, const struct trial_outcome 
     return a->recall >= b->recall && a->p50_us <= b->p50_us * (1 - LATENCY_GAIN);
 }
 
-enum lh_code agent_judges(struct index_service *s, const struct index_record *r, const struct trial_log *log,
+enum lh_code agent_judges(struct object_store *records, const char *index, const struct trial_log *log,
                           const json_t *trial, bool *ret_better, struct lh_err *err) {
     LH_AUTO(index_record) struct index_record now = {0};
     const json_t *hash = json_object_get(json_object_get(trial, "harness"), "questions_hash");
     struct trial_outcome outcome;
     LH_TRY(trial_outcome_parse(trial, &outcome, err));
-    LH_TRY(index_record_load(service_store(s), r->name, &now, err));
-    bool better = !outcome.failed && outcome.recall >= TUNE_MIN_RECALL;
+    LH_TRY(index_record_load(records, index, &now, err));
     const struct trial_settings there = {now.graph.m, now.graph.ef_construction, now.graph.ef_search, now.graph.seed};
-    bool graph = index_record_wants_graph(&now, now.rows);
-    for (size_t i = 0; i < log->count && better && graph; i++) {
+    bool better = !outcome.failed && outcome.recall >= TUNE_MIN_RECALL, known = false;
+    for (size_t i = 0; i < log->count && index_record_wants_graph(&now, now.rows); i++) {
         const struct trial_outcome *o = &log->outcomes[i];
-        if (!o->failed && trial_settings_equal(&o->settings, &there) &&
-            same_questions(log->trials[i], json_string_value(hash)))
-            better = is_better(&outcome, o);
+        if (o->failed || !trial_settings_equal(&o->settings, &there) ||
+            !same_questions(log->trials[i], json_string_value(hash)))
+            continue;
+        known = true;
+        better = better && is_better(&outcome, o);
     }
+    if (!known)
+        better = better && outcome.recall >= UNKNOWN_RECALL;
     *ret_better = better;
     return LH_OK;
 }

@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct index_record;
 struct index_service;
+struct object_store;
 struct trial_log;
 
 #define AGENT_ACTOR "agent"
@@ -25,9 +25,9 @@ struct trial_log;
 /* What to try next on these questions; the whole history counts as its length. */
 struct trial_settings agent_proposes(const struct trial_log *log, const char *questions_hash);
 /* Is the trial so much better than what is in effect that a new graph is worth it?  Recall first: 0.002 more; of the same recall
- * a tenth less time.  What is in effect counts by its own best trial on the same questions; never tried, it is beaten by
- * any trial of enough recall. */
-LH_CHECKED enum lh_code agent_judges(struct index_service *s, const struct index_record *r, const struct trial_log *log,
+ * a tenth less time.  What is in effect counts by its own trials on the same questions; a flat, or a graph that was never
+ * tried, is taken to have a recall of 0.99. */
+LH_CHECKED enum lh_code agent_judges(struct object_store *records, const char *index, const struct trial_log *log,
                                      const json_t *trial, bool *ret_better, struct lh_err *err);
 
 /* tune.c: start one trial. */

@@ -246,7 +246,7 @@ static enum lh_code end_autotune(struct tuning *t, double min_recall, struct lh_
 static enum lh_code end_agent(struct tuning *t, struct lh_err *err) {
     const json_t *trial = json_array_get(t->made, 0);
     bool better;
-    LH_TRY(agent_judges(t->service, &t->g->record, &t->log, trial, &better, err));
+    LH_TRY(agent_judges(service_store(t->service), t->g->record.name, &t->log, trial, &better, err));
     if (better)
         LH_TRY(promote_trial(t->service, t->g->record.name, trial, AGENT_ACTOR, "measured better than what was there",
                              job_id(t->job), err));
