@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define GOOD_RECALL 0.95
+
 /* One of the four. */
 struct built {
     struct vec_hnsw *graph;
@@ -130,13 +132,25 @@ static enum lh_code save(struct cli *cli, const struct plan *plan, const struct 
     return LH_OK; /* a growing index has saved itself */
 }
 
-static void tell(struct cli *cli, const struct plan *plan, const struct built *built, const struct vec_rows *rows,
-                 double took) {
+/* What a search without settings will find, and what is unusual about the vectors. */
+static void tell_graph(const struct vec_hnsw_stats *stats, double recall) {
+    printf("the default search finds about %.0f%% of the 10 nearest%s\n", 100.0 * recall,
+           recall < GOOD_RECALL ? "; --recall 0.99 at searching finds a wider one" : "");
+    if (stats->twins)
+        printf("%u vectors equal others and share their places in the graph\n", stats->twins);
+    if (stats->coarse)
+        printf("codes do not tell these vectors apart: searches read full ones, and take several times as long\n");
+}
+
+static enum lh_code tell(struct cli *cli, const struct plan *plan, const struct built *built,
+                         const struct vec_rows *rows, double took, struct lh_err *err) {
     struct vec_hnsw_stats stats = {0};
+    double recall = 1.0;
     uint64_t bytes = built->flat ? vec_flat_bytes(built->flat) : built->ivf ? vec_ivf_bytes(built->ivf) : 0;
     if (built->graph) {
         vec_hnsw_stats(built->graph, &stats);
         bytes = stats.graph_bytes;
+        LH_TRY(vec_hnsw_expect(built->graph, &(struct vec_hnsw_search){.k = 10}, plan->threads, &recall, err));
     }
     if (built->growing) {
         struct vec_index_stats growing;
@@ -144,10 +158,12 @@ static void tell(struct cli *cli, const struct plan *plan, const struct built *b
         bytes = growing.index_bytes;
     }
     if (cli->json) {
-        vec_command_print(json_pack("{s:s, s:I, s:I, s:f, s:I}", "index", plan->output, "rows", (json_int_t)rows->n,
-                                    "dimensions", (json_int_t)rows->d, "seconds", took, "code_bytes",
-                                    (json_int_t)bytes));
-        return;
+        json_t *told = json_pack("{s:s, s:I, s:I, s:f, s:I}", "index", plan->output, "rows", (json_int_t)rows->n,
+                                 "dimensions", (json_int_t)rows->d, "seconds", took, "code_bytes", (json_int_t)bytes);
+        if (built->graph)
+            json_object_set_new(told, "expected_recall", json_real(recall));
+        vec_command_print(told);
+        return LH_OK;
     }
     printf("%s: %zu vectors of %u dimensions, ", plan->output, rows->n, rows->d);
     if (built->graph)
@@ -155,6 +171,9 @@ static void tell(struct cli *cli, const struct plan *plan, const struct built *b
     else if (built->ivf)
         printf("in %u lists, ", vec_ivf_lists(built->ivf));
     printf("built in %.2f s; %.1f MB beside the vectors\n", took, (double)bytes / 1e6);
+    if (built->graph && rows->n)
+        tell_graph(&stats, recall);
+    return LH_OK;
 }
 
 enum lh_code vec_command_build(struct cli *cli, const struct cli_args *args, struct lh_err *err) {
@@ -174,6 +193,5 @@ enum lh_code vec_command_build(struct cli *cli, const struct cli_args *args, str
     LH_TRY(make(cli, &plan, &file.rows, &built, err));
     double took = vec_command_seconds(cli) - start;
     LH_TRY(save(cli, &plan, &built, err));
-    tell(cli, &plan, &built, &file.rows, took);
-    return LH_OK;
+    return tell(cli, &plan, &built, &file.rows, took, err);
 }

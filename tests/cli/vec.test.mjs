@@ -49,6 +49,8 @@ test('vec builds, inspects and searches an index, and tells what is wrong with a
     const built = await runLakehouse(['vec', 'build', file(name), '-o', file('i.vec'), '--metric', 'l2', '--json', ...more]);
     assert.equal(built.code, 0, built.stderr);
     assert.equal(JSON.parse(built.stdout).rows, rows);
+    const expected = JSON.parse(built.stdout).expected_recall;
+    assert.ok(expected > 0.7 && expected <= 1, built.stdout);
 
     const found = await runLakehouse(['vec', 'search', file('i.vec'), file('queries.npy'), '-k', '5', '--ef', '200', '--json']);
     assert.equal(found.code, 0, found.stderr);
@@ -60,6 +62,10 @@ test('vec builds, inspects and searches an index, and tells what is wrong with a
       assert.equal(answer.hits[0].distance, 0);
     });
   }
+
+  writeFileSync(file('twice.f32'), Buffer.concat([Buffer.from(data.buffer), Buffer.from(data.buffer)]));
+  const twice = await runLakehouse(['vec', 'build', file('twice.f32'), '--dimensions', String(d), '-o', file('twice.vec')]);
+  assert.match(twice.stdout, /\nthe default search finds about \d+% of the 10 nearest.*\n600 vectors equal others and share/);
 
   const seen = await runLakehouse(['vec', 'inspect', file('i.vec'), '--verify']);
   assert.match(seen.stdout, /graph index, l2, 600 vectors of 24 dimensions/);
