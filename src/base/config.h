@@ -57,7 +57,7 @@
 #define LH_CONFIG_QUERY(X)                                                                                   \
     X(INT, workers, "2", "1..64", "Query processes that run at one time")                                    \
     X(INT, queue, "64", "0..10000", "Statements that may wait for a query process; above it 503")            \
-    X(DURATION, queue_timeout, "10s", "0s..10m", "Longest wait in that queue; after it 503")                 \
+    X(DURATION, queue_timeout, "30s", "0s..10m", "Longest wait in that queue; after it 503")                 \
     X(DURATION, timeout, "60s", "10ms..1d", "Time limit of a statement where the client asks for none")      \
     X(DURATION, max_timeout, "10m", "10ms..1d", "Longest time limit that a client may ask for")              \
     X(DURATION, cancel_grace, "500ms", "0s..1m", "Time from a cancel to the end of the process by force")    \
