@@ -158,7 +158,8 @@ export class Ledger {
   /** Two trials of the newest index, both promoted, the second one taken back. */
   async tune(server) {
     const index = [...this.#indexes].at(-1);
-    if (!index) return;
+    const looked = index && (await ask(server, 'GET', `/vectors/indexes/${index}`));
+    if (!looked?.json?.ready) return; // its first build met the fault
     const headers = { 'content-type': 'application/json' };
     const post = (path, body) =>
       ask(server, 'POST', `/vectors/hnsw/${path}`, body === undefined ? {} : { body: JSON.stringify(body), headers });
@@ -168,6 +169,7 @@ export class Ledger {
     for (const ef of [20, 40]) {
       const made = await post('trial?wait=60', { index, ef_construction: ef, ef_search: ef });
       if (!this.#settle(made, `a trial of ${index}`)) return;
+      if (!made.json.job.result) return; // slow
       const { id } = made.json.job.result.trial;
       tuned.trials.add(id);
       const before = tuned.promoted;
