@@ -199,7 +199,7 @@ const struct schema gateway_schemas[] = {
      "profile Profile?, replaced string?, models ProfileModel[], indexes ProfileIndex[]"},
     {"ProfileSearch", "As SearchRequest; index or dataset only where several indexes serve the profile",
      "index string?, dataset string?, query string?, vector number[]?, k integer?, mode string?, filter string?, "
-     "ef_search integer?, weights SearchWeights?, text boolean?"},
+     "ef_search integer?, weights SearchWeights?, text boolean?, rerank any?, rerank_depth integer?"},
     {"CompareRequest", "Two indexes and the questions to ask both",
      "a string, b string, queries string[], k integer?, mode string?"},
     {"CompareSide", "One index in a comparison", "index string, generation string, mean_ms number, max_ms number"},

@@ -152,7 +152,10 @@ static enum lh_code parse(struct profiles *p, const char *id, const json_t *requ
     LH_TRY(lh_json_only_keys(request, "", fields, err));
     json_object_set_new(profile, "id", json_string(id));
     json_object_set_new(profile, "datasets", bindings);
-    LH_TRY(index_name_check(id, err));
+    if (index_name_check(id, err) != LH_OK) {
+        lh_ignore(lh_fail(err, LH_INVALID, "\"%.80s\" cannot be the id of a profile", id));
+        return lh_err_hint(err, "1 to %d of a-z 0-9 _ -, beginning with a letter or digit", INDEX_NAME_MAX);
+    }
     LH_TRY(lh_json_get_string_or(request, "", "description", "", &description, err));
     LH_TRY(lh_json_get_string_or(request, "", "backend", "auto", &backend, err));
     LH_TRY(lh_json_get_string_or(request, "", "bucket", buckets_primary_name(p->options.buckets), &bucket, err));

@@ -65,7 +65,7 @@ test('a profile is defined, read, replaced and refused with reasons', async () =
     [{ id: 'bad', datasets: [{ dataset: 'people', id_column: 'id', text_column: 'wrods' }] }, 404, /wrods/],
     [{ id: 'bad', datasets: ['people'], model: 'lexical-9/x' }, 404, /lexical-9/],
     [{ id: 'bad', datasets: ['people'], backend: 'magic' }, 400, /magic/],
-    [{ id: '../bad', datasets: ['people'] }, 400, /cannot be the name/],
+    [{ id: '../bad', datasets: ['people'] }, 400, /cannot be the id of a profile/],
     [{ id: 'bad', datasets: ['people'], colour: 1 }, 400, /colour/],
   ]) {
     const answer = await ask('POST', '/catalog/profiles', body);
