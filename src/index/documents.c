@@ -21,7 +21,8 @@ struct documents {
 
 /* ---- spooling ---- */
 
-static void append_sql(const struct documents_source *s, struct buf *sql) {
+/* *ret_condition: where the condition begins. */
+static void append_sql(const struct documents_source *s, struct buf *sql, size_t *ret_condition) {
     buf_append_str(sql, "SELECT CAST(");
     buf_append_sql_ident(sql, s->id_column);
     buf_append_str(sql, " AS VARCHAR) AS id, ");
@@ -32,18 +33,37 @@ static void append_sql(const struct documents_source *s, struct buf *sql) {
     } else {
         buf_append_str(sql, "NULL AS body");
     }
-    buf_append_str(sql, " FROM ");
+    /* Below the names that are given here, so that the condition sees the dataset's alone.  The line break ends a comment that it
+     * may end with. */
+    buf_append_str(sql, " FROM (SELECT * FROM ");
     buf_append_sql_ident(sql, s->dataset);
-    /* The line break ends a comment that the condition may end with. */
     if (s->condition)
-        buf_printf(sql, " WHERE (%s\n)", s->condition);
+        buf_append_str(sql, " WHERE (");
+    *ret_condition = sql->len;
+    if (s->condition)
+        buf_printf(sql, "%s\n)", s->condition);
+    buf_append_char(sql, ')');
+}
+
+/* What is wrong with a condition is said of its own text: the line of the statement that the message quotes goes, and the position
+ * counts from where the condition begins. */
+static enum lh_code blame_condition(const struct documents_source *s, size_t begin, struct lh_err *err) {
+    char *quoted = strstr(err->message, "\n\nLINE ");
+    bool inside =
+        s->condition && err->position > (long)begin && err->position <= (long)(begin + strlen(s->condition) + 1);
+    if (s->condition && quoted)
+        *quoted = '\0';
+    if (s->condition)
+        err->position = inside ? err->position - (long)begin : 0;
+    return err->code;
 }
 
 static enum lh_code spool(const struct documents_source *s, int fd, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     LH_AUTO(engine_result) struct engine_result *result = NULL;
     struct lake_resolver resolver = {.snapshot = s->snapshot, .buckets = s->buckets};
-    append_sql(s, &sql);
+    size_t condition;
+    append_sql(s, &sql, &condition);
     const struct engine_query query = {.sql = buf_cstr(&sql),
                                        .format = ENGINE_CSV,
                                        .row_limit = UINT64_MAX,
@@ -52,7 +72,8 @@ static enum lh_code spool(const struct documents_source *s, int fd, struct lh_er
                                        .resolve_ctx = &resolver,
                                        .epoch = catalog_snapshot_version(s->snapshot),
                                        .cancel_fd = s->cancel_fd};
-    LH_TRY(engine_query_start(s->engine, &query, &result, err));
+    if (engine_query_start(s->engine, &query, &result, err) != LH_OK)
+        return blame_condition(s, condition, err);
     for (;;) {
         const void *data;
         size_t len;

@@ -24,13 +24,14 @@ struct documents_source {
     struct catalog_snapshot *snapshot;
     const char *dataset, *id_column;
     const char *text_column; /* NULL: ids alone */
-    const char *condition;   /* SQL over the dataset's columns; NULL: every row */
+    const char *condition;   /* SQL that index_condition_check lets pass; NULL: every row */
     const char *path;        /* of the spool file, which is made and removed */
     int cancel_fd;
     int64_t timeout_ms;
 };
 
-/* Returns when all rows are spooled.  What engine_query_start fails with; a column that is not there is LH_SQL. */
+/* Returns when all rows are spooled.  What engine_query_start fails with; a column that is not there is LH_SQL.
+ * A position of the error counts in the condition. */
 LH_CHECKED enum lh_code documents_open(const struct documents_source *source, struct documents **ret_documents,
                                        struct lh_err *err);
 void documents_close(struct documents *d); /* NULL is fine */

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "catalog/catalog.h"
 #include "catalog/manifest.h"
+#include "index/condition.h"
 #include "index/documents.h"
 #include "os/ids.h"
 
@@ -55,7 +56,6 @@ static enum lh_code ask(struct index_service *s, struct generation *g, struct ca
                                             .cancel_fd = cancel_fd,
                                             .timeout_ms = FILTER_TIMEOUT_MS};
     if (documents_open(&source, &ids, err) != LH_OK) {
-        err->position = 0; /* it counts from the statement around the condition */
         lh_ignore(lh_err_context(err, "the filter"));
         return err->hint[0] ? err->code
                             : lh_err_hint(err, "a filter is a condition of SQL over the columns of \"%s\"", r->dataset);
@@ -69,6 +69,19 @@ static enum lh_code ask(struct index_service *s, struct generation *g, struct ca
     return LH_OK;
 }
 
+/* A dataset that was made again can have others. */
+static enum lh_code check_columns(const struct manifest *m, const struct index_record *r, struct lh_err *err) {
+    const char *const names[] = {r->id_column, r->text_column};
+    for (size_t i = 0; i < LH_ARRAY_LEN(names); i++)
+        if (!manifest_find_column(m, names[i])) {
+            lh_ignore(lh_fail(err, LH_CONFLICT,
+                              "the dataset \"%s\" has no column \"%s\" any more, which the index \"%s\" needs",
+                              r->dataset, names[i], r->name));
+            return lh_err_hint(err, "delete the index, or make another");
+        }
+    return LH_OK;
+}
+
 enum lh_code index_filter(struct index_service *s, struct generation *g, const char *condition, int cancel_fd,
                           uint64_t **ret_bits, struct lh_err *err) {
     struct catalog_snapshot *snapshot = catalog_snapshot(s->options.catalog);
@@ -77,6 +90,10 @@ enum lh_code index_filter(struct index_service *s, struct generation *g, const c
     if (code == LH_OK && condition && strlen(condition) > FILTER_MAX_BYTES)
         code = lh_fail(err, LH_TOO_LARGE, "the filter has %zu bytes; the limit is %zu", strlen(condition),
                        FILTER_MAX_BYTES);
+    if (code == LH_OK && condition)
+        code = index_condition_check(condition, g->record.dataset, err);
+    if (code == LH_OK)
+        code = check_columns(m, &g->record, err);
     if (code == LH_OK && (condition || index_rows_gone(m, &g->record))) {
         const char *text = condition ? condition : "TRUE";
         LH_AUTO(mem) uint64_t *bits = lh_calloc(g->room / 64 + 1, sizeof *bits);

@@ -97,6 +97,50 @@ test('a condition in SQL decides what may be answered', async (t) => {
   assert.match(wrong.body.detail, /filter/);
 });
 
+test('a filter is one condition over the columns of its dataset, and reads nothing else', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, people);
+  await upload(server, people, 'create', 'placements');
+  await makeIndex(server);
+  for (const [filter, detail] of [
+    ['1=0) UNION ALL SELECT person_id::VARCHAR, NULL FROM placements WHERE (1=1', /did not open/],
+    ['1=0) OR (1=1', /did not open/],
+    ['1=0 -- \r) OR (1=1', /did not open/],
+    ['person_id IN (SELECT person_id FROM placements)', /query of its own/],
+    ["person_id IN (FROM read_csv('/etc/passwd'))", /query of its own/],
+    ["city = 'Dallas", /ends within/],
+    ['', /empty/],
+    ['body IS NULL', /body/],
+    ["id = '1'", /id/],
+    ['no_such > 1', /no_such/],
+    ['years > 1 AND no_such > 1', /no_such/],
+    ['placements.years > 1', /placements/],
+    ['years >', /filter/],
+  ]) {
+    const { status, body } = await ask(server, 'POST', '/vectors/search', { index: 'people', query: 'nurse', filter });
+    assert.equal(status, 400, `${filter}: ${JSON.stringify(body)}`);
+    assert.match(body.detail, detail, filter);
+    assert.doesNotMatch(JSON.stringify(body), /CAST|AS body|SELECT \*|LINE/, filter);
+    if (filter.includes('no_such')) assert.equal(body.position, filter.indexOf('no_such') + 1, JSON.stringify(body));
+  }
+});
+
+test('an index whose dataset was made again with other columns says what is missing', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, people);
+  await makeIndex(server);
+  const drop = async () => {
+    const { status, body } = await ask(server, 'DELETE', '/catalog/datasets/by-name/people');
+    assert.ok(status < 300, JSON.stringify(body));
+  };
+  await drop();
+  const other = await fetch(`${server.url}/ingest/file?name=people&mode=create&file_name=people.csv`, { method: 'POST', body: 'number,words\n1,nurse\n' });
+  assert.ok(other.ok, await other.text());
+  const wrong = await ask(server, 'POST', '/vectors/search', { index: 'people', query: 'nurse' });
+  assert.equal(wrong.status, 409, JSON.stringify(wrong.body));
+  assert.match(wrong.body.detail, /"people" has no column "person_id" any more/);
+});
+
 test('a refresh embeds what is new and changed and lets go what is gone', async (t) => {
   const server = await startServer({ t });
   await upload(server, people);

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "engine/qualified_name.h"
-#include "engine/worker/sql_lexer.h"
+#include "engine/sql_lexer.h"
 
 #include <stdio.h>
 #include <stdlib.h>

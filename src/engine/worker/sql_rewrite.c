@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "engine/qualified_name.h"
 #include "engine/worker/sql_calls.h"
-#include "engine/worker/sql_lexer.h"
+#include "engine/sql_lexer.h"
 
 #include <string.h>
 #include <strings.h>

@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/hash.h"
-#include "engine/worker/sql_lexer.h"
+#include "engine/sql_lexer.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "engine/worker/sql_lexer.h"
+#include "engine/sql_lexer.h"
 
 #include "base/arena.h"
 
@@ -37,8 +37,8 @@ void sql_lexer_skip_blank(struct sql_lexer *l) {
         if (strchr(" \t\r\n\f\v", *p)) {
             l->at++;
         } else if (left >= 2 && p[0] == '-' && p[1] == '-') {
-            const char *end = memchr(p, '\n', left);
-            l->at = end ? (size_t)(end - l->sql) + 1 : l->len;
+            while (l->at < l->len && l->sql[l->at] != '\n' && l->sql[l->at] != '\r')
+                l->at++;
         } else if (left >= 2 && p[0] == '/' && p[1] == '*') {
             l->at += 2;
             skip_block_comment(l);

@@ -1,7 +1,7 @@
 /* Tokens of SQL text, as DuckDB's lexer cuts them: where strings, quoted names, dollar quotes, comments and numbers begin and
  * end, and nothing more.  Never fails: what never ends ends with the text. */
-#ifndef LH_ENGINE_WORKER_SQL_LEXER_H
-#define LH_ENGINE_WORKER_SQL_LEXER_H
+#ifndef LH_ENGINE_SQL_LEXER_H
+#define LH_ENGINE_SQL_LEXER_H
 
 #include <stdbool.h>
 #include <stddef.h>
