@@ -57,6 +57,7 @@ struct ai_embed_request {
     size_t count; /* any number: providers make batches of it */
     enum ai_purpose purpose;
     unsigned dims; /* 0: what the model has by default; otherwise as many, or LH_INVALID */
+    bool any_dims; /* but take what the model gives where it does not heed `dims`: the caller compares */
     const struct lexical_weights
         *weights;        /* for a provider that can learn; NULL: its built-in ones.  Others ignore it */
     int cancel_fd;       /* readable: stop; 0 or less: none */

@@ -172,7 +172,7 @@ enum lh_code remote_provider_embed(struct remote_provider *p, const struct embed
         LH_TRY(take_rows(p, shape, answer, from, count, request->count, ret, err));
         from += count;
     }
-    if (dims && ret->count > 0 && ret->dims != dims) {
+    if (dims && ret->count > 0 && ret->dims != dims && !request->any_dims) {
         lh_ignore(lh_fail(err, LH_INVALID, "\"%s\" of the provider \"%s\" makes vectors of %u dimensions, not of %u",
                           model, p->provider.name, ret->dims, dims));
         return lh_err_hint(err, "leave the dimensions to the model: ai.embed_dimensions = 0");

@@ -3,6 +3,7 @@
 #include "base/quantity.h"
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/index_choice.h"
 #include "cli/progress.h"
 #include "demo/demo.h"
 #include "os/clock.h"
@@ -123,8 +124,10 @@ static enum lh_code make_index(struct cli *cli, struct client *client, struct lh
                 lh_json_write(now, LH_JSON_COMPACT, &line);
                 printf("%s\n", buf_cstr(&line));
             } else {
-                printf("  %-11s %10s chunks embedded  %5.1f s\n", "resumes", buf_cstr(&line),
-                       (double)(os_monotonic_ns(cli->os) - started) / 1e9);
+                LH_AUTO(buf) struct buf left_out = BUF_INIT;
+                index_append_left_out(result, &left_out);
+                printf("  %-11s %10s chunks embedded  %5.1f s%s\n", "resumes", buf_cstr(&line),
+                       (double)(os_monotonic_ns(cli->os) - started) / 1e9, buf_cstr(&left_out));
             }
             return LH_OK;
         }

@@ -41,13 +41,15 @@ static enum lh_code wait_for(struct cli *cli, struct client *client, const char 
         const char *state = text_of(job, "state");
         const json_t *progress = json_object_get(job, "progress"), *result = json_object_get(job, "result");
         if (strcmp(state, "done") == 0) {
+            LH_AUTO(buf) struct buf left_out = BUF_INIT;
+            index_append_left_out(result, &left_out);
             if (cli->json)
                 print_json(job);
             else if (json_is_true(json_object_get(result, "changed")))
-                printf("%s: %lld documents, %lld of them unchanged, %lld chunks embedded\n", text_of(job, "subject"),
+                printf("%s: %lld documents, %lld of them unchanged, %lld chunks embedded%s\n", text_of(job, "subject"),
                        (long long)json_integer_value(json_object_get(result, "documents")),
                        (long long)json_integer_value(json_object_get(result, "unchanged")),
-                       (long long)json_integer_value(json_object_get(result, "chunks_embedded")));
+                       (long long)json_integer_value(json_object_get(result, "chunks_embedded")), buf_cstr(&left_out));
             else
                 printf("%s: nothing has changed\n", text_of(job, "subject"));
             return LH_OK;

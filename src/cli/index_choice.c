@@ -1,5 +1,6 @@
 #include "cli/index_choice.h"
 
+#include "base/buf.h"
 #include "cli/client.h"
 #include "cli/options.h"
 
@@ -18,4 +19,19 @@ enum lh_code index_choose(const struct cli_args *args, struct client *client, js
     lh_ignore(lh_fail(err, LH_USAGE, "there are %zu indexes", json_array_size(items)));
     return json_array_size(items) ? lh_err_hint(err, "say --index NAME; 'lakehouse index list' shows them")
                                   : lh_err_hint(err, "'lakehouse index create DATASET --text COLUMN' makes one");
+}
+
+static void append_rows(struct buf *out, const char *before, json_int_t count, const char *which) {
+    buf_printf(out, "%s%lld %s %s", before, (long long)count, count == 1 ? "row" : "rows", which);
+}
+
+void index_append_left_out(const json_t *result, struct buf *out) {
+    json_int_t nameless = json_integer_value(json_object_get(result, "null_ids"));
+    json_int_t again = json_integer_value(json_object_get(result, "duplicate_ids"));
+    if (nameless)
+        append_rows(out, "; ", nameless, "without an id");
+    if (again)
+        append_rows(out, nameless ? " and " : "; ", again, "with an id that came before");
+    if (nameless || again)
+        buf_append_str(out, nameless + again == 1 ? " was left out" : " were left out");
 }

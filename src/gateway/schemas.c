@@ -92,8 +92,9 @@ const struct schema gateway_schemas[] = {
     {"IndexStarted", "The index, and the job that builds it", "job_id string, index Index"},
     {"IndexRefresh",
      "index_name: one index, else all of the dataset; with id_column and text_column it is made where there is none",
-     "index_name string?, rebuild boolean?, id_column string?, text_column string?, chunk_size integer?, overlap "
-     "integer?"},
+     "index_name string?, rebuild boolean?, id_column string?, text_column string?, provider string?, model string?, "
+     "dimensions integer?, chunk_size integer?, overlap integer?, chunk_unit string?, backend string?, m integer?, "
+     "ef_construction integer?, ef_search integer?, refresh string?, refresh_every_s integer?, bucket string?"},
     {"IndexJob", "joined: it was under way already", "index string, job_id string, joined boolean?"},
     {"IndexJobs", "The jobs that were started", "jobs IndexJob[]"},
     {"TrialRequest",

@@ -23,6 +23,7 @@
 #include "index/documents.h"
 #include "index/id_set.h"
 #include "jobs/jobs.h"
+#include "lake/live_rows.h"
 #include "os/fault.h"
 #include "os/file.h"
 #include "os/ids.h"
@@ -61,6 +62,7 @@ struct build {
     struct catalog_snapshot *snapshot;
     const struct manifest *source;
     uint64_t source_version, source_rows;
+    uint64_t rows; /* that the dataset has when it is read: what progress ends at */
     const struct ai_provider *provider;
     struct object_store *store; /* of the record's bucket */
     struct arena *arena;
@@ -72,7 +74,7 @@ struct build {
     struct part *parts; /* those of the checkpoint, then those of this run */
     size_t part_count;
     struct id_set seen;
-    uint64_t duplicates, unchanged;
+    uint64_t unchanged;
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t moved;
@@ -85,6 +87,7 @@ struct build {
     uint32_t dims;
     char *model;
     uint64_t documents_done, chunks_done;
+    uint64_t duplicates, null_ids; /* rows that make no document: their id came before, or there is none */
 };
 
 static bool moves(const struct index_record *r) {
@@ -224,10 +227,18 @@ static enum lh_code check_dims(struct build *b, uint32_t dims, struct lh_err *er
     uint32_t expected = b->dims ? b->dims : b->current->record.dims;
     if (expected == 0 || expected == dims)
         return LH_OK;
-    lh_ignore(lh_fail(err, LH_CONFLICT,
-                      "the model gives vectors of %" PRIu32 " dimensions, the index \"%s\" has %" PRIu32, dims,
-                      b->current->record.name, expected));
-    return lh_err_hint(err, "make a new index for the other model: both can stand side by side");
+    const struct index_record *r = &b->current->record;
+    lh_ignore(lh_fail(
+        err, LH_CONFLICT,
+        "the model %s%s\"%s\" %sgives vectors of %" PRIu32 " dimensions instead of %" PRIu32 " as the index \"%s\" has",
+        r->model, r->model[0] ? " of " : "of ", r->provider, r->generation ? "now " : "", dims, expected, r->name));
+    return lh_err_hint(
+        err, "make a new index for the new model (POST /vectors/index, another name): both can stand side by side");
+}
+
+/* Under the lock. */
+static void tell_progress(struct build *b) {
+    job_progress(b->job, b->documents_done + b->duplicates + b->null_ids, b->rows, "documents");
 }
 
 /* Under the lock. */
@@ -243,7 +254,7 @@ static enum lh_code take_vectors(struct build *b, const struct batch *batch, con
         chunk_writer_add(b->writer, &batch->records[i], vectors->data + i * vectors->dims);
     b->chunks_done += batch->count;
     b->documents_done += batch->documents;
-    job_progress(b->job, b->documents_done, b->source->row_count, "documents");
+    tell_progress(b);
     if (chunk_writer_count(b->writer) >= PART_ROWS || chunk_writer_bytes(b->writer) >= PART_BYTES)
         return flush_part(b, err);
     return LH_OK;
@@ -260,6 +271,7 @@ static enum lh_code embed_batch(struct build *b, const struct batch *batch, stru
                                              .count = batch->count,
                                              .purpose = AI_DOCUMENT,
                                              .dims = b->current->record.dims,
+                                             .any_dims = b->current->record.dims != 0,
                                              .weights = b->weights,
                                              .cancel_fd = job_cancel_fd(b->job)};
     LH_TRY(ai_provider_embed(b->provider, &request, &vectors, err));
@@ -403,15 +415,18 @@ static enum lh_code produce(struct build *b, struct documents *documents, struct
     LH_AUTO(chunker) struct chunker *chunker = NULL;
     LH_AUTO(batch) struct batch *batch = batch_new();
     struct document d;
+    uint64_t read = 0;
     LH_TRY(chunker_new(&b->current->record.chunks, &chunker, err));
-    for (uint64_t i = 0; documents_next(documents, &d); i++) {
+    for (; documents_next(documents, &d); read++) {
         unsigned char sha[LH_SHA256_BYTES];
         bool unchanged;
-        if (i % 64 == 0)
+        if (read % 64 == 0)
             LH_TRY(job_check(b->job, err));
         lh_sha256(d.id, d.id_len, sha);
         if (!id_set_add(&b->seen, sha)) {
+            pthread_mutex_lock(&b->lock);
             b->duplicates++;
+            pthread_mutex_unlock(&b->lock);
             continue;
         }
         lh_sha256(d.text, d.text_len, sha);
@@ -422,9 +437,14 @@ static enum lh_code produce(struct build *b, struct documents *documents, struct
         }
         b->unchanged++;
         pthread_mutex_lock(&b->lock);
-        job_progress(b->job, ++b->documents_done, b->source->row_count, "documents");
+        b->documents_done++;
+        tell_progress(b);
         pthread_mutex_unlock(&b->lock);
     }
+    pthread_mutex_lock(&b->lock);
+    b->null_ids = b->rows > read ? b->rows - read : 0;
+    tell_progress(b);
+    pthread_mutex_unlock(&b->lock);
     return batch->count > 0 ? push(b, LH_STEAL(batch), err) : LH_OK;
 }
 
@@ -508,9 +528,9 @@ static enum lh_code seal(struct build *b, enum build_kind kind, struct lh_err *e
 
 static void tell_result(struct build *b, bool read) {
     LH_AUTO(json) json_t *result =
-        json_pack("{s:b, s:I, s:I, s:I, s:I}", "changed", read, "documents", (json_int_t)b->documents_done, "unchanged",
-                  (json_int_t)b->unchanged, "chunks_embedded", (json_int_t)b->chunks_done, "duplicate_ids",
-                  (json_int_t)b->duplicates);
+        json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "changed", read, "documents", (json_int_t)b->documents_done,
+                  "unchanged", (json_int_t)b->unchanged, "chunks_embedded", (json_int_t)b->chunks_done, "duplicate_ids",
+                  (json_int_t)b->duplicates, "null_ids", (json_int_t)b->null_ids);
     job_set_result(b->job, result);
 }
 
@@ -554,6 +574,8 @@ static enum lh_code run(struct build *b, struct lh_err *err) {
     if (done)
         return LH_OK;
     LH_TRY(os_mkdir_all(b->service->options.os, AT_FDCWD, b->folder, 0700, err));
+    LH_TRY(lake_live_rows(b->service->options.engine, b->service->options.buckets, b->source, job_cancel_fd(b->job),
+                          &b->rows, err));
     LH_TRY(spool(b, &documents, err));
     LH_TRY(find_weights(b, documents, err));
     b->keep = lh_calloc(b->current->room / 64 + 1, sizeof *b->keep);

@@ -1,6 +1,7 @@
 // Indexes over HTTP: made, searched by words, by vector and by both, filtered, refreshed, compared, removed.
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { startModelServer } from '../lib/model_server.mjs';
 import { makeTemporaryFolder, runLakehouse, startServer } from '../lib/server.mjs';
 
 const people = [
@@ -243,6 +244,72 @@ test('what is wrong is said', async (t) => {
     const reply = await ask(server, 'POST', '/vectors/search', { index: 'people', ...change });
     assert.equal(reply.status, status, JSON.stringify([change, reply.body]));
   }
+});
+
+test('rows without an id and ids that come twice are told, and progress ends at the total', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, [...people, ['', 'Waco', 1, 'A baker.'], ['', 'Waco', 2, 'A pilot.'], ['5', 'Waco', 3, 'A second welder.']]);
+  const job = await makeIndex(server);
+  assert.deepEqual([job.result.documents, job.result.null_ids, job.result.duplicate_ids], [5, 2, 1]);
+  assert.deepEqual([job.progress.done, job.progress.total], [8, 8]);
+  const said = await runLakehouse(['index', 'refresh', 'people', '--rebuild', '--server', server.url]);
+  assert.match(said.stdout, /5 documents, .*; 2 rows without an id and 1 row with an id that came before were left out/);
+});
+
+test('rows without an id are counted where deltas are merged', async (t) => {
+  const server = await startServer({ t });
+  const rows = people.map((row, i) => (i < 2 ? [row[0], '', ...row.slice(2)] : row));
+  const made = await fetch(`${server.url}/ingest/file?name=people&primary_key=person_id&file_name=people.csv`, { method: 'POST', body: csv(rows) });
+  assert.ok(made.ok, await made.text());
+  const delta = await ask(server, 'POST', '/query/delta/people', [{ person_id: 1, city: 'Waco', years: 1, resume: 'A baker.' }]);
+  assert.ok(delta.status < 300, JSON.stringify(delta));
+  const job = await makeIndex(server, { id_column: 'city' });
+  assert.deepEqual([job.result.documents, job.result.null_ids, job.result.duplicate_ids], [4, 1, 0]);
+  assert.deepEqual([job.progress.done, job.progress.total], [5, 5]);
+});
+
+test('a refresh takes the fields that it knows, an index of its dataset, and a dataset that is there', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, people);
+  await upload(server, people, 'create', 'others');
+  await makeIndex(server);
+  await makeIndex(server, { name: 'others', dataset: 'others' });
+  const refresh = (dataset, body) => ask(server, 'POST', `/vectors/refresh/${dataset}`, body);
+  for (const body of [{ foo: 1 }, { index_nam: 'people' }, { dataset: 'others' }]) {
+    const reply = await refresh('people', body);
+    assert.equal(reply.status, 400, JSON.stringify([body, reply.body]));
+  }
+  assert.match((await refresh('people', { index_nam: 'people' })).body.hint, /index_name/);
+  const columns = { id_column: 'person_id', text_column: 'resume' };
+  for (const body of [{ index_name: 'others' }, { index_name: 'others', ...columns }, { index_name: 'none' }]) {
+    const reply = await refresh('people', body);
+    assert.equal(reply.status, 404, JSON.stringify([body, reply.body]));
+  }
+  const other = await refresh('people', { index_name: 'others' });
+  assert.match(other.body.detail, /"others" is not over the dataset "people"/);
+  assert.equal((await refresh('none', {})).status, 404);
+  const made = await refresh('people', { index_name: 'second', chunk_unit: 'tokens', ...columns });
+  assert.equal(made.status, 202, JSON.stringify(made.body));
+  assert.equal((await finished(server, made.body.jobs[0].job_id)).state, 'done');
+  assert.equal((await ask(server, 'DELETE', '/catalog/datasets/by-name/people')).status < 300, true);
+  const gone = await refresh('people', {});
+  assert.equal(gone.status, 404, JSON.stringify(gone.body));
+});
+
+test('a model that has changed its dimensions is told, with the way on', async (t) => {
+  const models = await startModelServer(t);
+  const config = `[ai]\nembedder = "ollama"\nembed_model = "embedder"\nollama_url = "${models.url}"\nretries = 0\n`;
+  const server = await startServer({ t, config });
+  await upload(server, people);
+  await makeIndex(server);
+  models.dimensions = 12;
+  await upload(server, [['6', 'Dallas', 4, 'Beekeeper.']], 'append');
+  const again = await ask(server, 'POST', '/vectors/refresh/people', {});
+  const job = await finished(server, again.body.jobs[0].job_id);
+  assert.equal(job.state, 'failed', JSON.stringify(job));
+  assert.match(job.error.message, /now gives vectors of 12 dimensions instead of 8/);
+  assert.match(job.error.hint, /POST \/vectors\/index/);
+  assert.deepEqual((await search(server, { query: 'nurse', mode: 'text' })).sort(), ['1', '4'], 'what there was is searched');
 });
 
 test('the command line makes, lists, refreshes and searches', async (t) => {

@@ -10,6 +10,8 @@
 //     models.answer = 'words'         what it answers from now on, or a list of what it answers in turn; null: the last message,
 //                                     reversed word by word
 //
+//     models.dimensions = 12          of its vectors from now on; at first DIMENSIONS
+//
 // Its vectors: 8 numbers made from the text's bytes.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -17,9 +19,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 export const DIMENSIONS = 8;
 
-function vectorOf(text) {
-  const vector = new Array(DIMENSIONS).fill(0);
-  [...Buffer.from(text)].forEach((byte, i) => (vector[i % DIMENSIONS] += byte - 96.5));
+function vectorOf(text, dimensions = DIMENSIONS) {
+  const vector = new Array(dimensions).fill(0);
+  [...Buffer.from(text)].forEach((byte, i) => (vector[i % dimensions] += byte - 96.5));
   return vector;
 }
 const answerTo = (server, messages) =>
@@ -63,7 +65,7 @@ const ollama = {
     if (!server.models.includes(body.model)) return sendJson(reply, 404, { error: `model "${body.model}" not found, try pulling it first` });
     if (texts(body.input).some((text) => text.length > 5000)) return sendJson(reply, 400, { error: 'the input length exceeds the context length' });
     return sendJson(reply, 200, {
-      model: body.model, embeddings: texts(body.input).map(vectorOf), total_duration: 14143917, load_duration: 1019500,
+      model: body.model, embeddings: texts(body.input).map((text) => vectorOf(text, server.dimensions)), total_duration: 14143917, load_duration: 1019500,
       prompt_eval_count: texts(body.input).length * 3,
     });
   },
@@ -95,7 +97,7 @@ const openai = {
   'POST /v1/embeddings': (server, body, reply) =>
     sendJson(reply, 200, {
       object: 'list', model: body.model,
-      data: texts(body.input).map((text, index) => ({ object: 'embedding', index, embedding: vectorOf(text) })).reverse(),
+      data: texts(body.input).map((text, index) => ({ object: 'embedding', index, embedding: vectorOf(text, server.dimensions) })).reverse(),
       usage: { prompt_tokens: 8, total_tokens: 8 },
     }),
   // As vLLM and llama.cpp have it beside OpenAI's own: here the longest text is the best one.
@@ -123,7 +125,7 @@ const openai = {
 /** @param {import('node:test').TestContext} [t]  the server is stopped after this test */
 export async function startModelServer(t, { port = 0 } = {}) {
   const routes = { ...ollama, ...openai };
-  const server = { url: '', next: null, answer: null, reranks: true, failEmbedsAfter: Infinity, requests: [], models: ['writer', 'embedder'], loaded: new Set() };
+  const server = { url: '', next: null, answer: null, reranks: true, dimensions: DIMENSIONS, failEmbedsAfter: Infinity, requests: [], models: ['writer', 'embedder'], loaded: new Set() };
   const http = createServer(async (request, reply) => {
     const parts = [];
     for await (const part of request) parts.push(part);
