@@ -48,7 +48,7 @@ struct vec_hnsw_config {
     enum vec_metric metric;
     uint32_t m;               /* links a node asks for; it holds 2m on level 0, m above.  2..64, 0: 16 */
     uint32_t ef_construction; /* window of the search before an insert.  0: 100 */
-    uint64_t seed;            /* of the levels and the codes' rotation */
+    uint64_t seed;            /* of the levels, of the codes' rotation, of the order of inserts */
     uint32_t capacity; /* ids that it can ever give out (address space, not memory); 0: twice the rows + 1 million */
 };
 

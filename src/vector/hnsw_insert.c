@@ -10,6 +10,11 @@
  * it meanwhile would link to it and to each other alone (measured with a thread held up by others at such a moment: a
  * hundred rows that no walk finds but by luck, and recall 0.999 at five times the window).
  *
+ * Many rows at once go in shuffled, by the seed; ids are those of their places all the same.  In the order of a time or a
+ * path each row would find only those just before it, be selected out of their lists by those just after, and stay behind
+ * where no walk leads (measured, 4,000 rows along a line, in its order: 190 of 300 do not find themselves at ef 64, 105 at
+ * ef 1000; shuffled 37 and 5).
+ *
  * Selection (the paper's algorithm 4, without its extensions).  Candidates from near to far; one is kept when it is nearer
  * to the node than to every one kept before.  So links lead in different directions, and a cluster is not a trap.  The loop
  * is turned inside out: whoever is kept strikes out the candidates nearer to it than they are to the node, in one batch of
@@ -22,6 +27,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "vector/random.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -252,10 +258,30 @@ void vec_hnsw_add(struct vec_hnsw_cursor *cursor, uint32_t id, const float *row)
     __atomic_fetch_or(&graph->live[id / 32], (uint32_t)1 << (id % 32), __ATOMIC_RELEASE);
 }
 
+/* The numbers [0, n) shuffled (Fisher and Yates). */
+static uint32_t *shuffled(uint32_t n, uint64_t seed) {
+    uint32_t *order = lh_calloc((size_t)n + 1, sizeof *order);
+    struct vec_random random;
+    vec_random_init(&random, seed);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t other = vec_random_below(&random, i + 1);
+        order[i] = order[other];
+        order[other] = i;
+    }
+    return order;
+}
+
+/* Rows that get the ids from `first` on, in an order of their own. */
+struct bulk {
+    const struct vec_rows *rows;
+    const uint32_t *order;
+    uint32_t first;
+};
+
 static void add_share(void *arg, struct vec_hnsw_cursor *cursor, uint32_t first, uint32_t last) {
-    const struct vec_rows *rows = arg;
-    for (uint32_t id = first; id < last; id++)
-        vec_hnsw_add(cursor, id, vec_row(rows, id));
+    const struct bulk *bulk = arg;
+    for (uint32_t i = first; i < last; i++)
+        vec_hnsw_add(cursor, bulk->order[i], vec_row(bulk->rows, bulk->order[i]));
 }
 
 enum lh_code vec_hnsw_build(const struct vec_hnsw_config *config, const struct vec_rows *rows, unsigned threads,
@@ -275,8 +301,9 @@ enum lh_code vec_hnsw_build(const struct vec_hnsw_config *config, const struct v
     }
     graph->count = (uint32_t)rows->n;
     graph->coarse = graph->exact = vec_hnsw_needs_rows(&graph->code, rows);
-    struct vec_rows borrowed = *rows;
-    vec_hnsw_share(graph, threads, graph->count, 16, add_share, &borrowed);
+    LH_AUTO(mem) uint32_t *order = shuffled(graph->count, config->seed);
+    struct bulk bulk = {.rows = rows, .order = order};
+    vec_hnsw_share(graph, threads, graph->count, 16, add_share, &bulk);
     vec_hnsw_connect(graph);
     *ret_graph = graph;
     return LH_OK;
@@ -314,24 +341,21 @@ enum lh_code vec_hnsw_insert(struct vec_hnsw_cursor *cursor, const float *vector
     return LH_OK;
 }
 
-struct extension {
-    const struct vec_rows *rows;
-    uint32_t first;
-};
-
 static void extend_share(void *arg, struct vec_hnsw_cursor *cursor, uint32_t first, uint32_t last) {
-    const struct extension *extension = arg;
+    const struct bulk *bulk = arg;
     for (uint32_t i = first; i < last; i++)
-        add_copied(cursor, extension->first + i, vec_row(extension->rows, i));
+        add_copied(cursor, bulk->first + bulk->order[i], vec_row(bulk->rows, bulk->order[i]));
 }
 
 enum lh_code vec_hnsw_extend(struct vec_hnsw *graph, const struct vec_rows *rows, unsigned threads,
                              struct lh_err *err) {
-    struct extension extension = {.rows = rows};
+    struct bulk bulk = {.rows = rows};
     if (rows->d != graph->code.d)
         return lh_fail(err, LH_INVALID, "rows of %u dimensions for a graph of %u", rows->d, graph->code.d);
     LH_TRY(vec_check_rows(rows, 0, err));
-    LH_TRY(take_ids(graph, rows->n, &extension.first, err));
-    vec_hnsw_share(graph, threads, (uint32_t)rows->n, 16, extend_share, &extension);
+    LH_TRY(take_ids(graph, rows->n, &bulk.first, err));
+    LH_AUTO(mem) uint32_t *order = shuffled((uint32_t)rows->n, graph->seed);
+    bulk.order = order;
+    vec_hnsw_share(graph, threads, (uint32_t)rows->n, 16, extend_share, &bulk);
     return LH_OK;
 }
