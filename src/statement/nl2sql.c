@@ -75,7 +75,9 @@ static enum lh_code check(const struct nl2sql_request *rq, const char *sql, stru
         return lh_fail(err, LH_TOO_LARGE, "the statement has %zu bytes; query.max_sql_bytes is %zu", strlen(sql),
                        rq->max_sql_bytes);
     if (!sql_answer_selects(sql))
-        return lh_fail(err, LH_FORBIDDEN, "only one statement that begins with SELECT, WITH or FROM can be asked for");
+        return lh_fail(
+            err, LH_FORBIDDEN,
+            "the generator wrote a statement that is not a reading one: only one that begins with SELECT, WITH or FROM can be asked for");
     rq->scope->dry = true;
     enum lh_code code = bind(rq, sql, err);
     statement_scope_release(rq->scope);

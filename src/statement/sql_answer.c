@@ -46,6 +46,21 @@ static bool begins_select(struct piece p) {
     return false;
 }
 
+/* Prose begins its sentences with a capital: "With this ...", "Drop me a line". */
+static bool begins_statement(struct piece p, bool small_too) {
+    static const char *const words[] = {"SELECT", "WITH",   "FROM",   "INSERT", "UPDATE", "DELETE",  "DROP", "CREATE",
+                                        "ALTER",  "COPY",   "ATTACH", "DETACH", "SET",    "PRAGMA",  "CALL", "INSTALL",
+                                        "LOAD",   "EXPORT", "IMPORT", "MERGE",  "VACUUM", "TRUNCATE"};
+    for (size_t i = 0; i < LH_ARRAY_LEN(words); i++) {
+        size_t len = strlen(words[i]);
+        if (p.len <= len || strncasecmp(p.text, words[i], len) != 0 || !(is_blank(p.text[len]) || p.text[len] == '('))
+            continue;
+        bool small = p.text[0] >= 'a', second_small = p.text[1] >= 'a';
+        return small == second_small && (!small || small_too);
+    }
+    return false;
+}
+
 /* ---- where it stands ---- */
 
 /* ```sql LINE ... ```; a block that never ends goes to the end. */
@@ -64,11 +79,17 @@ static bool find_block(struct piece all, struct piece *ret_sql, struct piece *re
     return true;
 }
 
-static bool find_lines(struct piece all, struct piece *ret_sql, struct piece *ret_before, struct piece *ret_after) {
+static bool find_lines(struct piece all, bool reading, struct piece *ret_sql, struct piece *ret_before,
+                       struct piece *ret_after) {
+    const char *first = trim(all).text;
     for (struct piece rest = all; rest.len > 0;) {
         struct piece line = trim(rest);
-        if (begins_select(line)) {
+        if (reading ? begins_select(line) : begins_statement(line, line.text == first)) {
             const char *semicolon = memrchr(line.text, ';', line.len), *empty = find(line, "\n\n");
+            if (semicolon && begins_statement(trim(from(line, semicolon + 1)), true)) {
+                empty = find(from(line, semicolon), "\n\n");
+                semicolon = NULL;
+            }
             size_t len = semicolon ? (size_t)(semicolon - line.text) : empty ? (size_t)(empty - line.text) : line.len;
             *ret_before = (struct piece){all.text, (size_t)(line.text - all.text)};
             *ret_sql = (struct piece){line.text, len};
@@ -110,7 +131,8 @@ void sql_answer_parse(const char *text, size_t len, struct arena *arena, struct 
     const char *thoughts = find(all, THOUGHTS_END);
     if (thoughts)
         all = from(all, thoughts + strlen(THOUGHTS_END));
-    if (!find_block(all, &sql, &before, &after) && !find_lines(all, &sql, &before, &after))
+    if (!find_block(all, &sql, &before, &after) && !find_lines(all, true, &sql, &before, &after) &&
+        !find_lines(all, false, &sql, &before, &after))
         before = all;
     ret_answer->sql = copy_sql(sql, arena);
     ret_answer->explanation = copy_words(before, after, arena);

@@ -13,7 +13,8 @@ struct sql_answer {
 };
 
 /* What stands in the first block between ``` lines; without one, what begins at the first line that begins with SELECT, WITH or
- * FROM, to its last semicolon or, where it has none, to the next empty line.  Thoughts before </think> are left out.  In the arena. */
+ * FROM (else with a word that changes something, so that it can be refused as a statement), to its last semicolon or, where it has
+ * none or another statement follows it, to the next empty line.  Thoughts before </think> are left out.  In the arena. */
 void sql_answer_parse(const char *text, size_t len, struct arena *arena, struct sql_answer *ret_answer);
 
 /* Does it begin, behind comments, with SELECT, WITH or FROM? */
