@@ -76,7 +76,7 @@ const struct schema gateway_schemas[] = {
     {"IndexChunks", "How texts are cut", "unit string, size integer, overlap integer"},
     {"IndexGraph", "Of a graph; 0: the defaults", "m integer, ef_construction integer, ef_search integer"},
     {"IndexGeneration", "The objects that are searched: rows are chunks, live ones are found",
-     "id string, bucket string?, created_at time, source_version integer, source_rows integer?, rows integer, live integer, documents integer, "
+     "id string, bucket string?, created_at time, source_id string?, source_version integer, source_rows integer?, rows integer, live integer, documents integer, "
      "segments object[], text string?, dead string?, weights string?"},
     {"Index", "An index; stale: its dataset has changed since",
      "name string, number integer, created_at time, bucket string, source IndexSource, model IndexModel, "

@@ -61,6 +61,7 @@ struct build {
     struct generation *current;
     struct catalog_snapshot *snapshot;
     const struct manifest *source;
+    const char *source_id;
     uint64_t source_version, source_rows;
     uint64_t rows; /* that the dataset has when it is read: what progress ends at */
     const struct ai_provider *provider;
@@ -511,6 +512,7 @@ static enum lh_code seal(struct build *b, enum build_kind kind, struct lh_err *e
                               .generation = b->generation,
                               .folder = b->folder,
                               .store = b->store,
+                              .source_id = b->source_id,
                               .source_version = b->source_version,
                               .source_rows = b->source_rows,
                               .keep = b->keep,
@@ -544,6 +546,7 @@ static enum lh_code run_recode(struct build *b, struct lh_err *err) {
         b->keep = lh_calloc(b->current->room / 64 + 1, sizeof *b->keep);
         memcpy(b->keep, b->current->live, b->current->room / 8);
         b->weights_key = r->weights;
+        b->source_id = r->source_id;
         b->source_version = r->source_version;
         b->source_rows = r->source_rows;
         b->documents_done = b->unchanged = r->documents;
@@ -561,6 +564,7 @@ static enum lh_code run(struct build *b, struct lh_err *err) {
     if (json_is_true(json_object_get(input, "recode")) && !moves(r)) /* a move makes the codes anew too */
         return run_recode(b, err);
     LH_TRY(catalog_snapshot_require(b->snapshot, r->dataset, &b->source, err));
+    b->source_id = b->source->id;
     b->source_version = b->source->version;
     b->source_rows = b->source->row_count;
     if (!rebuild && !moves(r) && r->generation && r->source_version == b->source->version) {

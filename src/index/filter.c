@@ -37,6 +37,10 @@ bool index_rows_gone(const struct manifest *m, const struct index_record *r) {
     return old_rows != r->source_rows;
 }
 
+bool index_made_again(const struct manifest *m, const struct index_record *r) {
+    return r->source_id && strcmp(r->source_id, m->id) != 0;
+}
+
 static enum lh_code ask(struct index_service *s, struct generation *g, struct catalog_snapshot *snapshot,
                         const char *condition, int cancel_fd, uint64_t *bits, struct lh_err *err) {
     const struct index_record *r = &g->record;
@@ -94,7 +98,9 @@ enum lh_code index_filter(struct index_service *s, struct generation *g, const c
         code = index_condition_check(condition, g->record.dataset, err);
     if (code == LH_OK)
         code = check_columns(m, &g->record, err);
-    if (code == LH_OK && (condition || index_rows_gone(m, &g->record))) {
+    if (code == LH_OK && index_made_again(m, &g->record)) {
+        *ret_bits = lh_calloc(g->room / 64 + 1, sizeof **ret_bits);
+    } else if (code == LH_OK && (condition || index_rows_gone(m, &g->record))) {
         const char *text = condition ? condition : "TRUE";
         LH_AUTO(mem) uint64_t *bits = lh_calloc(g->room / 64 + 1, sizeof *bits);
         if (!generation_filter_get(g, text, m->version, bits)) {

@@ -95,6 +95,9 @@ LH_CHECKED enum lh_code index_compare(struct index_service *s, const json_t *req
 /* Can rows of the dataset have been taken away after the version that was indexed? */
 bool index_rows_gone(const struct manifest *m, const struct index_record *r);
 
+/* Was the dataset deleted and one of that name made since?  Nothing that was indexed is of this one, whatever its ids are. */
+bool index_made_again(const struct manifest *m, const struct index_record *r);
+
 /* The generation that searches use now, with a reference.  LH_NOT_FOUND. */
 LH_CHECKED enum lh_code index_open_generation(struct index_service *s, const char *name,
                                               struct generation **ret_generation, struct lh_err *err);

@@ -84,6 +84,7 @@ struct seal {
     struct generation *current; /* what is replaced */
     const char *generation;     /* id of the new one */
     const char *folder;         /* for files in the making */
+    const char *source_id;      /* of the dataset; NULL: not known */
     uint64_t source_version, source_rows;
     const uint64_t *keep;              /* room bits of `current`: rows that stay */
     const char *const *parts;          /* keys of new chunk files */

@@ -91,6 +91,7 @@ static enum lh_code parse_generation(const json_t *json, struct index_record *r,
     LH_TRY(lh_json_get_string(g, "generation", "id", &r->generation, err));
     LH_TRY(lh_json_get_string_or(g, "generation", "bucket", r->bucket, &r->data_bucket, err));
     LH_TRY(get_count(g, "generation", "source_version", INT64_MAX, &r->source_version, err));
+    LH_TRY(lh_json_get_string_or(g, "generation", "source_id", NULL, &r->source_id, err));
     r->source_rows = RECORD_ROWS_UNKNOWN;
     if (json_object_get(g, "source_rows"))
         LH_TRY(get_count(g, "generation", "source_rows", INT64_MAX, &r->source_rows, err));

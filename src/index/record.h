@@ -63,6 +63,7 @@ struct index_record {
 
     const char *generation;   /* ULID; NULL: nothing is built yet */
     const char *data_bucket;  /* where its objects are */
+    const char *source_id;    /* of the dataset that was read; NULL in records that were written before this was kept */
     uint64_t source_version;  /* of the dataset's manifest that was read */
     uint64_t source_rows;     /* of its files; RECORD_ROWS_UNKNOWN in records that were written before this was kept */
     struct index_graph built; /* what the generation's graph was made with; as `graph` where it has none */

@@ -229,11 +229,11 @@ static json_t *generation_json(struct sealing *s) {
     }
     lh_time_format(os_realtime_us(s->os), now);
     json_t *source_rows = w->source_rows == RECORD_ROWS_UNKNOWN ? NULL : json_integer((json_int_t)w->source_rows);
-    return json_pack("{s:s, s:s, s:s, s:I, s:o*, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:o, s:o}", "id", w->generation,
-                     "bucket", r->bucket, "created_at", now, "source_version", (json_int_t)w->source_version,
-                     "source_rows", source_rows, "rows", (json_int_t)rows, "live", (json_int_t)(s->kept + s->added),
-                     "documents", (json_int_t)count_documents(s), "text", s->text_key, "dead", s->dead_key, "weights",
-                     w->weights, "hnsw", index_graph_json(graph), "segments", segments);
+    return json_pack("{s:s, s:s, s:s, s:s*, s:I, s:o*, s:I, s:I, s:I, s:s?, s:s?, s:s?, s:o, s:o}", "id", w->generation,
+                     "bucket", r->bucket, "created_at", now, "source_id", w->source_id, "source_version",
+                     (json_int_t)w->source_version, "source_rows", source_rows, "rows", (json_int_t)rows, "live",
+                     (json_int_t)(s->kept + s->added), "documents", (json_int_t)count_documents(s), "text", s->text_key,
+                     "dead", s->dead_key, "weights", w->weights, "hnsw", index_graph_json(graph), "segments", segments);
 }
 
 /* A change of the definition meanwhile is taken along; another generation meanwhile is a conflict. */
@@ -269,6 +269,8 @@ static enum lh_code write_record(struct sealing *s, json_t *generation, struct l
 /* Only the dataset's version moved: the generation stays, its record says what it was compared with. */
 static enum lh_code note_version(struct sealing *s, struct lh_err *err) {
     LH_AUTO(json) json_t *generation = json_deep_copy(json_object_get(s->what->current->record.json, "generation"));
+    if (s->what->source_id)
+        json_object_set_new(generation, "source_id", json_string(s->what->source_id));
     json_object_set_new(generation, "source_version", json_integer((json_int_t)s->what->source_version));
     json_object_set_new(generation, "bucket", json_string(s->what->current->record.data_bucket));
     json_object_set_new(generation, "source_rows", json_integer((json_int_t)s->what->source_rows));

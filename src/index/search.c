@@ -5,6 +5,8 @@
 #include "ai/provider.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "catalog/catalog.h"
+#include "catalog/manifest.h"
 #include "index/text.h"
 #include "os/clock.h"
 
@@ -31,6 +33,7 @@ struct request {
     double vector_weight, text_weight;
     bool with_text;
     bool rerank;
+    bool *ret_words_lost; /* set where the words could not be read and the vectors alone answered; may be NULL */
     const char *reranker; /* NULL: the built-in one */
     size_t rerank_depth;
 };
@@ -189,13 +192,35 @@ static enum lh_code by_words(struct generation *g, const struct request *rq, siz
                                                                 : g->live,
                                        .rows = g->room};
     if (!g->text) {
-        *err = g->damage;
-        if (g->damage.code == LH_OK)
-            lh_ignore(lh_fail(err, LH_CORRUPT, "the index \"%s\" has no words", g->record.name));
-        return lh_err_hint(err, "POST /vectors/refresh/%s with {\"rebuild\": true} writes them anew",
-                           g->record.dataset);
+        lh_ignore(lh_fail(err, LH_UNAVAILABLE, "the words of the index \"%s\" cannot be read, and are written anew",
+                          g->record.name));
+        if (g->damage.code != LH_OK)
+            lh_ignore(lh_err_detail(err, "%s", g->damage.message));
+    } else if (text_index_search(g->text, &search, ret_hits, ret_found, err) == LH_OK) {
+        return LH_OK;
+    } else if (err->code == LH_CORRUPT) {
+        lh_ignore(lh_err_context(err, "the words of the index \"%s\"", g->record.name));
+        err->code = LH_UNAVAILABLE;
+    } else {
+        return err->code;
     }
-    return text_index_search(g->text, &search, ret_hits, ret_found, err);
+    return lh_err_hint(err, "POST /vectors/refresh/%s with {\"rebuild\": true} writes them anew", g->record.dataset);
+}
+
+/* Of both, the vectors can answer alone. */
+static enum lh_code by_words_if_whole(struct generation *g, const struct request *rq, size_t k, const uint64_t *allowed,
+                                      struct text_hit *ret_hits, size_t *ret_found, struct lh_err *err) {
+    struct lh_err cause = LH_ERR_INIT;
+    enum lh_code code = by_words(g, rq, k, allowed, ret_hits, ret_found, &cause);
+    if (code == LH_OK)
+        return LH_OK;
+    if (rq->mode != MODE_HYBRID || code != LH_UNAVAILABLE) {
+        *err = cause;
+        return code;
+    }
+    if (rq->ret_words_lost)
+        *rq->ret_words_lost = true;
+    return LH_OK;
 }
 
 static int compare_rows(const void *a, const void *b) {
@@ -241,7 +266,7 @@ static enum lh_code search(struct index_service *s, struct generation *g, const 
     if (rq->mode != MODE_TEXT)
         LH_TRY(by_vector(s, g, rq, depth, allowed, cancel_fd, near, &vectors, err));
     if (rq->mode != MODE_VECTOR)
-        LH_TRY(by_words(g, rq, depth, allowed, worded, &texts, err));
+        LH_TRY(by_words_if_whole(g, rq, depth, allowed, worded, &texts, err));
     LH_AUTO(mem) struct found *all = lh_calloc(vectors + texts + 1, sizeof *all);
     for (size_t i = 0; i < vectors; i++, count++) {
         float similarity = 1 - near[i].dist;
@@ -317,20 +342,38 @@ static enum lh_code run_reranked(struct index_service *s, struct generation *g, 
     return index_rerank(s->options.ai, &rerank, hits, ret_hits, err);
 }
 
+static void warn(struct index_service *s, const struct generation *g, bool words_lost, json_t *answer) {
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *snapshot = catalog_snapshot(s->options.catalog);
+    const struct manifest *m = catalog_snapshot_find(snapshot, g->record.dataset);
+    const char *name = g->record.name;
+    json_t *warning = NULL;
+    if (m && index_made_again(m, &g->record))
+        warning = json_sprintf(
+            "the dataset \"%s\" was made again since the index \"%s\" was refreshed: nothing of it is indexed",
+            g->record.dataset, name);
+    else if (words_lost)
+        warning = json_sprintf("the words of the index \"%s\" cannot be read: the vectors alone answered", name);
+    else if (g->damage.code != LH_OK)
+        warning = json_string(g->damage.message);
+    if (warning)
+        json_object_set_new(answer, "warning", warning);
+}
+
 enum lh_code index_search(struct index_service *s, const json_t *request, int cancel_fd, json_t **ret_answer,
                           struct lh_err *err) {
     LH_AUTO(generation) struct generation *g = NULL;
     LH_AUTO(json) json_t *hits = NULL;
+    bool words_lost = false;
     struct request rq = {0};
     int64_t start = os_monotonic_ns(s->options.os);
     LH_TRY(parse_request(request, &rq, err));
+    rq.ret_words_lost = &words_lost;
     LH_TRY(index_open_generation(s, rq.index, &g, err));
     LH_TRY(rq.rerank ? run_reranked(s, g, &rq, cancel_fd, &hits, err) : run(s, g, &rq, cancel_fd, &hits, err));
     json_t *answer = json_pack("{s:s, s:s, s:s, s:s, s:O, s:f}", "index", g->record.name, "dataset", g->record.dataset,
                                "generation", g->record.generation, "mode", mode_names[rq.mode], "hits", hits,
                                "elapsed_ms", (double)(os_monotonic_ns(s->options.os) - start) / 1e6);
-    if (g->damage.code != LH_OK)
-        json_object_set_new(answer, "warning", json_string(g->damage.message));
+    warn(s, g, words_lost, answer);
     *ret_answer = answer;
     return LH_OK;
 }

@@ -100,6 +100,10 @@ static enum lh_code append_select(struct chunks *c, struct lh_err *err) {
     if (c->g->segment_count == 0)
         append_nothing(c);
     buf_append_str(&c->sql, ")");
+    if (index_made_again(c->dataset, &c->g->record)) {
+        buf_append_str(&c->sql, " WHERE false");
+        return LH_OK;
+    }
     if (!index_rows_gone(c->dataset, &c->g->record))
         return LH_OK;
     LH_TRY(lake_read_plan(c->scope->names.lake.buckets, c->dataset, c->arena, &plan, err));

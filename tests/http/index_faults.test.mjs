@@ -85,6 +85,14 @@ for (const [what, damage] of Object.entries(damages))
     assert.equal(after.status, 200, JSON.stringify(after.body));
     assert.deepEqual(after.body.hits.map((hit) => hit.doc_id), before.body.hits.map((hit) => hit.doc_id));
     if (after.body.generation === generation.id) assert.match(after.body.warning, /people/);
+    if (what.startsWith('words')) {
+      const both = await ask(server, 'POST', '/vectors/search', { ...question, mode: 'hybrid' });
+      assert.equal(both.status, 200, JSON.stringify(both.body));
+      assert.equal(both.body.hits.length, question.k);
+      if (both.body.generation === generation.id) assert.match(both.body.warning, /words/);
+      const words = await ask(server, 'POST', '/vectors/search', { ...question, mode: 'text' });
+      assert.ok(words.status === 200 ? words.body.generation !== generation.id : words.status === 503, JSON.stringify(words));
+    }
     await until(async () => {
       const index = (await ask(server, 'GET', '/vectors/indexes/people')).body;
       return index.generation.id !== generation.id && index.warning === undefined;

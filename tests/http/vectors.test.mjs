@@ -126,7 +126,7 @@ test('a filter is one condition over the columns of its dataset, and reads nothi
   }
 });
 
-test('an index whose dataset was made again with other columns says what is missing', async (t) => {
+test('an index whose dataset was made again says what is missing, and answers no text of the old one', async (t) => {
   const server = await startServer({ t });
   await upload(server, people);
   await makeIndex(server);
@@ -134,6 +134,17 @@ test('an index whose dataset was made again with other columns says what is miss
     const { status, body } = await ask(server, 'DELETE', '/catalog/datasets/by-name/people');
     assert.ok(status < 300, JSON.stringify(body));
   };
+  await drop();
+  await upload(server, people.slice(0, 2).map(([id, city, years]) => [id, city, years, 'Nurse of another dataset.']));
+  const again = await ask(server, 'POST', '/vectors/search', { index: 'people', query: 'nurse' });
+  assert.equal(again.status, 200, JSON.stringify(again.body));
+  assert.deepEqual(again.body.hits, []);
+  assert.match(again.body.warning, /made again/);
+  const refresh = await ask(server, 'POST', '/vectors/refresh/people', {});
+  await finished(server, refresh.body.jobs[0].job_id);
+  const fresh = await ask(server, 'POST', '/vectors/search', { index: 'people', query: 'nurse' });
+  assert.deepEqual(fresh.body.hits.map((hit) => hit.text), Array(2).fill('Nurse of another dataset.'));
+  assert.equal(fresh.body.warning, undefined);
   await drop();
   const other = await fetch(`${server.url}/ingest/file?name=people&mode=create&file_name=people.csv`, { method: 'POST', body: 'number,words\n1,nurse\n' });
   assert.ok(other.ok, await other.text());
