@@ -146,8 +146,10 @@ const struct schema gateway_schemas[] = {
     {"IndexCache", "hits: searches that found it open; misses: those that opened it",
      "hits integer, misses integer, code_bytes integer, items OpenGeneration[]"},
     {"AgentQueued", "Durable: it outlives a restart", "index string, at time, by string"},
-    {"AgentIndex", "why: changed (its dataset) or enqueued; settled: no build is due",
-     "index string, queued boolean, why string?, running boolean, settled boolean, last_trial_at time?, not_before time?"},
+    {"AgentIndex",
+     "why: enqueued or changed (its dataset); unfit: why the agent leaves it alone; settled: no build is due; not_before: its cooldown "
+     "is over and the hour has room",
+     "index string, queued boolean, why string?, unfit string?, running boolean, settled boolean, last_trial_at time?, not_before time?"},
     {"AgentStatus", "The agent and what waits for it",
      "enabled boolean, epsilon number, cooldown_s number, max_trials_per_hour integer, trials_last_hour integer, items "
      "AgentIndex[]"},

@@ -72,6 +72,7 @@ struct past {
     int64_t last_us; /* of this index; 0: never */
     uint64_t version;
     unsigned last_hour; /* of all indexes */
+    int64_t free_us;    /* when the hour has room for one more; 0: now */
     bool busy;          /* this index is being measured */
 };
 
@@ -95,6 +96,9 @@ static struct past look_back(struct index_service *s, const char *index) {
     for (size_t i = 0; i < count; i++) {
         bool agents = strcmp(infos[i].actor, AGENT_ACTOR) == 0, here = strcmp(infos[i].subject, index) == 0;
         past.last_hour += agents && now - infos[i].created_us < HOUR_US;
+        /* Newest first: when this one is an hour old there are fewer than allowed. */
+        if (agents && past.last_hour == s->options.agent.max_trials_per_hour && past.free_us == 0)
+            past.free_us = infos[i].created_us + HOUR_US;
         past.busy |= here && job_state_is_active(infos[i].state);
         if (agents && here && past.last_us == 0) {
             past.last_us = infos[i].created_us;
@@ -110,13 +114,29 @@ static const char *queue_key(struct arena *arena, const char *index) {
     return arena_printf(arena, "_vectors/agent/%s.json", index);
 }
 
+/* What keeps the agent off an index that is built; NULL: nothing. */
+static const char *unfit(struct index_service *s, const struct generation *g) {
+    LH_AUTO(catalog_snapshot) struct catalog_snapshot *snapshot = catalog_snapshot(s->options.catalog);
+    const struct index_record *r = &g->record;
+    const struct manifest *m = catalog_snapshot_find(snapshot, r->dataset);
+    if (!m)
+        return "its dataset is gone";
+    if (!manifest_find_column(m, r->id_column) || !manifest_find_column(m, r->text_column))
+        return "its dataset lacks a column that it is made of";
+    if (r->generation && r->live < AGENT_MIN_ROWS)
+        return "it has fewer than 1000 chunks, and a scan of them is exact and fast";
+    return NULL;
+}
+
 /* Why the index is to be measured; NULL: it is not. */
 static const char *why(struct index_service *s, const struct generation *g, uint64_t version, const struct past *past) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     struct lh_err ignored = LH_ERR_INIT;
-    if (version != past->version)
-        return "changed";
-    return object_head(service_store(s), queue_key(arena, g->record.name), NULL, &ignored) == LH_OK ? "enqueued" : NULL;
+    if (unfit(s, g))
+        return NULL;
+    if (object_head(service_store(s), queue_key(arena, g->record.name), NULL, &ignored) == LH_OK)
+        return "enqueued";
+    return version != past->version ? "changed" : NULL;
 }
 
 static uint64_t dataset_version(struct index_service *s, const struct generation *g) {
@@ -134,10 +154,11 @@ static bool is_settled(const struct generation *g, uint64_t version) {
 }
 
 static int64_t next_us(const struct index_service *s, const struct past *past) {
-    return past->last_us ? past->last_us + s->options.agent.cooldown_ms * 1000 : 0;
+    int64_t cooled = past->last_us ? past->last_us + s->options.agent.cooldown_ms * 1000 : 0;
+    return cooled > past->free_us ? cooled : past->free_us;
 }
 
-void agent_look(struct index_service *s, struct generation *g) {
+void agent_look(struct index_service *s, struct generation *g, bool asked) {
     if (!s->options.agent.enabled)
         return;
     LH_AUTO(arena) struct arena *arena = arena_new();
@@ -148,7 +169,7 @@ void agent_look(struct index_service *s, struct generation *g) {
         os_realtime_us(s->options.os) < next_us(s, &past) || !is_settled(g, version))
         return;
     const char *reason = why(s, g, version, &past);
-    if (!reason)
+    if (!reason || (asked && strcmp(reason, "enqueued") != 0))
         return;
     enum lh_code code = tune_submit_agent(s, g->record.name, reason, version, &err);
     if (code == LH_OK)
@@ -167,6 +188,11 @@ enum lh_code index_agent_enqueue(struct index_service *s, const char *index, con
     if (!s->options.agent.enabled) {
         lh_ignore(lh_fail(err, LH_CONFLICT, "the agent is not enabled"));
         return lh_err_hint(err, "set enabled = true in [agent]; POST /vectors/hnsw/autotune works without it");
+    }
+    const char *obstacle = unfit(s, g);
+    if (obstacle) {
+        lh_ignore(lh_fail(err, LH_CONFLICT, "the agent leaves the index \"%s\" alone: %s", g->record.name, obstacle));
+        return lh_err_hint(err, "POST /vectors/hnsw/trial measures it all the same");
     }
     lh_time_format(os_realtime_us(s->options.os), now);
     LH_AUTO(json) json_t *request = json_pack("{s:s, s:s, s:s}", "index", g->record.name, "at", now, "by", actor);
@@ -191,11 +217,11 @@ static json_t *describe_one(struct index_service *s, const struct generation *g,
     char last[LH_TIME_SIZE] = "", next[LH_TIME_SIZE] = "";
     if (past->last_us)
         lh_time_format(past->last_us, last);
-    if (reason && past->last_us)
+    if (reason && next_us(s, past) > 0)
         lh_time_format(next_us(s, past), next);
-    return json_pack("{s:s, s:b, s:s?, s:b, s:b, s:s?, s:s?}", "index", g->record.name, "queued", reason != NULL, "why",
-                     reason, "running", past->busy, "settled", is_settled(g, version), "last_trial_at",
-                     last[0] ? last : NULL, "not_before", next[0] ? next : NULL);
+    return json_pack("{s:s, s:b, s:s?, s:s?, s:b, s:b, s:s?, s:s?}", "index", g->record.name, "queued", reason != NULL,
+                     "why", reason, "unfit", unfit(s, g), "running", past->busy, "settled", is_settled(g, version),
+                     "last_trial_at", last[0] ? last : NULL, "not_before", next[0] ? next : NULL);
 }
 
 enum lh_code index_agent_status(struct index_service *s, json_t **ret_answer, struct lh_err *err) {

@@ -1,7 +1,8 @@
 /* The agent: the tuner that goes on by itself.
  *
  * Its trigger is the catalog: a dataset whose version is another than at the agent's last trial of an index, whichever way the
- * rows came, puts the index in the queue; so does a request.  Each place in the queue is one trial: of the settings that
+ * rows came, puts the index in the queue; so does a request, which goes first.  Indexes of fewer than
+ * AGENT_MIN_ROWS chunks, or whose dataset lacks their columns, are left alone.  Each place in the queue is one trial: of the settings that
  * trial_propose names from the history of the index (T3), promoted where they measure better than what is in effect.  Its
  * pauses and its hourly limit are kept by the list of jobs, and so outlive a restart. */
 #ifndef LH_INDEX_AGENT_H
@@ -21,6 +22,7 @@ struct trial_log;
 
 #define AGENT_ACTOR "agent"
 #define AGENT_EPSILON 0.25
+#define AGENT_MIN_ROWS 1000 /* of fewer a scan is exact, and fast enough */
 
 /* What to try next on these questions; the whole history counts as its length. */
 struct trial_settings agent_proposes(const struct trial_log *log, const char *questions_hash);

@@ -73,8 +73,8 @@ enum lh_code index_build_run(struct job *job, void *service, struct lh_err *err)
 /* tune.c: the job that measures. */
 enum lh_code index_tune_run(struct job *job, void *service, struct lh_err *err);
 
-/* agent.c: called for each index by the watch. */
-void agent_look(struct index_service *s, struct generation *g);
+/* agent.c: called for each index by the watch; `asked`: starts nothing but what a person asked for. */
+void agent_look(struct index_service *s, struct generation *g, bool asked);
 void agent_forget(struct index_service *s, const char *index);
 
 /* seal.c: from chunk files to a generation. */

@@ -282,7 +282,7 @@ static void look_after(struct index_service *s, const char *name) {
     if ((damaged || pending || is_due(s, &g->record)) && !has_failed(s, name) &&
         service_submit(s, name, kind, "lakehouse", id, &joined, &err) != LH_OK && s->options.notice)
         s->options.notice(s->options.notice_ctx, err.code, err.message);
-    agent_look(s, g);
+    agent_look(s, g, false);
     uint64_t number = g->record.number;
     generation_unref(g);
     follow(s, name, number);
@@ -296,6 +296,11 @@ static void look_after_all(struct index_service *s) {
     for (size_t i = 0; i < count; i++)
         names[i] = arena_strdup(arena, s->entries[i].name);
     pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < count && s->options.agent.enabled; i++) {
+        LH_AUTO(generation) struct generation *g = current(s, names[i]);
+        if (g)
+            agent_look(s, g, true);
+    }
     for (size_t i = 0; i < count; i++)
         look_after(s, names[i]);
 }

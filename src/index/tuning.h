@@ -80,7 +80,8 @@ LH_CHECKED enum lh_code index_promoted(struct index_service *s, const char *inde
 
 /* ---- the agent ---- */
 
-/* One trial of this index, as soon as its pauses allow; durable when it returns.  LH_CONFLICT where the agent is not enabled. */
+/* One trial of this index, as soon as its pauses allow; durable when it returns.  LH_CONFLICT where the agent is not enabled,
+ * or leaves such an index alone. */
 LH_CHECKED enum lh_code index_agent_enqueue(struct index_service *s, const char *index, const char *actor,
                                             json_t **ret_answer, struct lh_err *err);
 LH_CHECKED enum lh_code index_agent_status(struct index_service *s, json_t **ret_answer, struct lh_err *err);

@@ -313,16 +313,16 @@ test('no search fails while generations are switched under it', async (t) => {
 test('the agent tries by itself where a dataset changes, whichever way, and where it is asked to', async (t) => {
   const env = { LAKEHOUSE__AGENT__ENABLED: 'true', LAKEHOUSE__AGENT__COOLDOWN: '1s', LAKEHOUSE__AGENT__MAX_TRIALS_PER_HOUR: '4' };
   const server = await startServer({ t, env });
-  await makeIndex(server, 300, { refresh: 'on_append' });
+  await makeIndex(server, 1100, { refresh: 'on_append' });
   const trials = async (count) =>
     until(`${count} trials`, async () => {
       const { items } = await good(server, 'GET', '/vectors/hnsw/trials/people');
       return items.length >= count && items;
     });
   assert.equal((await trials(1))[0].mode, 'agent');
-  await upload(server, rows(20, 300), 'append');
+  await upload(server, rows(20, 1100), 'append');
   const second = (await trials(2))[0];
-  assert.equal(second.rows, 320, 'it measures what was refreshed');
+  assert.equal(second.rows, 1120, 'it measures what was refreshed');
   const gone = await good(server, 'POST', '/vectors/agent/enqueue/people');
   assert.equal(gone.index, 'people');
   await trials(3);
@@ -337,6 +337,52 @@ test('the agent tries by itself where a dataset changes, whichever way, and wher
   assert.equal((await good(server, 'GET', '/vectors/hnsw/trials/people')).items.length, 4, 'not more in an hour');
   const waiting = await good(server, 'GET', '/vectors/agent/status');
   assert.deepEqual([waiting.items[0].queued, waiting.items[0].why], [true, 'enqueued']);
+  const wait = Date.parse(waiting.items[0].not_before) - Date.now();
+  assert.ok(wait > 3000e3 && wait <= 3600e3, `the hour has room again in ${wait} ms`);
+});
+
+test('the agent leaves small indexes alone', async (t) => {
+  const server = await startServer({ t, env: { LAKEHOUSE__AGENT__ENABLED: 'true', LAKEHOUSE__AGENT__COOLDOWN: '1s' } });
+  await makeIndex(server, 50);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const [item] = (await good(server, 'GET', '/vectors/agent/status')).items;
+  assert.deepEqual([item.queued, item.why, item.running, item.last_trial_at], [false, null, false, null]);
+  assert.match(item.unfit, /fewer than 1000 chunks/);
+  const reply = await ask(server, 'POST', '/vectors/agent/enqueue/people');
+  assert.equal(reply.status, 409);
+  assert.match(reply.body.detail, /fewer than 1000 chunks/);
+  await upload(server, 'person_id,name\n1,Ada\n', 'replace');
+  assert.match((await good(server, 'GET', '/vectors/agent/status')).items[0].unfit, /lacks a column/);
+  await good(server, 'DELETE', '/catalog/datasets/by-name/people');
+  assert.match((await good(server, 'GET', '/vectors/agent/status')).items[0].unfit, /dataset is gone/);
+});
+
+test('what a person enqueued goes first', async (t) => {
+  const dataDir = makeTemporaryFolder();
+  const quiet = await startServer({ t, dataDir });
+  await makeIndex(quiet, 1100);
+  for (const name of ['second', 'third'])
+    await ended(quiet, (await good(quiet, 'POST', '/vectors/index', { name, dataset: 'people', id_column: 'person_id', text_column: 'resume' })).job_id);
+  await quiet.stop();
+  const start = (most) =>
+    startServer({ t, dataDir, env: { LAKEHOUSE__AGENT__ENABLED: 'true', LAKEHOUSE__AGENT__COOLDOWN: '1s', LAKEHOUSE__AGENT__MAX_TRIALS_PER_HOUR: `${most}` } });
+  const tried = (server, most) =>
+    until(`${most} trials`, async () => {
+      const { items } = await good(server, 'GET', '/vectors/agent/status');
+      return items.filter((item) => item.last_trial_at && !item.running).length === most && items;
+    });
+  const one = await start(1);
+  const waiting = (await tried(one, 1)).filter((item) => !item.last_trial_at);
+  assert.deepEqual(waiting.map((item) => item.why), ['changed', 'changed']);
+  assert.ok(waiting.every((item) => Date.parse(item.not_before) > Date.now()));
+  const last = waiting[1].index;
+  await good(one, 'POST', `/vectors/agent/enqueue/${last}`);
+  assert.equal((await good(one, 'GET', '/vectors/agent/status')).items.find((item) => item.index === last).why, 'enqueued');
+  await one.stop();
+  const two = await start(2);
+  const then = await tried(two, 2);
+  assert.ok(then.find((item) => item.index === last).last_trial_at, 'it is the second, before the one that only changed');
+  await two.stop();
 });
 
 test('an agent that is not enabled does nothing, and says so', async (t) => {
