@@ -21,8 +21,7 @@ static void one_expression_passes(void **state) {
         "trim(both ' ' from city) = 'x'",
         "\"a;b)\" > 1e3 /* ) ; */",
         "city = E'it\\'s'",
-        "stra\xc3\x9f"
-        "e = 'caf\xc3\xa9\xc2\xa0x'",
+        "gr\xc3\xb6\xc3\x9fzt = 'caf\xc3\xa9\xc2\xa0x'",
         "\"select\" = 1",
         "TRUE",
     };
@@ -59,9 +58,7 @@ static void what_is_more_does_not(void **state) {
         {"id IN (TABLE docs)", "query of its own", 8},
         {"id IN (VALUES (1))", "query of its own", 8},
         {"id IN (\xc2\xa0SELECT\xc2\xa0id FROM docs)", "cannot stand", 8},
-        {"id IN (\xe2\x80\x83"
-         "FROM docs)",
-         "cannot stand", 8},
+        {"id IN (\xe2\x80\x83TABLE docs)", "cannot stand", 8},
         {"", "is empty", 1},
         {"  -- nothing", "is empty", 1},
     };
