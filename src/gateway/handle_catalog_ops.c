@@ -7,6 +7,7 @@
 #include "catalog/catalog.h"
 #include "gateway/bucket_choice.h"
 #include "gateway/page.h"
+#include "ingest/ingest.h"
 #include "lake/catalog_ops.h"
 #include "lakehouse/lakehouse.h"
 #include "policy/principal.h"
@@ -17,8 +18,12 @@
 
 static struct catalog_ops services(struct request *rq) {
     const struct lakehouse *lh = request_lakehouse(rq);
-    return (struct catalog_ops){
-        .catalog = lh->catalog, .buckets = lh->buckets, .engine = lh->engine, .os = lh->os, .tmp_dir = lh->tmp_dir};
+    return (struct catalog_ops){.catalog = lh->catalog,
+                                .buckets = lh->buckets,
+                                .engine = lh->engine,
+                                .os = lh->os,
+                                .tmp_dir = lh->tmp_dir,
+                                .history = ingest_row_history(lh->ingest)};
 }
 
 static struct catalog_caller caller(struct request *rq) {

@@ -77,6 +77,10 @@ void ingest_free(struct ingest *in) {
     lh_free(in);
 }
 
+struct row_history *ingest_row_history(struct ingest *in) {
+    return in->history;
+}
+
 enum lh_code ingest_mode_parse(const char *text, enum ingest_mode *ret_mode, struct lh_err *err) {
     static const char *const names[] = {"create", "append", "replace", "upsert"};
     for (size_t i = 0; i < LH_ARRAY_LEN(names); i++) {

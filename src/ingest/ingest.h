@@ -35,6 +35,7 @@ struct ingest;
 struct ingest_spool;
 struct lh_config;
 struct os;
+struct row_history;
 
 /* Services that an ingest uses; all outlive it. */
 struct ingest_services {
@@ -49,6 +50,8 @@ struct ingest_services {
 LH_CHECKED enum lh_code ingest_new(const struct ingest_services *services, struct ingest **ret_ingest,
                                    struct lh_err *err);
 void ingest_free(struct ingest *in); /* NULL is fine; no call may be in flight */
+/* In which upserts wait for one another (lake/row_history.h); as long as the ingest. */
+struct row_history *ingest_row_history(struct ingest *in);
 
 /* ---- spooling an upload ---- */
 

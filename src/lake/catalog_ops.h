@@ -15,6 +15,7 @@ struct catalog;
 struct catalog_change;
 struct engine;
 struct os;
+struct row_history;
 
 struct catalog_ops {
     struct catalog *catalog;
@@ -22,6 +23,7 @@ struct catalog_ops {
     struct engine *engine;
     struct os *os; /* these two only for what writes rows */
     const char *tmp_dir;
+    struct row_history *history; /* in which tombstones wait for their turn; NULL: they do not */
 };
 
 /* Who asks. */

@@ -2,7 +2,8 @@
  *
  * A tombstone hides every row of its key that is older than itself (its file's sequence).  Taking it away again is rewriting its
  * file without it under the old sequence.  Both read the rows they are about before the commit, so that the events of the
- * commit can tell them (docs/adr/0007); row_change.h keeps that true under concurrent writes. */
+ * commit can tell them (docs/adr/0007); row_change.h keeps that true under concurrent writes, and a turn among the upserts
+ * (row_history.h) lets it end while these go on. */
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "catalog/catalog.h"
@@ -11,6 +12,7 @@
 #include "lake/new_objects.h"
 #include "lake/read_plan.h"
 #include "lake/row_change.h"
+#include "lake/row_history.h"
 #include "lake/row_keys.h"
 #include "os/clock.h"
 #include "os/fault.h"
@@ -292,6 +294,7 @@ static enum lh_code run(struct row_op *op, const json_t *request, json_t **ret_a
     LH_TRY(catalog_ops_find_key(op->ops, &change, &version, err));
     if (version > 0)
         return replay(op, version, ret_answer, err);
+    LH_CLEANUP(row_turn_end) struct row_turn turn = row_turn_take(op->ops->history, op->dataset);
     for (unsigned tries = 1;; tries++) {
         op->stale = false;
         enum lh_code code = attempt(op, &change, ret_answer, err);

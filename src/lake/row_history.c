@@ -23,9 +23,10 @@ enum call_state {
     CALL_READY, /* to be committed, or to wait again */
 };
 
-/* One call of row_history_commit, on its own stack. */
+/* One call of row_history_commit or row_turn_take, on its own stack. */
 struct call {
-    const struct lake_commit *commit;
+    const char *dataset;
+    const struct lake_commit *commit; /* NULL: a turn, which is always alone */
     int cancel_fd;
     uint64_t ticket; /* who came first */
     bool alone;      /* a group with it failed: whose fault that was is seen by going alone */
@@ -117,7 +118,7 @@ static bool reads_rows(const struct row_history *h, const struct lake_commit *co
 /* ---- who goes with whom ---- */
 
 static bool is_of(const struct call *call, const char *dataset) {
-    return manifest_name_compare(call->commit->draft->name, dataset) == 0;
+    return manifest_name_compare(call->dataset, dataset) == 0;
 }
 
 static void enqueue(struct row_history *h, struct call *call) {
@@ -135,7 +136,7 @@ static bool may_lead(const struct row_history *h, const struct call *call) {
         if (is_of(call, g->dataset))
             return false;
     const struct call *first = h->waiting;
-    while (first && !is_of(first, call->commit->draft->name))
+    while (first && !is_of(first, call->dataset))
         first = first->next;
     return first == call;
 }
@@ -143,7 +144,7 @@ static bool may_lead(const struct row_history *h, const struct call *call) {
 /* Out of the queue: the leader and who may go along. */
 static struct group *form_group(struct row_history *h, struct call *leader) {
     struct group *g = lh_calloc(1, sizeof *g);
-    g->dataset = lh_strdup(leader->commit->draft->name);
+    g->dataset = lh_strdup(leader->dataset);
     for (struct call **place = &h->waiting; *place && g->count < GROUP_MAX;) {
         struct call *call = *place;
         bool comes = call == leader || (is_of(call, g->dataset) && !call->alone && !leader->alone);
@@ -342,10 +343,9 @@ static enum lh_code commit_one(struct row_history *h, struct call *call, bool *r
                       : lake_commit_files(h->ops.catalog, &write, ret_committed, err);
 }
 
-/* Until old rows are read for it. */
-static void await_turn(struct row_history *h, struct call *call) {
+/* Until it is in a group that is ready, or leads one: that is returned. */
+static struct group *await_group(struct row_history *h, struct call *call) {
     struct group *led = NULL;
-    call->again = call->looked = call->told = false;
     pthread_mutex_lock(&h->lock);
     if (call->ticket == 0)
         call->ticket = ++h->next_ticket;
@@ -357,8 +357,26 @@ static void await_turn(struct row_history *h, struct call *call) {
             pthread_cond_wait(&h->changed, &h->lock);
     }
     pthread_mutex_unlock(&h->lock);
+    return led;
+}
+
+/* Until old rows are read for it. */
+static void await_turn(struct row_history *h, struct call *call) {
+    call->again = call->looked = call->told = false;
+    struct group *led = await_group(h, call);
     if (led)
         lead(h, led);
+}
+
+struct row_turn row_turn_take(struct row_history *h, const char *dataset) {
+    struct call call = {.dataset = dataset, .alone = true};
+    return (struct row_turn){h, h ? await_group(h, &call) : NULL};
+}
+
+void row_turn_end(struct row_turn *turn) {
+    if (turn->group)
+        leave_group(turn->history, turn->group);
+    turn->group = NULL;
 }
 
 static bool reads_now(struct row_history *h, const struct lake_commit *commit) {
@@ -370,7 +388,7 @@ enum lh_code row_history_commit(struct row_history *h, const struct lake_commit 
                                 struct lake_committed *ret_committed, struct lh_err *err) {
     if (!reads_now(h, commit))
         return lake_commit_files(h->ops.catalog, commit, ret_committed, err);
-    struct call call = {.commit = commit, .cancel_fd = cancel_fd};
+    struct call call = {.dataset = commit->draft->name, .commit = commit, .cancel_fd = cancel_fd};
     for (unsigned tries = 0;;) {
         bool stale = false;
         enum lh_code code = LH_OK;

@@ -107,6 +107,40 @@ test('writers of different rows at one time go together', async () => {
   assert.deepEqual((await query(server, 'SELECT count(*) FROM tallies WHERE n = id + 1')).rows, [[16]]);
 });
 
+test('rows are taken away, and come back, while others upsert without a pause', async () => {
+  const ids = Array.from({ length: 4 }, (_, i) => i);
+  await upload('busy', 'create', `id,n\n${ids.map((id) => `${id},0`).join('\n')}\n100,0\n`, '&primary_key=id');
+  let over = false;
+  const writers = ids.map(async (id) => {
+    for (let n = 1; !over; n++) {
+      const answer = await upsert([{ id, n }], 'busy');
+      assert.equal(answer.status < 300, true, JSON.stringify(answer));
+    }
+  });
+  const change = async (verb, key) => {
+    const answer = await ask('POST', `/catalog/datasets/busy/${verb}`, { row_keys: [key] });
+    assert.equal(answer.status, 200, JSON.stringify(answer));
+    return answer;
+  };
+  try {
+    for (let i = 0; i < 10; i++) {
+      const { tombstoned, version } = await change('tombstone', 100);
+      assert.equal(tombstoned, 1);
+      assert.deepEqual((await query(server, 'SELECT id FROM busy WHERE id = 100', { as_of: version })).rows, []);
+      assert.equal((await change('untombstone', 100)).untombstoned, 1);
+    }
+    for (const id of ids) await change('tombstone', id); // which its writer may write again at any moment
+  } finally {
+    over = true;
+    await Promise.all(writers);
+  }
+  for (const id of ids) {
+    const changes = (await ask('GET', `/journal/history/${id}?dataset=busy&limit=1000`)).items;
+    assert.equal(changes.filter((e) => e.action === 'tombstone').length, 1);
+  }
+  assert.deepEqual((await query(server, 'SELECT n FROM busy WHERE id = 100')).rows, [[0]]);
+});
+
 test('one whose rows cannot be taken spoils nothing for the others; one with a new column goes alone', async () => {
   await upload('mixed', 'create', 'id,n\n1,0\n2,0\n3,0\n', '&primary_key=id');
   const wrong = Array.from({ length: 4 }, () => upsert([{ id: 'x', n: 1 }], 'mixed'));

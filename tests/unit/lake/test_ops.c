@@ -8,7 +8,11 @@
 static const struct catalog_caller CALLER = {.actor = "tester", .cancel_fd = -1};
 
 static struct catalog_ops ops_of(struct lake_fixture *f) {
-    return (struct catalog_ops){f->catalog, f->buckets, f->engine.engine, f->engine.os, f->engine.scratch};
+    return (struct catalog_ops){.catalog = f->catalog,
+                                .buckets = f->buckets,
+                                .engine = f->engine.engine,
+                                .os = f->engine.os,
+                                .tmp_dir = f->engine.scratch};
 }
 
 static json_t *parse(const char *text) {
