@@ -54,7 +54,8 @@ static void set_live(json_t *about, uint64_t live, uint64_t deleted) {
 
 /* ---- one file ---- */
 
-static enum lh_code inspect_graph(struct vec_file **file, const float *rows, json_t *about, struct lh_err *err) {
+static enum lh_code inspect_graph(struct vec_file **file, const float *rows, bool verify, json_t *about,
+                                  struct lh_err *err) {
     struct vec_hnsw *graph = NULL;
     struct vec_hnsw_report report;
     struct vec_hnsw_stats stats;
@@ -63,6 +64,8 @@ static enum lh_code inspect_graph(struct vec_file **file, const float *rows, jso
     *file = NULL;
     vec_hnsw_stats(graph, &stats);
     enum lh_code code = vec_hnsw_check(graph, &report, err);
+    if (code == LH_OK && verify)
+        code = vec_hnsw_check_rows(graph, err);
     vec_hnsw_free(graph);
     LH_TRY(code);
     set_live(about, report.live, stats.deleted);
@@ -132,7 +135,7 @@ static enum lh_code inspect_content(struct cli *cli, const struct cli_args *args
     uint64_t bytes = 0;
     LH_TRY(vec_command_read_vectors(cli, args, *file, &vectors, err));
     if (kind == VEC_FILE_HNSW)
-        return inspect_graph(file, vectors.rows.data, about, err);
+        return inspect_graph(file, vectors.rows.data, verify, about, err);
     if (!vectors.rows.data && !vec_file_find(*file, "ROWS", &bytes))
         return LH_OK;
     if (kind == VEC_FILE_FLAT)

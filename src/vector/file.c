@@ -193,6 +193,12 @@ uint64_t vec_file_size(const struct vec_file *file) {
     return file->size;
 }
 
+uint32_t vec_file_identity(const struct vec_file *file) {
+    struct header header;
+    memcpy(&header, file->data, sizeof header);
+    return header.header_crc;
+}
+
 const void *vec_file_find(const struct vec_file *file, const char tag[4], uint64_t *ret_bytes) {
     for (uint32_t i = 0; i < file->sections; i++) {
         if (memcmp(file->entries[i].tag, tag, 4) == 0) {

@@ -49,6 +49,8 @@ LH_CHECKED enum lh_code vec_file_open_memory(const void *data, size_t size, stru
 void vec_file_close(struct vec_file *file);
 const struct vec_file_head *vec_file_head(const struct vec_file *file);
 uint64_t vec_file_size(const struct vec_file *file);
+/* The header's checksum, which covers the table's and so those of all sections: files of other content have another. */
+uint32_t vec_file_identity(const struct vec_file *file);
 
 /* A section by its four-character tag ("LIVE"): its bytes, which are exactly `bytes` long.  Reads it: LH_CORRUPT where it is
  * missing, of another size, or its checksum is wrong. */

@@ -175,6 +175,8 @@ struct vec_hnsw_report {
  * entry that is not on the top level; a float that is not finite. */
 LH_CHECKED enum lh_code vec_hnsw_check(const struct vec_hnsw *graph, struct vec_hnsw_report *ret_report,
                                        struct lh_err *err);
+/* Reads every full row, where they are at hand: LH_CORRUPT naming the first whose length is not what its node says. */
+LH_CHECKED enum lh_code vec_hnsw_check_rows(const struct vec_hnsw *graph, struct lh_err *err);
 
 /* Target recall.  Takes up to 256 of the graph's own distinct vectors as held-out queries (or `queries`), finds their exact
  * neighbours, and returns the cheapest search (ef, patience) whose mean recall at k reaches `target` (0..1) on them.  All

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
+#include "vector/scorer.h"
 
 #include <math.h>
 #include <string.h>
@@ -146,5 +147,12 @@ enum lh_code vec_hnsw_check(const struct vec_hnsw *graph, struct vec_hnsw_report
     for (uint32_t i = 0; i < reached; i++)
         report.reachable += live_rows_at(graph, ids[i]);
     *ret_report = report;
+    return LH_OK;
+}
+
+enum lh_code vec_hnsw_check_rows(const struct vec_hnsw *graph, struct lh_err *err) {
+    for (uint32_t id = 0; vec_hnsw_has_rows(graph) && id < graph->count; id++)
+        if (!vec_has_length(vec_hnsw_row_of(graph, id), graph->code.d, vec_hnsw_tail(graph, id)->inverse_norm))
+            return lh_fail(err, LH_CORRUPT, "row %u has another length than the index says", id);
     return LH_OK;
 }

@@ -29,7 +29,7 @@ struct listed {
     uint64_t number;
     uint32_t first, n;
     uint32_t is_graph;
-    uint32_t zero;
+    uint32_t identity; /* 0: an older program wrote it, which did not ask */
 };
 _Static_assert(sizeof(struct listed) == 24, "no padding");
 
@@ -51,6 +51,14 @@ enum lh_code vec_index_claim(struct os *os, const char *folder, struct lh_err *e
     return LH_OK;
 }
 
+static enum lh_code read_identity(const struct vec_index *index, const char *path, uint32_t *ret_identity,
+                                  struct lh_err *err) {
+    LH_AUTO(vec_file) struct vec_file *file = NULL;
+    LH_TRY(vec_file_open(index->os, path, &file, err));
+    *ret_identity = vec_file_identity(file);
+    return LH_OK;
+}
+
 /* ---- saving ---- */
 
 static enum lh_code save_segment(struct vec_index *index, struct segment *segment, struct lh_err *err) {
@@ -59,6 +67,7 @@ static enum lh_code save_segment(struct vec_index *index, struct segment *segmen
     uint64_t number = index->next_number++;
     LH_AUTO(mem) char *path = vec_index_path(index, number);
     LH_TRY(vec_flat_save(segment->flat, index->os, path, true, err));
+    LH_TRY(read_identity(index, path, &segment->identity, err));
     __atomic_store_n(&segment->number, number, __ATOMIC_RELEASE);
     return LH_OK;
 }
@@ -73,8 +82,11 @@ static enum lh_code write_head(struct vec_index *index, const struct view *view,
     LH_AUTO(mem) struct listed *list = lh_calloc(view->n + 1, sizeof *list);
     for (size_t s = 0; s < view->n; s++) {
         const struct segment *segment = view->segments[s];
-        list[s] = (struct listed){
-            .number = segment->number, .first = segment->first, .n = segment->n, .is_graph = segment->graph != NULL};
+        list[s] = (struct listed){.number = segment->number,
+                                  .first = segment->first,
+                                  .n = segment->n,
+                                  .is_graph = segment->graph != NULL,
+                                  .identity = segment->identity};
         for (uint32_t i = 0; i < segment->n; i++)
             if (!vec_segment_live(segment, i))
                 dead[(segment->first + i) / 64] |= (uint64_t)1 << ((segment->first + i) % 64);
@@ -168,7 +180,9 @@ enum lh_code vec_segment_open(const struct vec_index *index, uint64_t number, ui
     LH_AUTO(mem) char *path = vec_index_path(index, number);
     struct segment *segment = vec_segment_new(first, n);
     segment->number = number;
-    enum lh_code code = open_content(index, path, graph, segment, err);
+    enum lh_code code = read_identity(index, path, &segment->identity, err);
+    if (code == LH_OK)
+        code = open_content(index, path, graph, segment, err);
     if (code == LH_OK && !has_shape(index, segment))
         code = lh_fail(err, LH_CORRUPT, "%s is no segment of this index: it has another shape", path);
     if (code != LH_OK) {
@@ -193,6 +207,11 @@ static enum lh_code open_segments(struct vec_index *index, const struct vec_file
             listed.number >= index->next_number || (listed.is_graph && s > 0))
             return lh_fail(err, LH_CORRUPT, "segment %u of the index cannot be", s);
         LH_TRY(vec_segment_open(index, listed.number, listed.first, listed.n, listed.is_graph != 0, &segment, err));
+        if (listed.identity && segment->identity != listed.identity) {
+            vec_segment_free(segment);
+            return lh_fail(err, LH_CORRUPT, "%016llx.vec is not the segment that the index has written",
+                           (unsigned long long)listed.number);
+        }
         vec_view_publish(index, s, s, segment);
         first += listed.n;
     }

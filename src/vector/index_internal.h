@@ -23,6 +23,7 @@ struct segment {
     struct vec_hnsw *graph;
     float *rows;         /* owned; NULL: in the file's map */
     uint64_t number;     /* of its file; 0: not saved.  files_lock */
+    uint32_t identity;   /* of its file (vec_file_identity).  files_lock */
     uint64_t *dead;      /* atomic words: deleted since the flat or graph was made */
     uint32_t dead_count; /* atomic */
     struct segment *next_unused;

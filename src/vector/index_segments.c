@@ -44,8 +44,10 @@ static enum lh_code check_segment(const struct vec_index *index, const struct se
         if (vec_file_verify(file, err) != LH_OK)
             return lh_err_context(err, "%s", path);
     }
-    if (segment->graph)
-        return vec_hnsw_check(segment->graph, graph, err);
+    if (segment->graph) {
+        LH_TRY(vec_hnsw_check(segment->graph, graph, err));
+        return verify ? vec_hnsw_check_rows(segment->graph, err) : LH_OK;
+    }
     struct vec_scan_report ignored;
     return verify ? vec_flat_check(segment->flat, &ignored, err) : LH_OK;
 }

@@ -30,12 +30,15 @@ void vec_inverse_lengths(const struct vec_rows *rows, size_t begin, size_t end, 
 /* Kernels of other levels add up in another order. */
 #define LENGTH_TOLERANCE 1e-4f
 
+bool vec_has_length(const float *row, size_t d, float inverse_length) {
+    float expected = vec_inverse_length(row, d);
+    return fabsf(inverse_length - expected) <= LENGTH_TOLERANCE * expected;
+}
+
 enum lh_code vec_check_lengths(const struct vec_rows *rows, const float *inverse_lengths, struct lh_err *err) {
-    for (size_t i = 0; i < rows->n; i++) {
-        float expected = vec_inverse_length(vec_row(rows, i), rows->d);
-        if (!(fabsf(inverse_lengths[i] - expected) <= LENGTH_TOLERANCE * expected))
+    for (size_t i = 0; i < rows->n; i++)
+        if (!vec_has_length(vec_row(rows, i), rows->d, inverse_lengths[i]))
             return lh_fail(err, LH_CORRUPT, "row %zu has another length than the index says", i);
-    }
     return LH_OK;
 }
 

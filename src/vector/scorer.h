@@ -22,6 +22,8 @@ float vec_inverse_length(const float *x, size_t d);
 /* The same for rows [begin, end) into ret[begin..end), on `threads` threads. */
 void vec_inverse_lengths(const struct vec_rows *rows, size_t begin, size_t end, unsigned threads, float *ret);
 
+/* Whether a kept inverse length is the row's, but for what kernels of other levels round. */
+bool vec_has_length(const float *row, size_t d, float inverse_length);
 /* LH_CORRUPT naming the first row whose length is another than was kept. */
 LH_CHECKED enum lh_code vec_check_lengths(const struct vec_rows *rows, const float *inverse_lengths,
                                           struct lh_err *err);

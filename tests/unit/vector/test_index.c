@@ -379,6 +379,34 @@ struct party {
     uint32_t found;
 };
 
+/* A segment of the same name, shape and seed, whole in itself, but of other rows. */
+static void a_segment_of_another_index_is_refused(void **state) {
+    (void)state;
+    for (enum vec_index_kind kind = VEC_INDEX_FLAT; kind <= VEC_INDEX_GRAPH; kind++) {
+        char *folder = temp_dir_new();
+        char *paths[] = {lh_asprintf("%s/a", folder), lh_asprintf("%s/b", folder)};
+        const struct vec_index_config config = {.d = D, .kind = kind, .metric = VEC_L2, .threads = 1};
+        struct vec_index *index = NULL;
+        for (size_t i = 0; i < 2; i++) {
+            float *data = make_rows(100, D, GAUSSIAN, 7 + i);
+            const struct vec_rows rows = part(data, 0, 100);
+            ok(vec_index_create(os_real(), paths[i], &config, &rows, &index, &err));
+            vec_index_close(index);
+            ok(vec_index_open(os_real(), paths[i], 1, &index, &err));
+            vec_index_close(index);
+            lh_free(data);
+        }
+        LH_AUTO(mem) char *own = lh_asprintf("%s/%016d.vec", paths[0], 1);
+        LH_AUTO(mem) char *foreign = lh_asprintf("%s/%016d.vec", paths[1], 1);
+        assert_int_equal(rename(foreign, own), 0);
+        assert_int_equal(vec_index_open(os_real(), paths[0], 1, &index, &err), LH_CORRUPT);
+        assert_non_null(strstr(err.message, "0000000000000001.vec"));
+        lh_free(paths[0]);
+        lh_free(paths[1]);
+        temp_dir_free(folder);
+    }
+}
+
 static void search_all(void *arg) {
     struct party *party = arg;
     struct vec_index_reader *reader = vec_index_reader_new(party->index);
@@ -454,6 +482,7 @@ int main(void) {
         cmocka_unit_test(bad_calls_are_refused),
         cmocka_unit_test(faults_lose_nothing),
         cmocka_unit_test(damaged_folders_are_refused),
+        cmocka_unit_test(a_segment_of_another_index_is_refused),
         cmocka_unit_test(threads_append_delete_search_and_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

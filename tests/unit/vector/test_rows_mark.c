@@ -125,6 +125,28 @@ static void test_other_rows_are_refused(void **state) {
     temp_dir_free(folder);
 }
 
+/* A mark looks at some rows; the check of a graph's rows at all. */
+static void test_a_graph_checks_every_row(void **state) {
+    (void)state;
+    char *folder = temp_dir_new();
+    LH_AUTO(mem) char *path = lh_asprintf("%s/g.vec", folder);
+    float *rows = make_rows(N, D, GAUSSIAN, 1);
+    ok(save_graph(&(struct vec_rows){.data = rows, .n = N, .d = D}, path));
+    for (uint32_t id = 1; id < N; id += 5) {
+        struct vec_hnsw *graph = NULL;
+        ok(vec_hnsw_open(os_real(), path, &(struct vec_hnsw_open){.rows = rows}, &graph, &err));
+        float before = rows[(size_t)id * D];
+        rows[(size_t)id * D] += 10;
+        assert_int_equal(vec_hnsw_check_rows(graph, &err), LH_CORRUPT);
+        assert_non_null(strstr(err.message, "another length"));
+        rows[(size_t)id * D] = before;
+        ok(vec_hnsw_check_rows(graph, &err));
+        vec_hnsw_free(graph);
+    }
+    lh_free(rows);
+    temp_dir_free(folder);
+}
+
 /* Files that hold their rows compare with them; those of before there were marks are taken. */
 static void test_files_without_a_mark(void **state) {
     (void)state;
@@ -203,6 +225,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows_looked_at),
         cmocka_unit_test(test_other_rows_are_refused),
+        cmocka_unit_test(test_a_graph_checks_every_row),
         cmocka_unit_test(test_files_without_a_mark),
         cmocka_unit_test(test_segments),
     };
