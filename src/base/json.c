@@ -66,6 +66,18 @@ static void cut_quote(char *text) {
         *near = '\0';
 }
 
+/* Valid JSON, but no number of ours. */
+static enum lh_code fail_number(const char *text, size_t offset, struct lh_err *err) {
+    size_t line;
+    size_t column;
+    place_of(text, offset, &line, &column);
+    lh_ignore(lh_fail(err, LH_INVALID,
+                      "the number at line %zu, column %zu of the JSON is too large: write it as a string, in quotes",
+                      line, column));
+    err->position = (long)offset + 1;
+    return LH_INVALID;
+}
+
 enum lh_code lh_json_parse(const char *text, size_t len, const struct lh_json_limits *limits, json_t **ret_value,
                            struct lh_err *err) {
     size_t max_bytes = limits && limits->max_bytes ? limits->max_bytes : DEFAULT_MAX_BYTES;
@@ -86,6 +98,8 @@ enum lh_code lh_json_parse(const char *text, size_t len, const struct lh_json_li
     if (!value) {
         cut_quote(problem.text);
         size_t offset = problem.position > 0 ? (size_t)problem.position - 1 : 0;
+        if (json_error_code(&problem) == json_error_numeric_overflow)
+            return fail_number(text, offset < len ? offset : len - 1, err);
         return fail_at(text, offset < len ? offset : len - 1, err, problem.text);
     }
     *ret_value = value;

@@ -338,7 +338,8 @@ const struct schema gateway_schemas[] = {
      "dataset string, version integer, replayed boolean, unpinned boolean?"},
     {"TombstoneRequest",
      "row_keys: 1 to 10,000 keys; a key is a scalar, or of several columns an array in the key's order or an object by "
-     "column. actor: who is to be named, else the key's own name. erase: the journal forgets the rows' names and values too",
+     "column, and is refused where its column's type could hold it only rounded (FLOAT and DOUBLE take the nearest "
+     "value; a DECIMAL with a fraction and more than 15 digits is to be a string). actor: who is to be named, else the key's own name. erase: the journal forgets the rows' names and values too",
      "row_keys any[], reason string?, actor string?, erase boolean?"},
     {"Tombstoned",
      "missing: the keys, as they were given, that name no row; none named: no commit, version is the newest",

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "catalog/manifest.h"
+#include "lake/key_text.h"
 
 #include <string.h>
 #include <strings.h>
@@ -52,19 +53,35 @@ static const char *wanted(enum key_form form) {
     return words[form];
 }
 
+static enum lh_code refuse_long_number(const struct manifest_column *column, size_t at, struct lh_err *err) {
+    lh_ignore(lh_fail(err, LH_INVALID,
+                      "row_keys[%zu]: the key column \"%s\" is %s, and a JSON number keeps only 15 digits for sure", at,
+                      column->name, column->type));
+    return lh_err_hint(err, "write the key as a string, whose digits are all kept: \"123456789012345678.5\"");
+}
+
 static enum lh_code add_text(const struct manifest_column *column, size_t at, const json_t *value, json_t *texts,
                              struct lh_err *err) {
     enum key_form form = form_of(column->type);
-    LH_AUTO(buf) struct buf text = BUF_INIT;
+    LH_AUTO(buf) struct buf given = BUF_INIT, text = BUF_INIT;
     if (!fits(form, value))
         return lh_fail(err, LH_INVALID, "row_keys[%zu]: the key column \"%s\" is %s and takes %s", at, column->name,
                        column->type, wanted(form));
-    if (json_is_string(value)) {
-        json_array_append(texts, (json_t *)(uintptr_t)value);
-        return LH_OK;
-    }
-    lh_json_write(value, LH_JSON_COMPACT, &text);
-    json_array_append_new(texts, json_string(buf_cstr(&text)));
+    if (json_is_string(value) && strlen(json_string_value(value)) != json_string_length(value))
+        return lh_fail(err, LH_INVALID, "row_keys[%zu]: the value of the key column \"%s\" has NUL in it", at,
+                       column->name);
+    if (json_is_string(value))
+        buf_append_str(&given, json_string_value(value));
+    else if (!json_is_real(value) || strncasecmp(column->type, "DECIMAL", 7) != 0)
+        lh_json_write(value, LH_JSON_COMPACT, &given);
+    else if (!key_text_of_double(json_real_value(value), &given))
+        return refuse_long_number(column, at, err);
+    if (!key_text_exact(column->type, buf_cstr(&given), &text))
+        return lh_fail(err, LH_INVALID,
+                       "row_keys[%zu]: \"%.100s\" is not exactly a %s, which the key column \"%s\" is; rounded, it may "
+                       "name another row",
+                       at, buf_cstr(&given), column->type, column->name);
+    json_array_append_new(texts, json_stringn(buf_cstr(&text), text.len));
     return LH_OK;
 }
 

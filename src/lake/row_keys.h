@@ -2,7 +2,8 @@
  *
  * `row_keys` is an array of keys; a key is a scalar, or of several columns an array in the key's order or an object by column.  An
  * integer column takes whole numbers (or their digits as a string), a number column numbers, BOOLEAN true or false, every other
- * column a string. */
+ * column a string.  What the column's type could hold only rounded (1.5 of a DECIMAL(38,0), a time of day of a DATE) is refused: it names
+ * no row, and what it is rounded to may name another (lake/key_text.h). */
 #ifndef LH_LAKE_ROW_KEYS_H
 #define LH_LAKE_ROW_KEYS_H
 

@@ -65,6 +65,17 @@ test('what is nowhere is nowhere', async () => {
   assert.equal((await runLakehouse(['check', '--data', data, '--dataset', 'candidates'])).code, 2);
 });
 
+test('a key that could only be rounded to a row of the dataset proves nothing, and is refused', async () => {
+  await withServer(async ({ post, ingest }) => {
+    await ingest('days', 'create', 'day,n\n2024-01-01,1\n2024-01-02,2\n');
+    await post('/catalog/datasets/by-name/days/metadata', { primary_key: ['day'] }, 'PATCH');
+  });
+  assert.deepEqual(places((await erased('2024-01-01 00:00:00', '--dataset', 'days')).report, 'row'), ['days base']);
+  const refused = await erased('2024-01-01 12:00:00', '--dataset', 'days');
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /no key of .*days.*DATE.*rounded/s);
+});
+
 test('an erased row stands in old files and its tombstone, not in the journal; when these are gone it is nowhere', async () => {
   await withServer(async ({ post }) => {
     await post('/catalog/datasets/candidates/tombstone', { row_keys: [KEY], reason: 'Art. 17', erase: true });

@@ -219,6 +219,60 @@ test('what is no key is refused by its position', async () => {
   assert.deepEqual((await tombstones('keyless')).items, []);
 });
 
+// Of each type a key (in SQL), ways to write it, and what a cast would round to it.
+const exactKeys = [
+  ['DECIMAL(38,0)', '2', ['2', 2, '2.0', '0.2e1'], ['1.5', 1.5, '1.9999999999999999999']],
+  ['DECIMAL(9,3)', '1.500', ['1.5', 1.5, '1.50000'], ['1.4999999999999', 1.4999999999999, '1.5000000000001', 1.5004]],
+  ['DECIMAL(38,1)', '12345678901234568', ['12345678901234568', 12345678901234568], ['12345678901234568.01']],
+  ['DATE', "'2024-01-01'", ['2024-01-01', '2024-01-01T00:00:00'], ['2024-01-01 12:00:00', '2024-01-01T00:00:00.0001']],
+  ['TIME', "'10:00:00'", ['10:00:00', '10:00:00.0000000'], ['10:00:00.0000001', '2024-01-01 10:00:00']],
+  ['TIMESTAMP', "'2024-01-01 10:00:00.5'", ['2024-01-01 10:00:00.5', '2024-01-01T10:00:00.50000000'], ['2024-01-01 10:00:00.5000004']],
+  ['TIMESTAMP WITH TIME ZONE', "'2024-01-01 10:00:00.5+00'", ['2024-01-01T10:00:00.5Z'], ['2024-01-01T10:00:00.5000004Z']],
+  ['TIMESTAMP_NS', "'2024-01-01 10:00:00.123456789'", ['2024-01-01 10:00:00.123456789'], ['2024-01-01 10:00:00.1234567891']],
+  ['BIGINT', '2', [2, '2'], ['1.5', 1.5]],
+  ['INTEGER[]', '[2]', [[[2]], [['2']]], [[[1.5]], [['1.5']]]],
+  ['VARCHAR', "'a'", ['a'], ['a\0b']],
+];
+
+test('a key that could only be rounded to a row names none', async () => {
+  for (const [i, [type, key, same, other]] of exactKeys.entries()) {
+    const name = `exact_${i}`;
+    const parquet = await fetch(`${server.url}/query/sql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/vnd.apache.parquet' },
+      body: JSON.stringify({ sql: `SELECT CAST(${key} AS ${type}) AS k, 1 AS v` }),
+    });
+    const made = await fetch(`${server.url}/ingest/file?name=${name}&mode=create&file_name=x.parquet&primary_key=k`, {
+      method: 'POST', headers: { 'content-type': 'application/vnd.apache.parquet' }, body: Buffer.from(await parquet.arrayBuffer()),
+    });
+    assert.equal(made.status < 300, true, `${type}: ${await made.text()}`);
+    const count = async () => (await rows(`SELECT count(*) FROM ${name}`))[0][0];
+    for (const bad of other) {
+      const what = `${type} ${JSON.stringify(bad)}`;
+      const reply = await tombstone(name, { row_keys: [bad] });
+      assert.deepEqual([what, reply.status, reply.code], [what, 400, 'invalid'], JSON.stringify(reply));
+      assert.equal(await count(), 1, what);
+    }
+    for (const good of same) {
+      const what = `${type} ${JSON.stringify(good)}`;
+      const reply = await tombstone(name, { row_keys: [good] });
+      assert.deepEqual([what, reply.status, reply.tombstoned], [what, 200, 1], JSON.stringify(reply));
+      for (const bad of other) assert.deepEqual([what, (await untombstone(name, { row_keys: [bad] })).status], [what, 400]);
+      assert.deepEqual([what, (await untombstone(name, { row_keys: [good] })).untombstoned], [what, 1]);
+    }
+    const texts = (keys) => keys.filter((k) => typeof k === 'string' && !k.includes('\0'));
+    for (const bad of texts(other)) assert.deepEqual([bad, (await history(bad, `?dataset=${name}`)).status], [bad, 400]);
+    for (const good of texts(same)) assert.deepEqual([good, (await history(good, `?dataset=${name}`)).items?.length > 0], [good, true]);
+  }
+  const long = await tombstone('exact_0', { row_keys: [1.2345678901234567] });
+  assert.match(long.hint, /string/);
+  const reply = await fetch(server.url + path('exact_0', 'tombstone'), {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"row_keys":[99999999999999999999]}',
+  });
+  assert.equal(reply.status, 400);
+  assert.match((await reply.json()).detail, /column \d+ .*too large: write it as a string/);
+});
+
 test('many at one time: every row goes once', async () => {
   const ids = Array.from({ length: 60 }, (_, i) => i);
   await make('crowd', `id\n${ids.join('\n')}\n`, ['id']);
