@@ -169,7 +169,7 @@ static bool year_like(const char *text, size_t len) {
 
 /* Does the first record look like data? */
 static bool looks_like_data(const struct first_rows *first) {
-    const uint32_t narrow = ~KIND_BIT(KIND_TEXT);
+    const uint32_t narrow = KINDS_NARROW;
     const char *head = buf_cstr(&first->text);
     size_t typed = 0, years = 0, repeats = 0, texts = 0;
     for (size_t i = 0; i < first->count; i++, head += strlen(head) + 1) {

@@ -88,12 +88,15 @@ bool ingest_has_key(const struct ingest_job *job);
 struct ingest_misfit {
     const char *expression; /* its value in its own type */
     const char *own_type, *wanted;
+    const char *
+        digits; /* its number as text, where `wanted` is a decimal: no double stands between the two; NULL: use the expression */
     bool fits;    /* every value is one of `wanted` too, and keeps its meaning */
     uint64_t row; /* the first that does not; 0: not known */
 };
 /* Look at all values of the columns, in one pass over `source_sql`. */
 LH_CHECKED enum lh_code ingest_judge_misfits(struct ingest_job *job, const char *source_sql,
                                              struct ingest_misfit *misfits, size_t count, struct lh_err *err);
+bool ingest_type_is_decimal(const char *type);
 /* The value cast to the wanted type. */
 void ingest_append_fitted(const struct ingest_misfit *misfit, struct buf *sql);
 

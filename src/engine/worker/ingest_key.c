@@ -122,8 +122,57 @@ static bool is_exact(const char *type) {
            !starts_with(type, "INTERVAL");
 }
 
+bool ingest_type_is_decimal(const char *type) {
+    return starts_with(type, "DECIMAL(");
+}
+
+static bool text_to_decimal(const struct ingest_misfit *m) {
+    return ingest_type_is_decimal(m->wanted) && (m->digits || strcmp(m->own_type, "VARCHAR") == 0);
+}
+
+#define SQL_WITH_EXPONENT "-?([0-9]+([.][0-9]+)?|[.][0-9]+)[eE][-+]?[0-9]{1,3}"
+
+/* The text of a number without its exponent: the point moves, no digit changes.  Other texts stay as they are. */
+static void append_plain(const char *text, struct buf *sql) {
+    LH_AUTO(buf) struct buf digits = BUF_INIT;
+    LH_AUTO(buf) struct buf point = BUF_INIT;
+    LH_AUTO(buf) struct buf padded = BUF_INIT;
+    buf_printf(&digits, "regexp_replace(%s, '[eE].*|[-.]', '', 'g')", text);
+    buf_printf(&point,
+               "(strlen(regexp_extract(%s, '^-?([0-9]*)', 1)) + "
+               "TRY_CAST(regexp_extract(%s, '[eE][+]?(-?[0-9]+)$', 1) AS BIGINT))",
+               text, text);
+    const char *d = buf_cstr(&digits), *p = buf_cstr(&point);
+    buf_printf(&padded, "(repeat('0', greatest(-%s, 0)) || %s || repeat('0', greatest(%s - strlen(%s), 0)))", p, d, p,
+               d);
+    const char *all = buf_cstr(&padded);
+    buf_printf(sql,
+               "CASE WHEN regexp_full_match(%s, '" SQL_WITH_EXPONENT "') THEN "
+               "CASE WHEN starts_with(%s, '-') THEN '-' ELSE '' END || left(%s, greatest(%s, 0)) || '.' || "
+               "substr(%s, greatest(%s, 0) + 1) ELSE %s END",
+               text, text, all, p, all, p, text);
+}
+
+/* A decimal's cast rounds what it has no place for: only zeros may stand there. */
+static void append_decimal_misfit(const struct ingest_misfit *m, const char *text, struct buf *sql) {
+    LH_AUTO(buf) struct buf plain = BUF_INIT;
+    append_plain(text, &plain);
+    const char *comma = strchr(m->wanted, ',');
+    unsigned long scale = comma ? strtoul(comma + 1, NULL, 10) : 0;
+    buf_printf(sql,
+               " AND NOT coalesce(regexp_full_match(%s, '-?[0-9]*([.][0-9]{0,%lu}0*)?') AND "
+               "TRY_CAST(%s AS %s) IS NOT NULL, false)",
+               buf_cstr(&plain), scale, buf_cstr(&plain), m->wanted);
+}
+
 void ingest_append_fitted(const struct ingest_misfit *misfit, struct buf *sql) {
     bool text = strcmp(misfit->own_type, "VARCHAR") == 0;
+    if (text_to_decimal(misfit)) {
+        buf_append_str(sql, "CAST(");
+        append_plain(misfit->digits ? misfit->digits : misfit->expression, sql);
+        buf_printf(sql, " AS %s)", misfit->wanted);
+        return;
+    }
     buf_printf(sql, is_nested(misfit->wanted) && text ? "CAST(CAST(%s AS JSON) AS %s)" : "CAST(%s AS %s)",
                misfit->expression, misfit->wanted);
 }
@@ -134,6 +183,12 @@ static void append_misfit(const struct ingest_misfit *m, size_t i, struct buf *s
     buf_printf(sql, "x%zu IS NOT NULL", i);
     if (strcmp(m->own_type, "BOOLEAN") == 0 && strcmp(m->wanted, "VARCHAR") != 0)
         return; /* a truth value is no number */
+    if (text_to_decimal(m)) {
+        LH_AUTO(buf) struct buf ident = BUF_INIT;
+        buf_printf(&ident, "x%zu", i);
+        append_decimal_misfit(m, buf_cstr(&ident), sql);
+        return;
+    }
     if (is_nested(m->wanted) && text)
         buf_printf(sql, " AND TRY_CAST(TRY_CAST(x%zu AS JSON) AS %s) IS NULL", i, m->wanted);
     else if (text && !is_exact(m->wanted))
@@ -156,7 +211,7 @@ static enum lh_code judge(struct ingest_job *job, const char *source_sql, struct
     }
     buf_append_str(&sql, " FROM (SELECT row_number() OVER () AS row");
     for (size_t i = 0; i < count; i++)
-        buf_printf(&sql, ", %s AS x%zu", misfits[i].expression, i);
+        buf_printf(&sql, ", %s AS x%zu", misfits[i].digits ? misfits[i].digits : misfits[i].expression, i);
     buf_printf(&sql, " FROM %s)", source_sql);
     LH_AUTO(query_result) struct query_result result = {.duckdb = NULL};
     LH_TRY(session_query(job->task->session, buf_cstr(&sql), &result.result, err));

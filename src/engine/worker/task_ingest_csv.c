@@ -243,7 +243,9 @@ static enum lh_code copy_directly(struct ingest_job *job, const struct csv_forma
     for (size_t i = 0; i < format->columns; i++) {
         LH_AUTO(buf) struct buf unused = BUF_INIT;
         enum value_kind kind = ingest_column_kind(job, i, &unused);
-        typed[i] = csv_scan_knows(kind);
+        const char *wanted = ingest_wanted_type(job, job->rows.names.items[i]);
+        bool digits = kind == KIND_DOUBLE && wanted && ingest_type_is_decimal(wanted);
+        typed[i] = csv_scan_knows(kind) && !digits;
         kinds[i] = typed[i] ? kind : KIND_TEXT;
         typed_count += typed[i];
     }

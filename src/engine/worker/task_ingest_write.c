@@ -111,6 +111,8 @@ enum value_kind ingest_column_kind(const struct ingest_job *job, size_t column, 
     const struct column_facts *facts = &job->rows.facts[column];
     const char *name = job->rows.names.items[column], *wanted = ingest_wanted_type(job, name);
     enum value_kind kind = column_decide(facts, name, ret_why);
+    if (wanted && kind == KIND_TEXT && strcasecmp(wanted, "FLOAT") == 0)
+        wanted = "DOUBLE"; /* from where it is cast */
     return wanted ? column_fit(facts, kind, wanted) : kind;
 }
 
@@ -118,6 +120,7 @@ enum value_kind ingest_column_kind(const struct ingest_job *job, size_t column, 
 struct column_plan {
     struct buf why;
     struct buf expression; /* its value in the type that its values have */
+    struct buf digits;     /* its number as text; empty: of no use */
     const char *type;
     const char *wanted; /* what the dataset has; NULL: nothing */
     bool only_wanted;   /* no value speaks for or against it */
@@ -138,6 +141,8 @@ static void plan_column(const struct ingest_job *job, const struct ingest_source
         buf_printf(&plan->expression, "CAST(v%zu AS %s)", i, plan->wanted);
     else
         value_kind_append_sql(kind, buf_cstr(&ident), &plan->expression);
+    if (plan->wanted && ingest_type_is_decimal(plan->wanted) && !(source->typed && source->typed[i]))
+        (void)value_kind_append_digits(kind, buf_cstr(&ident), &plan->digits);
 }
 
 /* Columns whose values have another type than the dataset: keep its type where every value has a place there. */
@@ -148,8 +153,10 @@ static enum lh_code settle_misfits(struct ingest_job *job, const struct ingest_s
         struct column_plan *p = &plans[i];
         if (!p->wanted || p->only_wanted || strcasecmp(p->wanted, p->type) == 0)
             continue;
-        misfits[count] =
-            (struct ingest_misfit){.expression = buf_cstr(&p->expression), .own_type = p->type, .wanted = p->wanted};
+        misfits[count] = (struct ingest_misfit){.expression = buf_cstr(&p->expression),
+                                                .own_type = p->type,
+                                                .wanted = p->wanted,
+                                                .digits = p->digits.len ? buf_cstr(&p->digits) : NULL};
         p->misfit = &misfits[count++];
     }
     return ingest_judge_misfits(job, source->sql, misfits, count, err);
@@ -198,6 +205,7 @@ enum lh_code ingest_write_parquet(struct ingest_job *job, const struct ingest_so
     for (size_t i = 0; i < count; i++) {
         buf_release(&plans[i].why);
         buf_release(&plans[i].expression);
+        buf_release(&plans[i].digits);
     }
     return code;
 }

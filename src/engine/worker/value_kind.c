@@ -243,15 +243,24 @@ uint32_t value_kinds_of_json_number(const char *text, size_t len) {
     uint32_t kinds = KIND_BIT(KIND_TEXT);
     struct number n;
     if (number_parse(text, len, &n) && !n.point && !n.exponent)
-        return kinds | integer_kinds(&n);
+        kinds |= integer_kinds(&n);
     /* JSON numbers with a fraction are doubles to those who write them; 17 digits are how they print. */
-    if (len <= 32)
+    else if (len <= 32)
         kinds |= KIND_BIT(KIND_JSON_DOUBLE);
-    return kinds;
+    return kinds & KIND_BIT(KIND_JSON_DOUBLE) ? kinds | KIND_BIT(KIND_JSON_FLOAT) : kinds;
+}
+
+static bool is_float_word(const char *text, size_t len) {
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    for (size_t i = 0; i < LH_ARRAY_LEN(words); i++)
+        if (strlen(words[i]) == len && memcmp(words[i], text, len) == 0)
+            return true;
+    return false;
 }
 
 uint32_t value_kinds_of_json_string(const char *text, size_t len) {
-    return KIND_BIT(KIND_TEXT) | (len <= 32 ? iso_kinds(text, len) : 0);
+    uint32_t kinds = KIND_BIT(KIND_TEXT) | (len <= 32 ? iso_kinds(text, len) : 0);
+    return is_float_word(text, len) ? kinds | KIND_BIT(KIND_JSON_FLOAT) : kinds;
 }
 
 void column_note_null(struct column_facts *c) {
@@ -259,14 +268,13 @@ void column_note_null(struct column_facts *c) {
 }
 
 void column_note(struct column_facts *c, uint32_t kinds, const char *text, size_t len, uint64_t line) {
-    const uint32_t narrow = ~KIND_BIT(KIND_TEXT);
     uint32_t before = c->values ? c->kinds : KINDS_ALL;
     c->values++;
     c->kinds = before & kinds;
     c->kinds_seen |= kinds;
     if ((kinds & KIND_BIT(KIND_COMMA)) && !c->comma_proven)
         (void)comma_number(text, len, &c->comma_proven);
-    if ((before & narrow) && !(c->kinds & narrow)) {
+    if ((before & KINDS_NARROW) && !(c->kinds & KINDS_NARROW)) {
         size_t keep = len < COLUMN_EXAMPLE_MAX ? len : COLUMN_EXAMPLE_MAX;
         while (keep < len && keep > 0 && ((unsigned char)text[keep] & 0xC0) == 0x80)
             keep--;
@@ -312,7 +320,6 @@ static const char *code_word(const char *name) {
 }
 
 static enum value_kind decide_text(const struct column_facts *c, struct buf *why) {
-    const uint32_t narrow = ~KIND_BIT(KIND_TEXT);
     if (order_open(c))
         buf_append_str(why,
                        "dates whose order is open: no day is above 12, so 01/02/2024 could be January or February; "
@@ -322,7 +329,7 @@ static enum value_kind decide_text(const struct column_facts *c, struct buf *why
     else if (c->breaker[0] == '0' && strspn(c->breaker, "0123456789") == strlen(c->breaker) && c->breaker[1])
         buf_printf(why, "line %llu holds \"%s\": as a number it would lose its zero",
                    (unsigned long long)c->breaker_line, c->breaker);
-    else if (c->breaker_line && (c->kinds_seen & narrow) && c->values > 1)
+    else if (c->breaker_line && (c->kinds_seen & KINDS_NARROW) && c->values > 1)
         buf_printf(why, "values of different kinds: line %llu holds \"%s\"", (unsigned long long)c->breaker_line,
                    c->breaker);
     else
@@ -389,6 +396,24 @@ static void append_strptime(struct buf *out, const char *ident, char separator, 
     append_checked(out, ident, buf_cstr(&pattern), buf_cstr(&cast));
 }
 
+bool value_kind_append_digits(enum value_kind kind, const char *ident, struct buf *out) {
+    switch ((int)kind) {
+    case KIND_DOUBLE:
+        append_few_digits(out, ident, "0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)?[.][0-9]+([eE][-+]?[0-9]{1,2})?",
+                          "[-.]|[eE].*");
+        buf_printf(out, "%s END", ident);
+        return true;
+    case KIND_COMMA:
+        append_few_digits(out, ident, "-?(0|[1-9][0-9]*|[1-9][0-9]{0,2}([.][0-9]{3})+),[0-9]+", "[-.,]");
+        buf_printf(out, "replace(replace(%s, '.', ''), ',', '.') END", ident);
+        return true;
+    case KIND_JSON_DOUBLE:
+    case KIND_JSON_FLOAT:
+    case KIND_TEXT: buf_append_str(out, ident); return true;
+    default: return false;
+    }
+}
+
 #define SQL_TIME "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?"
 
 void value_kind_append_sql(enum value_kind kind, const char *ident, struct buf *out) {
@@ -403,22 +428,15 @@ void value_kind_append_sql(enum value_kind kind, const char *ident, struct buf *
     case KIND_HUGEINT: append_round_trip(out, ident, kind_table[kind].type); return;
     case KIND_DATE: append_round_trip(out, ident, "DATE"); return;
     case KIND_DOUBLE:
-        append_few_digits(out, ident, "0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)?[.][0-9]+([eE][-+]?[0-9]{1,2})?",
-                          "[-.]|[eE].*");
-        buf_printf(out, "CAST(%s AS DOUBLE) END", ident);
-        return;
     case KIND_JSON_DOUBLE:
+    case KIND_JSON_FLOAT:
+    case KIND_COMMA:
+        (void)value_kind_append_digits(kind, ident, &cast);
+        buf_printf(out, "CAST(%s AS DOUBLE)", buf_cstr(&cast));
+        return;
     case KIND_LIST_BIGINT:
     case KIND_LIST_DOUBLE:
-    case KIND_LIST_TEXT: {
-        bool list = kind != KIND_JSON_DOUBLE;
-        buf_printf(out, "CAST(%s%s AS %s)", ident, list ? "::JSON" : "", kind_table[kind].type);
-        return;
-    }
-    case KIND_COMMA:
-        append_few_digits(out, ident, "-?(0|[1-9][0-9]*|[1-9][0-9]{0,2}([.][0-9]{3})+),[0-9]+", "[-.,]");
-        buf_printf(out, "CAST(replace(replace(%s, '.', ''), ',', '.') AS DOUBLE) END", ident);
-        return;
+    case KIND_LIST_TEXT: buf_printf(out, "CAST(%s::JSON AS %s)", ident, kind_table[kind].type); return;
     case KIND_TIMESTAMP:
         buf_printf(&cast, "CAST(%s AS TIMESTAMP)", ident);
         append_checked(out, ident, SQL_TIME, buf_cstr(&cast));

@@ -18,7 +18,8 @@
 
 struct buf;
 
-/* X(NAME, type, words for people), the first that all values of a column admit is taken. */
+/* X(NAME, type, words for people), the first that all values of a column admit is taken.  What follows TEXT is never taken so, as TEXT
+ * admits all: such a kind is for a column whose type is known (column_fit). */
 #define VALUE_KINDS(X)                                                                                              \
     X(BOOL, "BOOLEAN", "true or false")                                                                             \
     X(BIGINT, "BIGINT", "a whole number")                                                                           \
@@ -37,7 +38,8 @@ struct buf;
     X(LIST_TEXT, "VARCHAR[]", "a JSON array of strings")                                                            \
     X(LIST_BIGINT, "BIGINT[]", "a JSON array of whole numbers")                                                     \
     X(LIST_DOUBLE, "DOUBLE[]", "a JSON array of numbers")                                                           \
-    X(TEXT, "VARCHAR", "text")
+    X(TEXT, "VARCHAR", "text")                                                                                      \
+    X(JSON_FLOAT, "DOUBLE", "a JSON number, or \"NaN\", \"Infinity\", \"-Infinity\"") /* only where DOUBLE is wanted */
 
 enum value_kind {
 #define VALUE_KIND_ENUM(name, type, words) KIND_##name,
@@ -46,6 +48,7 @@ enum value_kind {
         KIND_COUNT,
 };
 #define KIND_BIT(kind) (UINT32_C(1) << (kind))
+#define KINDS_NARROW (KIND_BIT(KIND_TEXT) - 1) /* those that say more than text */
 #define KINDS_ALL ((UINT32_C(1) << KIND_COUNT) - 1)
 
 const char *value_kind_type(enum value_kind kind);
@@ -54,7 +57,8 @@ const char *value_kind_type(enum value_kind kind);
 uint32_t value_kinds(const char *text, size_t len);
 /* Is this one among them?  For many values of one kind. */
 bool value_has_kind(enum value_kind kind, const char *text, size_t len);
-/* Those of a JSON number's text, and of a JSON string's contents (dates only: a quoted number is text on purpose). */
+/* Those of a JSON number's text, and of a JSON string's contents (dates, and the three values of a DOUBLE that JSON has no number for: a
+ * quoted number is text on purpose). */
 uint32_t value_kinds_of_json_number(const char *text, size_t len);
 uint32_t value_kinds_of_json_string(const char *text, size_t len);
 
@@ -84,5 +88,7 @@ bool column_undecided(const struct column_facts *c);
 
 /* SQL that turns the VARCHAR column `ident` (quoted already) into the kind's type, and fails on a value the kind does not admit. */
 void value_kind_append_sql(enum value_kind kind, const char *ident, struct buf *out);
+/* SQL for a number's text, digits and a decimal point as written, of a kind whose numbers have fractions, or of text.  False: another kind. */
+bool value_kind_append_digits(enum value_kind kind, const char *ident, struct buf *out);
 
 #endif

@@ -75,7 +75,25 @@ static void test_kinds(void **state) {
     }
     assert_int_equal(value_kinds_of_json_string("17", 2), B(TEXT));
     assert_int_equal(value_kinds_of_json_string("2024-01-02", 10), B(TEXT) | B(DATE));
-    assert_int_equal(value_kinds_of_json_number("0.30000000000000004", 19), B(TEXT) | B(JSON_DOUBLE));
+    assert_int_equal(value_kinds_of_json_number("0.30000000000000004", 19), B(TEXT) | B(JSON_DOUBLE) | B(JSON_FLOAT));
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"}, *const others[] = {"nan", "+Infinity", "inf",
+                                                                                            ""};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(value_kinds_of_json_string(words[i], strlen(words[i])), B(TEXT) | B(JSON_FLOAT));
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(value_kinds_of_json_string(others[i], strlen(others[i])), B(TEXT));
+}
+
+/* A decimal's digits never pass through a double. */
+static void test_digits(void **state) {
+    (void)state;
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        LH_AUTO(buf) struct buf sql = BUF_INIT;
+        bool fraction = KIND_BIT(kind) & (B(DOUBLE) | B(COMMA) | B(JSON_DOUBLE) | B(JSON_FLOAT) | B(TEXT));
+        assert_int_equal(value_kind_append_digits((enum value_kind)kind, "v0", &sql), fraction);
+        assert_int_equal(sql.len > 0, fraction);
+        assert_null(strstr(buf_cstr(&sql), "CAST"));
+    }
 }
 
 static void test_columns(void **state) {
@@ -162,8 +180,11 @@ static void test_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds), cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_fit),   cmocka_unit_test(test_long_example_is_cut_between_characters),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_digits),
+        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_long_example_is_cut_between_characters),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
