@@ -8,6 +8,7 @@
 #include "vector/recall.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void merge_hits(struct vec_hit *best, const struct vec_hit *more, size_t k) {
@@ -48,5 +49,27 @@ enum lh_code eval_truth_find(const struct generation *g, const struct vec_rows *
         for (size_t q = 0; q < queries->n; q++)
             merge_hits(ret_hits + q * k, more + q * k, k);
     }
+    return LH_OK;
+}
+
+static int compare_hits(const void *a, const void *b) {
+    const struct vec_hit *x = a, *y = b;
+    return x->dist < y->dist ? -1 : x->dist > y->dist;
+}
+
+enum lh_code eval_truth_reach(const struct generation *g, const float *query, size_t k, const uint64_t *allowed,
+                              float *ret_dist, size_t *ret_found, struct lh_err *err) {
+    LH_AUTO(mem) struct vec_hit *hits = lh_malloc((g->segment_count * k + 1) * sizeof *hits);
+    size_t count = 0;
+    for (size_t i = 0; i < g->segment_count; i++) {
+        const struct segment *segment = &g->segments[i];
+        size_t found;
+        LH_TRY(vec_exact_search(chunk_file_rows(segment->chunks), VEC_COSINE, query, k,
+                                (allowed ? allowed : g->live) + segment->base / 64, hits + count, &found, err));
+        count += found;
+    }
+    qsort(hits, count, sizeof *hits, compare_hits);
+    *ret_found = count < k ? count : k;
+    *ret_dist = *ret_found ? hits[*ret_found - 1].dist : 0;
     return LH_OK;
 }

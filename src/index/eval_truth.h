@@ -6,6 +6,7 @@
 #include "vector/metric.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct generation;
 
@@ -13,5 +14,11 @@ struct generation;
  * {INFINITY, VEC_NO_ID}.  k is at most EVAL_K_MAX.  Reads every vector. */
 LH_CHECKED enum lh_code eval_truth_find(const struct generation *g, const struct vec_rows *queries, size_t k,
                                         struct vec_hit *ret_hits, struct lh_err *err);
+
+/* How far the k-th nearest row to one query is, of those in `allowed` (room bits; NULL: every live row), or the last where there are
+ * fewer; *ret_found: how many of the k there are.  Reads every vector. */
+LH_CHECKED enum lh_code eval_truth_reach(const struct generation *g, const float *query, size_t k,
+                                         const uint64_t *allowed, float *ret_dist, size_t *ret_found,
+                                         struct lh_err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "catalog/catalog.h"
 #include "catalog/manifest.h"
+#include "index/eval_truth.h"
 #include "index/text.h"
 #include "os/clock.h"
 
@@ -20,6 +21,7 @@
 #define HYBRID_DEPTH_MIN 50
 #define COMPARE_MAX 1000
 #define RERANK_DEPTH 50
+#define ROUNDING 1e-5 /* of a distance that is computed in two ways */
 
 enum mode { MODE_VECTOR, MODE_TEXT, MODE_HYBRID };
 static const char *const mode_names[] = {"vector", "text", "hybrid"};
@@ -399,7 +401,7 @@ static json_t *only_in(const json_t *a, const json_t *b) {
 
 struct side {
     struct generation *g;
-    double total_ms, worst_ms;
+    double total_ms, worst_ms, recall;
 };
 
 static enum lh_code ask_side(struct index_service *s, struct side *side, const struct request *rq, int cancel_fd,
@@ -412,19 +414,53 @@ static enum lh_code ask_side(struct index_service *s, struct side *side, const s
     return LH_OK;
 }
 
+/* The share of the truly nearest that the answer holds; of rows equally near it does not matter which.  Of vectors only. */
+static enum lh_code add_recall(struct index_service *s, struct side *side, const struct request *rq, int cancel_fd,
+                               const json_t *hits, json_t **ret_recall, struct lh_err *err) {
+    LH_AUTO(mem) uint64_t *allowed = NULL;
+    LH_AUTO(mem) float *query = NULL;
+    const struct ai_text text = {rq->words, strlen(rq->words)};
+    float reach;
+    size_t truth = 0, held = 0, i;
+    json_t *hit;
+    if (rq->mode != MODE_VECTOR) {
+        *ret_recall = json_null();
+        return LH_OK;
+    }
+    if (side->g->segment_count > 0) {
+        LH_TRY(index_embed_words(s, side->g, &text, 1, cancel_fd, &query, err));
+        LH_TRY(index_filter(s, side->g, NULL, cancel_fd, &allowed, err));
+        LH_TRY(eval_truth_reach(side->g, query, rq->k, allowed, &reach, &truth, err));
+    }
+    if (truth > 0)
+        json_array_foreach((json_t *)(uintptr_t)hits, i, hit) {
+            double similarity = json_real_value(json_object_get(hit, "similarity"));
+            held += 1 - similarity <= (double)reach + ROUNDING;
+        }
+    double recall = truth ? (double)(held < truth ? held : truth) / (double)truth : 1;
+    side->recall += recall;
+    *ret_recall = json_real(recall);
+    return LH_OK;
+}
+
 static enum lh_code compare_one(struct index_service *s, struct side *a, struct side *b, const struct request *rq,
                                 int cancel_fd, json_t *items, double *overlap, struct lh_err *err) {
     LH_AUTO(json) json_t *of_a = NULL;
     LH_AUTO(json) json_t *of_b = NULL;
+    LH_AUTO(json) json_t *recall_a = NULL;
+    LH_AUTO(json) json_t *recall_b = NULL;
     double ms_a, ms_b;
     LH_TRY(ask_side(s, a, rq, cancel_fd, &of_a, &ms_a, err));
     LH_TRY(ask_side(s, b, rq, cancel_fd, &of_b, &ms_b, err));
+    LH_TRY(add_recall(s, a, rq, cancel_fd, of_a, &recall_a, err));
+    LH_TRY(add_recall(s, b, rq, cancel_fd, of_b, &recall_b, err));
     json_t *only_a = only_in(of_a, of_b), *only_b = only_in(of_b, of_a);
     size_t n = json_array_size(of_a);
     double share = n ? (double)(n - json_array_size(only_a)) / (double)n : json_array_size(of_b) ? 0 : 1;
     *overlap += share;
-    json_array_append_new(items, json_pack("{s:s, s:f, s:f, s:f, s:o, s:o}", "query", rq->words, "overlap", share,
-                                           "a_ms", ms_a, "b_ms", ms_b, "only_a", only_a, "only_b", only_b));
+    json_array_append_new(items, json_pack("{s:s, s:f, s:f, s:f, s:O, s:O, s:o, s:o}", "query", rq->words, "overlap",
+                                           share, "a_ms", ms_a, "b_ms", ms_b, "recall_a", recall_a, "recall_b",
+                                           recall_b, "only_a", only_a, "only_b", only_b));
     return LH_OK;
 }
 
@@ -456,8 +492,11 @@ static enum lh_code compare(struct index_service *s, struct side *a, struct side
             LH_TRY(parse_mode(request, &rq, err));
         LH_TRY(compare_one(s, a, b, &rq, cancel_fd, items, &overlap, err));
     }
-    *ret_answer = json_pack("{s:o, s:o, s:s, s:i, s:f, s:O}", "a", side_json(a, n), "b", side_json(b, n), "mode",
-                            mode_names[rq.mode], "k", (int)k, "overlap", overlap / (double)n, "queries", items);
+    bool measured = rq.mode == MODE_VECTOR;
+    *ret_answer = json_pack("{s:o, s:o, s:s, s:i, s:f, s:o, s:o, s:O}", "a", side_json(a, n), "b", side_json(b, n),
+                            "mode", mode_names[rq.mode], "k", (int)k, "overlap", overlap / (double)n, "recall_a",
+                            measured ? json_real(a->recall / (double)n) : json_null(), "recall_b",
+                            measured ? json_real(b->recall / (double)n) : json_null(), "queries", items);
     return LH_OK;
 }
 

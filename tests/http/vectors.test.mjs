@@ -202,6 +202,12 @@ test('two indexes over one dataset stand side by side and are compared', async (
   assert.equal(compared.status, 200, JSON.stringify(compared.body));
   assert.ok(compared.body.overlap > 0 && compared.body.overlap <= 1);
   assert.equal(compared.body.queries.length, 2);
+  assert.deepEqual([compared.body.recall_a, compared.body.recall_b], [1, 1]);
+  assert.deepEqual(compared.body.queries.map((q) => [q.recall_a, q.recall_b]), [[1, 1], [1, 1]]);
+  for (const mode of ['text', 'hybrid']) {
+    const { body } = await ask(server, 'POST', '/vectors/compare', { a: 'people', b: 'wide', queries: ['nurse'], mode });
+    assert.deepEqual([body.recall_a, body.recall_b, body.queries[0].recall_a], [null, null, null], mode);
+  }
   const short = await ask(server, 'POST', '/vectors/search', { index: 'wide', vector: [1, 2, 3] });
   assert.equal(short.status, 409);
   assert.match(short.body.detail, /3 dimensions.*768/);
