@@ -253,12 +253,15 @@ static void score_by_dot(const struct vec_ivf *ivf, struct vec_searcher *searche
         searcher->scores[l] -= 3 * length * ivf->lists[l].span / sqrtf((float)ivf->rows.d);
 }
 
+static uint32_t lists_wanted(const struct vec_ivf *ivf, uint32_t nprobe) {
+    uint32_t lists = ivf->config.lists;
+    uint32_t wanted = nprobe ? nprobe : lists / 16 + 8;
+    return wanted < lists ? wanted : lists;
+}
+
 /* The nearest lists into searcher->lists, nearest first. */
 static uint32_t choose_lists(const struct vec_ivf *ivf, struct vec_searcher *searcher, uint32_t nprobe) {
     uint32_t lists = ivf->config.lists;
-    if (nprobe == 0)
-        nprobe = lists / 16 + 8;
-    nprobe = nprobe < lists ? nprobe : lists;
     if (ivf->config.metric == VEC_DOT)
         score_by_dot(ivf, searcher);
     else
@@ -325,16 +328,59 @@ static size_t read_all(const struct vec_ivf *ivf, const float *query, const stru
     return vec_topk_sort(&top);
 }
 
-size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, const float *query,
-                      const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats) {
-    struct vec_search_stats stats = {0};
-    if (!vec_is_sound(query, ivf->rows.d)) {
-        if (ret_stats)
-            *ret_stats = stats;
+/* ---- filters ----
+ *
+ * With a share s of the rows allowed, a list holds s of its rows, and the k nearest lie k / s deep: nprobe / s lists hold as
+ * many allowed rows as nprobe do without a filter.  Measuring the allowed rows one by one costs s * n rows, each as much as
+ * ROW_COST codes.  The cheaper is taken, and the latter too where the lists came to fewer than k. */
+
+enum { ROW_COST = 16 /* codes; a row has 32 times the bytes, but is read one time and exactly */ };
+
+static size_t count_allowed(const struct vec_ivf *ivf, const uint64_t *allowed) {
+    size_t n = ivf->rows.n;
+    size_t count = 0;
+    for (size_t w = 0; w < n / 64; w++)
+        count += (size_t)__builtin_popcountll(allowed[w]);
+    if (n % 64)
+        count += (size_t)__builtin_popcountll(allowed[n / 64] & (((uint64_t)1 << (n % 64)) - 1));
+    return count;
+}
+
+/* How many lists a search of so many allowed rows reads; 0: it measures those rows. */
+static uint32_t lists_for(const struct vec_ivf *ivf, uint32_t nprobe, size_t n_allowed) {
+    uint32_t lists = ivf->config.lists;
+    double share = (double)n_allowed / (double)ivf->rows.n;
+    double wide = lists_wanted(ivf, nprobe) / share;
+    double most = wide < lists ? wide : lists;
+    if ((double)n_allowed * ROW_COST <= most / lists * (double)ivf->rows.n)
         return 0;
-    }
+    return (uint32_t)most;
+}
+
+static size_t read_allowed(const struct vec_ivf *ivf, const float *query, const struct vec_search *search,
+                           struct vec_hit *ret_hits, struct vec_search_stats *stats) {
+    struct vec_scorer scorer;
+    struct vec_topk top;
+    vec_scorer_init(&scorer, &ivf->rows, ivf->config.metric, ivf->inverse_lengths, query);
+    vec_topk_init(&top, ret_hits, search->k);
+    for (size_t first = 0; first < ivf->rows.n; first += 64)
+        for (uint64_t bits = search->allowed[first / 64]; bits; bits &= bits - 1) {
+            uint32_t id = (uint32_t)first + (uint32_t)__builtin_ctzll(bits);
+            if (id >= ivf->rows.n || !vec_ivf_live(ivf, id))
+                continue;
+            float dist = vec_scorer_one(&scorer, id);
+            if (dist <= vec_topk_worst(&top))
+                vec_topk_push(&top, dist, id);
+            stats->scored++;
+        }
+    return vec_topk_sort(&top);
+}
+
+static size_t read_lists(const struct vec_ivf *ivf, struct vec_searcher *searcher, const float *query,
+                         const struct vec_search *search, uint32_t nprobe, struct vec_hit *ret_hits,
+                         struct vec_search_stats *stats) {
     vec_rabitq_query_set(searcher->query, query, ivf->origin);
-    uint32_t n_lists = choose_lists(ivf, searcher, search->nprobe);
+    uint32_t n_lists = choose_lists(ivf, searcher, nprobe);
     if (ivf->pq)
         vec_ivf_pq_scan(ivf, searcher, search, n_lists);
     else
@@ -342,13 +388,27 @@ size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, 
     for (uint32_t i = 0; i < n_lists; i++) {
         if (!ivf->pq)
             scan_list(ivf, searcher, search, searcher->lists[i].id);
-        stats.scanned += ivf->lists[searcher->lists[i].id].n;
+        stats->scanned += ivf->lists[searcher->lists[i].id].n;
     }
     struct vec_scorer scorer;
     vec_scorer_init(&scorer, &ivf->rows, ivf->config.metric, ivf->inverse_lengths, query);
-    size_t found = vec_candidates_finish(&searcher->candidates, &scorer, ret_hits, &stats.scored);
-    if (vec_guard_damaged(ivf->guard))
-        found = read_all(ivf, query, search, ret_hits, &stats);
+    return vec_candidates_finish(&searcher->candidates, &scorer, ret_hits, &stats->scored);
+}
+
+size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, const float *query,
+                      const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats) {
+    struct vec_search_stats stats = {0};
+    size_t found = 0;
+    if (vec_is_sound(query, ivf->rows.d)) {
+        size_t n_allowed = search->allowed ? count_allowed(ivf, search->allowed) : 0;
+        uint32_t nprobe = n_allowed ? lists_for(ivf, search->nprobe, n_allowed) : lists_wanted(ivf, search->nprobe);
+        if (nprobe && (n_allowed || !search->allowed))
+            found = read_lists(ivf, searcher, query, search, nprobe, ret_hits, &stats);
+        if (vec_guard_damaged(ivf->guard))
+            found = read_all(ivf, query, search, ret_hits, &stats);
+        else if (found < search->k && found < n_allowed)
+            found = read_allowed(ivf, query, search, ret_hits, &stats);
+    }
     if (ret_stats)
         *ret_stats = stats;
     return found;

@@ -84,7 +84,8 @@ uint32_t vec_ivf_lists(const struct vec_ivf *ivf);
 uint32_t vec_ivf_list_size(const struct vec_ivf *ivf, uint32_t list);
 
 struct vec_searcher *vec_ivf_searcher_new(const struct vec_ivf *ivf);
-/* As vec_flat_search; search->nprobe 0 means 8 and a sixteenth of the lists. */
+/* As vec_flat_search; search->nprobe 0 means 8 and a sixteenth of the lists.  Under
+ * search->allowed more lists are read, or where few rows are allowed, those alone and exactly. */
 size_t vec_ivf_search(const struct vec_ivf *ivf, struct vec_searcher *searcher, const float *query,
                       const struct vec_search *search, struct vec_hit *ret_hits, struct vec_search_stats *ret_stats);
 

@@ -143,6 +143,46 @@ static void few_lists_keep_recall(void **state) {
     lh_free(x);
 }
 
+/* However few rows a filter lets through, and wherever they lie, the nearest of them are found. */
+static void filters_keep_recall(void **state) {
+    (void)state;
+    enum { N = 10000, D = 32, QUERIES = 20 };
+    static const size_t one_of[] = {1000, 100, 10, 2, 0 /* the last 500 rows, which are of one kind */};
+    for (int codes = VEC_IVF_RABITQ; codes <= VEC_IVF_PQ; codes++) {
+        float *x = make_rows(N + QUERIES, D, CLUSTERED, 23);
+        for (size_t i = (size_t)(N - 500) * D; i < (size_t)N * D; i++)
+            x[i] = 3 + 0.1f * x[i];
+        const struct vec_rows rows = {x, N, D};
+        const struct vec_ivf_config config = {
+            .codes = (enum vec_ivf_codes)codes, .pq_bytes = 16, .seed = 5, .threads = 1};
+        struct vec_ivf *ivf = NULL;
+        assert_int_equal(vec_ivf_new(&rows, &config, &ivf, &err), LH_OK);
+        struct vec_searcher *searcher = vec_ivf_searcher_new(ivf);
+        for (size_t f = 0; f < LH_ARRAY_LEN(one_of); f++) {
+            uint64_t allowed[N / 64 + 1] = {0};
+            const struct vec_search search = {.k = 10, .allowed = allowed};
+            size_t right = 0, wanted = 0;
+            for (size_t id = 0; id < N; id++)
+                if (one_of[f] ? id * 7919 % one_of[f] == 0 : id >= N - 500)
+                    allowed[id / 64] |= (uint64_t)1 << (id % 64);
+            for (size_t q = 0; q < QUERIES; q++) {
+                struct vec_hit truth[10], hits[10];
+                const float *query = x + (N + q) * D;
+                size_t n = 0;
+                assert_int_equal(vec_exact_search(&rows, VEC_L2, query, 10, allowed, truth, &n, &err), LH_OK);
+                size_t found = vec_ivf_search(ivf, searcher, query, &search, hits, NULL);
+                right += vec_recalled(VEC_L2, truth, n, hits, found);
+                wanted += n;
+            }
+            if ((double)right < 0.95 * (double)wanted)
+                fail_msg("codes %d, one of %zu: %zu of %zu found", codes, one_of[f], right, wanted);
+        }
+        vec_searcher_free(searcher);
+        vec_ivf_free(ivf);
+        lh_free(x);
+    }
+}
+
 static void bad_settings_are_refused(void **state) {
     (void)state;
     float *x = make_rows(10, 8, GAUSSIAN, 1);
@@ -163,6 +203,7 @@ int main(void) {
         cmocka_unit_test(reading_every_list_finds_what_exact_search_finds),
         cmocka_unit_test(extending_deleting_and_filtering),
         cmocka_unit_test(few_lists_keep_recall),
+        cmocka_unit_test(filters_keep_recall),
         cmocka_unit_test(bad_settings_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
