@@ -214,6 +214,22 @@ test('two indexes over one dataset stand side by side and are compared', async (
   assert.match(short.body.hint, /index/);
 });
 
+test('a comparison tells which of the two misses what is near', async (t) => {
+  const server = await startServer({ t });
+  let seed = 7;
+  const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+  const words = Array.from({ length: 400 }, (_, i) => `w${(i * 7919).toString(36)}q`);
+  const some = (count) => Array.from({ length: count }, () => words[random(400)]).join(' ');
+  await upload(server, Array.from({ length: 4000 }, (_, i) => [`${i}`, 'Waco', 1, some(8)]));
+  await makeIndex(server, { name: 'scan', backend: 'flat' });
+  await makeIndex(server, { name: 'poor', backend: 'hnsw', m: 2, ef_construction: 10, ef_search: 10 });
+  const request = { a: 'scan', b: 'poor', queries: Array.from({ length: 30 }, () => some(3)), k: 10, mode: 'vector' };
+  const { body } = await ask(server, 'POST', '/vectors/compare', request);
+  assert.ok(body.recall_a > 0.9 && body.recall_b < 0.8, JSON.stringify([body.overlap, body.recall_a, body.recall_b]));
+  const mean = body.queries.reduce((sum, query) => sum + query.recall_b, 0) / 30;
+  assert.ok(Math.abs(mean - body.recall_b) < 1e-9);
+});
+
 test('it survives a restart, a patch, and ends by DELETE', async (t) => {
   const dataDir = makeTemporaryFolder();
   const server = await startServer({ dataDir });
