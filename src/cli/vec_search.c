@@ -186,13 +186,16 @@ static enum lh_code search_all(const struct opened *opened, const struct vec_row
     return LH_OK;
 }
 
-static void print_hits(struct cli *cli, size_t query, const struct vec_hit *hits, size_t found) {
+static void print_hits(struct cli *cli, size_t query, const struct vec_hit *hits, size_t found, bool estimated) {
     if (cli->json) {
         json_t *list = json_array();
         for (size_t i = 0; i < found; i++)
             json_array_append_new(
                 list, json_pack("{s:I, s:f}", "id", (json_int_t)hits[i].id, "distance", (double)hits[i].dist));
-        vec_command_print(json_pack("{s:I, s:o}", "query", (json_int_t)query, "hits", list));
+        json_t *answer = json_pack("{s:I, s:o}", "query", (json_int_t)query, "hits", list);
+        if (estimated)
+            json_object_set_new(answer, "estimated", json_true());
+        vec_command_print(answer);
         return;
     }
     printf("%zu:", query);
@@ -222,7 +225,10 @@ enum lh_code vec_command_search(struct cli *cli, const struct cli_args *args, st
     LH_AUTO(mem) struct vec_hit *hits = lh_calloc(queries.rows.n * request.k + 1, sizeof *hits);
     LH_AUTO(mem) size_t *found = lh_calloc(queries.rows.n + 1, sizeof *found);
     LH_TRY(search_all(&opened, &queries.rows, request.threads, hits, found, err));
+    bool estimated = opened.graph && !vec_hnsw_holds_rows(opened.graph);
+    if (estimated && !cli->json)
+        fprintf(stderr, "distances are estimates: the index is without its vectors; --vectors FILE gives them\n");
     for (size_t i = 0; i < queries.rows.n; i++)
-        print_hits(cli, i, hits + i * request.k, found[i]);
+        print_hits(cli, i, hits + i * request.k, found[i], estimated);
     return LH_OK;
 }

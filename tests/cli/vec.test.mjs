@@ -301,6 +301,13 @@ test('vec takes the full vectors of an index without them, and refuses those of 
     const short = await search('--vectors', file('short.npy'));
     assert.equal(short.code, 1);
     assert.match(short.stderr, /holds 599 vectors of 24 dimensions, but the index was built on 600 of 24/);
+    assert.equal(JSON.parse(right.stdout).estimated, undefined);
+    if (kind === 'graph') {
+      assert.equal(JSON.parse((await search()).stdout).estimated, true);
+      const plain = await runLakehouse(['vec', 'search', index, file('q.npy'), '-k', '3']);
+      assert.equal(plain.code, 0, plain.stderr);
+      assert.match(plain.stderr, /^distances are estimates: .*--vectors FILE/);
+    }
     if (kind !== 'graph') assert.match((await search()).stderr, /hold the vectors.*\n?.*--vectors FILE/);
     const seen = await runLakehouse(['vec', 'inspect', index, '--json', '--vectors', file('v.npy'), '--verify']);
     assert.equal(seen.code, 0, seen.stderr);
