@@ -351,6 +351,11 @@ static void run_settled(duckdb_function_info info, duckdb_data_chunk in, duckdb_
     memset(b->duckdb->vector_get_data(out), settled, b->duckdb->data_chunk_get_size(in));
 }
 
+/* NULL where no value of the column is NULL, as in a scan. */
+static uint64_t *validity_of(const struct duckdb_api *db, duckdb_data_chunk in, idx_t column) {
+    return db->vector_get_validity(db->data_chunk_get_vector(in, column));
+}
+
 static void run_row(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out) {
     const struct bound *b = library.get_bind_data(info);
     const struct merge *m = b->merge;
@@ -361,10 +366,13 @@ static void run_row(duckdb_function_info info, duckdb_data_chunk in, duckdb_vect
     idx_t count = b->duckdb->data_chunk_get_size(in);
     const uint64_t *files = values_of(b->duckdb, in, 1);
     const int64_t *rows = values_of(b->duckdb, in, 2);
+    uint64_t *files_told = validity_of(b->duckdb, in, 1), *rows_told = validity_of(b->duckdb, in, 2);
     bool *counts = b->duckdb->vector_get_data(out);
     for (idx_t i = 0; i < count; i++) {
         uint64_t row = (uint64_t)rows[i];
-        if (files[i] >= m->spec.files.count || row >= m->rows[files[i]]) {
+        bool told = (!files_told || b->duckdb->validity_row_is_valid(files_told, i)) &&
+                    (!rows_told || b->duckdb->validity_row_is_valid(rows_told, i));
+        if (!told || files[i] >= m->spec.files.count || row >= m->rows[files[i]]) {
             counts[i] = false; /* there is no such row */
             continue;
         }
