@@ -5,8 +5,8 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "engine/qualified_name.h"
-#include "engine/worker/sql_calls.h"
 #include "engine/sql_lexer.h"
+#include "engine/worker/sql_calls.h"
 
 #include <string.h>
 #include <strings.h>
