@@ -136,18 +136,19 @@
     X(DURATION, cooldown, "10m", "1s..30d", "Least time between two trials of one index")                       \
     X(INT, max_trials_per_hour, "6", "1..500", "Trials of all indexes within an hour")
 
-#define LH_CONFIG_MAINTENANCE(X)                                                                                     \
-    X(BOOL, compact, "true", "true|false", "Compact datasets by themselves; POST /query/compact works either way")   \
-    X(DURATION, interval, "30s", "100ms..1d", "How often is looked for datasets to compact")                         \
-    X(SIZE, memory_bytes, "512MB", "256MB..1TB", "Memory of a compaction, whatever the size of the dataset")         \
-    X(SIZE, file_bytes, "128MB", "64KB..1TB", "Size at which a compacted file is closed; half of it is never small") \
-    X(INT, min_files, "8", "2..1000", "Files of about one size that are merged")                                     \
-    X(INT, delta_percent, "25", "1..1000", "Bytes of deltas, of the base's, at which the base is rewritten")         \
-    X(INT, tombstone_percent, "10", "1..100", "Rows marked as gone, of the base's, at which the base is rewritten")  \
-    X(DURATION, tombstone_age, "7d", "1s..3650d", "Age of a tombstone at which the base is rewritten without it")    \
-    X(BOOL, vacuum, "true", "true|false", "Remove files past the retention by itself")                               \
-    X(DURATION, vacuum_interval, "1h", "100ms..30d", "How often is looked for files to remove")                      \
-    X(DURATION, retention, "7d", "0s..36500d", "How long past versions can be read")                                 \
+#define LH_CONFIG_MAINTENANCE(X)                                                                                       \
+    X(BOOL, compact, "true", "true|false", "Compact datasets by themselves; POST /query/compact works either way")     \
+    X(DURATION, interval, "30s", "100ms..1d", "How often is looked for datasets to compact")                           \
+    X(SIZE, memory_bytes, "512MB", "256MB..1TB", "Memory of a compaction, whatever the size of the dataset")           \
+    X(SIZE, file_bytes, "128MB", "64KB..1TB", "Size at which a compacted file is closed; half of it is never small")   \
+    X(INT, min_files, "8", "2..1000", "Files of about one size that are merged")                                       \
+    X(INT, delta_percent, "25", "1..1000", "Bytes of deltas, of the base's, at which the base is rewritten")           \
+    X(INT, tombstone_percent, "10", "1..100", "Rows marked as gone, of the base's, at which the base is rewritten")    \
+    X(DURATION, tombstone_age, "7d", "1s..3650d", "Age of a tombstone at which the base is rewritten without it")      \
+    X(BOOL, vacuum, "true", "true|false", "Remove files past the retention by itself")                                 \
+    X(DURATION, retry_after, "2m", "100ms..1d", "Pause after a job of upkeep (of a dataset, of an index) that failed") \
+    X(DURATION, vacuum_interval, "1h", "100ms..30d", "How often is looked for files to remove")                        \
+    X(DURATION, retention, "7d", "0s..36500d", "How long past versions can be read")                                   \
     X(DURATION, orphan_age, "1d", "1s..3650d", "Age at which a file that no version names is taken for left behind")
 
 #define LH_CONFIG_LOG(X)                                                               \

@@ -1,6 +1,7 @@
 /* lakehouse ask: a question answered from an index, as it is written. */
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/event_reader.h"
@@ -32,11 +33,6 @@ struct telling {
     struct lh_err err;
 };
 
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 static void print_plain(const char *text, size_t len, bool lines) {
     LH_AUTO(buf) struct buf out = BUF_INIT;
     plain_text_append(&out, text, len, lines);
@@ -50,7 +46,7 @@ static void print_place(const json_t *place, const char *dataset, const char *te
     buf_printf(&out, "[%lld] ", (long long)json_integer_value(json_object_get(place, "number")));
     plain_text_append(&out, dataset, strlen(dataset), false);
     buf_append_char(&out, '/');
-    plain_text_append(&out, text_of(place, "doc_id"), strlen(text_of(place, "doc_id")), false);
+    plain_text_append(&out, answer_text(place, "doc_id"), strlen(answer_text(place, "doc_id")), false);
     if (page)
         buf_printf(&out, ", page %lld", (long long)json_integer_value(page));
     buf_printf(&out, ", bytes %lld to %lld%s\n    ",
@@ -64,7 +60,7 @@ static void print_passages(const struct telling *t) {
     json_t *passage;
     size_t i;
     json_array_foreach(json_object_get(t->passages, "passages"), i, passage)
-        print_place(passage, text_of(t->passages, "dataset"), "text", "");
+        print_place(passage, answer_text(t->passages, "dataset"), "text", "");
 }
 
 static void print_citations(const struct telling *t) {
@@ -73,12 +69,12 @@ static void print_citations(const struct telling *t) {
     size_t i;
     printf("\n%s", json_array_size(citations) ? "\n" : "");
     json_array_foreach(citations, i, c)
-        print_place(c, text_of(c, "dataset"), "excerpt",
+        print_place(c, answer_text(c, "dataset"), "excerpt",
                     json_is_true(json_object_get(c, "supported")) ? "" : " (does not say so in these words)");
 }
 
 static bool fail_told(struct telling *t, const json_t *error) {
-    lh_ignore(lh_fail(&t->err, lh_code_from_name(text_of(error, "code")), "%s", text_of(error, "message")));
+    lh_ignore(lh_fail(&t->err, lh_code_from_name(answer_text(error, "code")), "%s", answer_text(error, "message")));
     return false;
 }
 
@@ -115,11 +111,11 @@ static enum lh_code tell(struct telling *t, enum lh_code code, struct lh_err *er
         print_citations(t);
     else
         print_passages(t);
-    if (text_of(t->last, "note")[0])
+    if (answer_text(t->last, "note")[0])
         fprintf(stderr, "%sNote: %s\n", json_array_size(json_object_get(t->passages, "passages")) ? "\n" : "",
-                text_of(t->last, "note"));
-    if (text_of(t->passages, "warning")[0])
-        fprintf(stderr, "Warning: %s\n", text_of(t->passages, "warning"));
+                answer_text(t->last, "note"));
+    if (answer_text(t->passages, "warning")[0])
+        fprintf(stderr, "Warning: %s\n", answer_text(t->passages, "warning"));
     return LH_OK;
 }
 

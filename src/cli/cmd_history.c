@@ -1,5 +1,6 @@
 /* lakehouse history: what changed in an entity, when, by whom. */
 #include "base/buf.h"
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 
@@ -14,11 +15,6 @@ static const struct cli_option options[] = {
     {"json", 0, NULL, "the events and the entity as JSON", false},
     {NULL, 0, NULL, NULL, false},
 };
-
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
 
 /* Values are shown short: the whole ones are in --json. */
 static void append_value(struct buf *out, const json_t *value) {
@@ -37,10 +33,10 @@ static void append_value(struct buf *out, const json_t *value) {
 static void print_event(const json_t *event) {
     const json_t *before = json_object_get(event, "old_value"), *after = json_object_get(event, "new_value");
     LH_AUTO(buf) struct buf line = BUF_INIT;
-    buf_printf(&line, "%s  %-10s", text_of(event, "ts"), text_of(event, "action"));
-    buf_printf(&line, "  %-12s", text_of(event, "actor"));
-    if (text_of(event, "field")[0])
-        buf_printf(&line, "  %s:", text_of(event, "field"));
+    buf_printf(&line, "%s  %-10s", answer_text(event, "ts"), answer_text(event, "action"));
+    buf_printf(&line, "  %-12s", answer_text(event, "actor"));
+    if (answer_text(event, "field")[0])
+        buf_printf(&line, "  %s:", answer_text(event, "field"));
     buf_append_str(&line, "  ");
     if (!json_is_null(before)) {
         append_value(&line, before);

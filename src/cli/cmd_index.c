@@ -1,6 +1,7 @@
 /* lakehouse index, lakehouse search: documents by words and by meaning. */
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/index_choice.h"
@@ -13,17 +14,6 @@
 #include <string.h>
 
 #define EXCERPT_BYTES ((size_t)160)
-
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
-static void print_json(const json_t *value) {
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    lh_json_write(value, LH_JSON_COMPACT, &text);
-    printf("%s\n", buf_cstr(&text));
-}
 
 static void append_index_path(struct buf *path, const char *name) {
     buf_append_str(path, "/vectors/indexes/");
@@ -38,26 +28,26 @@ static enum lh_code wait_for(struct cli *cli, struct client *client, const char 
         LH_AUTO(buf) struct buf path = BUF_INIT;
         buf_printf(&path, "/vectors/jobs/%s", id);
         LH_TRY(client_json(client, "GET", buf_cstr(&path), NULL, &job, err));
-        const char *state = text_of(job, "state");
+        const char *state = answer_text(job, "state");
         const json_t *progress = json_object_get(job, "progress"), *result = json_object_get(job, "result");
         if (strcmp(state, "done") == 0) {
             LH_AUTO(buf) struct buf left_out = BUF_INIT;
             index_append_left_out(result, &left_out);
             if (cli->json)
-                print_json(job);
+                answer_print(job);
             else if (json_is_true(json_object_get(result, "changed")))
-                printf("%s: %lld documents, %lld of them unchanged, %lld chunks embedded%s\n", text_of(job, "subject"),
-                       (long long)json_integer_value(json_object_get(result, "documents")),
+                printf("%s: %lld documents, %lld of them unchanged, %lld chunks embedded%s\n",
+                       answer_text(job, "subject"), (long long)json_integer_value(json_object_get(result, "documents")),
                        (long long)json_integer_value(json_object_get(result, "unchanged")),
                        (long long)json_integer_value(json_object_get(result, "chunks_embedded")), buf_cstr(&left_out));
             else
-                printf("%s: nothing has changed\n", text_of(job, "subject"));
+                printf("%s: nothing has changed\n", answer_text(job, "subject"));
             return LH_OK;
         }
         if (strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0) {
             const json_t *error = json_object_get(job, "error");
-            lh_ignore(lh_fail(err, LH_DATA, "the index was not built (%s): %s", state, text_of(error, "message")));
-            return text_of(error, "hint")[0] ? lh_err_hint(err, "%s", text_of(error, "hint")) : err->code;
+            lh_ignore(lh_fail(err, LH_DATA, "the index was not built (%s): %s", state, answer_text(error, "message")));
+            return answer_text(error, "hint")[0] ? lh_err_hint(err, "%s", answer_text(error, "hint")) : err->code;
         }
         if (!cli->json && cli->progress)
             fprintf(stderr, "\r%s %lld/%lld documents ", state,
@@ -125,10 +115,10 @@ static enum lh_code create(struct cli *cli, const struct cli_args *args, struct 
     LH_TRY(find_id(client, dataset, cli_arg(args, "id"), body, err));
     LH_TRY(client_json(client, "POST", "/vectors/index", body, &answer, err));
     if (cli_flag(args, "no-wait")) {
-        print_json(answer);
+        answer_print(answer);
         return LH_OK;
     }
-    return wait_for(cli, client, text_of(answer, "job_id"), err);
+    return wait_for(cli, client, answer_text(answer, "job_id"), err);
 }
 
 static enum lh_code refresh(struct cli *cli, const struct cli_args *args, struct client *client, struct lh_err *err) {
@@ -145,14 +135,14 @@ static enum lh_code refresh(struct cli *cli, const struct cli_args *args, struct
         json_object_set_new(body, "rebuild", json_true());
     LH_TRY(client_json(client, "POST", buf_cstr(&path), body, &answer, err));
     json_array_foreach(json_object_get(answer, "jobs"), i, job) if (!cli_flag(args, "no-wait"))
-        LH_TRY(wait_for(cli, client, text_of(job, "job_id"), err));
+        LH_TRY(wait_for(cli, client, answer_text(job, "job_id"), err));
     return LH_OK;
 }
 
 static void print_index(const json_t *index) {
     const json_t *model = json_object_get(index, "model"), *generation = json_object_get(index, "generation");
-    printf("%-20s  %-20s  %-10s  %5lld  %9lld documents  %9lld chunks  %s\n", text_of(index, "name"),
-           text_of(json_object_get(index, "source"), "dataset"), text_of(model, "provider"),
+    printf("%-20s  %-20s  %-10s  %5lld  %9lld documents  %9lld chunks  %s\n", answer_text(index, "name"),
+           answer_text(json_object_get(index, "source"), "dataset"), answer_text(model, "provider"),
            (long long)json_integer_value(json_object_get(model, "dimensions")),
            (long long)json_integer_value(json_object_get(generation, "documents")),
            (long long)json_integer_value(json_object_get(generation, "live")),
@@ -167,7 +157,7 @@ static enum lh_code list(struct cli *cli, struct client *client, struct lh_err *
     size_t i;
     LH_TRY(client_json(client, "GET", "/vectors/indexes", NULL, &answer, err));
     if (cli->json)
-        print_json(answer);
+        answer_print(answer);
     else
         json_array_foreach(json_object_get(answer, "items"), i, index) print_index(index);
     if (!cli->json && json_array_size(json_object_get(answer, "items")) == 0)
@@ -206,17 +196,17 @@ static void print_hits(const json_t *answer) {
         const json_t *reranked = json_object_get(hit, "rerank_score");
         buf_printf(&line, "%2zu  %7.4f  ", i + 1,
                    json_number_value(reranked ? reranked : json_object_get(hit, "score")));
-        plain_text_append(&line, text_of(hit, "doc_id"), strlen(text_of(hit, "doc_id")), false);
+        plain_text_append(&line, answer_text(hit, "doc_id"), strlen(answer_text(hit, "doc_id")), false);
         if (json_object_get(hit, "page"))
             buf_printf(&line, ", page %lld", (long long)json_integer_value(json_object_get(hit, "page")));
         buf_append_str(&line, "\n    ");
-        append_excerpt(&line, text_of(hit, "text"));
+        append_excerpt(&line, answer_text(hit, "text"));
         printf("%s\n", buf_cstr(&line));
     }
     if (json_array_size(json_object_get(answer, "hits")) == 0)
         fprintf(stderr, "Nothing was found.\n");
-    if (text_of(answer, "warning")[0])
-        fprintf(stderr, "Warning: %s\n", text_of(answer, "warning"));
+    if (answer_text(answer, "warning")[0])
+        fprintf(stderr, "Warning: %s\n", answer_text(answer, "warning"));
 }
 
 static enum lh_code search(struct cli *cli, const struct cli_args *args, const char *words, struct client *client,
@@ -236,7 +226,7 @@ static enum lh_code search(struct cli *cli, const struct cli_args *args, const c
     LH_TRY(index_choose(args, client, body, err));
     LH_TRY(client_json(client, "POST", "/vectors/search", body, &answer, err));
     if (cli->json)
-        print_json(answer);
+        answer_print(answer);
     else
         print_hits(answer);
     return LH_OK;

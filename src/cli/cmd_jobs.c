@@ -1,5 +1,6 @@
 /* lakehouse jobs: long work, and how far it is. */
 #include "base/buf.h"
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 
@@ -16,17 +17,6 @@ static const struct cli_option options[] = {
     {NULL, 0, NULL, NULL, false},
 };
 
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
-static void print_json(const json_t *value) {
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    lh_json_write(value, LH_JSON_COMPACT, &text);
-    printf("%s\n", buf_cstr(&text));
-}
-
 /* "120/400 files, 31.5/s, 9 s left", "120 files", or "". */
 static void append_progress(struct buf *out, const json_t *job) {
     const json_t *progress = json_object_get(job, "progress");
@@ -38,7 +28,7 @@ static void append_progress(struct buf *out, const json_t *job) {
     buf_printf(out, "%lld", (long long)done);
     if (total > 0)
         buf_printf(out, "/%lld", (long long)total);
-    buf_printf(out, " %s", text_of(progress, "unit"));
+    buf_printf(out, " %s", answer_text(progress, "unit"));
     if (rate)
         buf_printf(out, ", %.1f/s", json_number_value(rate));
     if (eta)
@@ -47,11 +37,11 @@ static void append_progress(struct buf *out, const json_t *job) {
 
 static void print_row(const json_t *job) {
     LH_AUTO(buf) struct buf progress = BUF_INIT;
-    const char *message = text_of(json_object_get(job, "error"), "message");
+    const char *message = answer_text(json_object_get(job, "error"), "message");
     append_progress(&progress, job);
-    printf("%-26s  %-10s  %-9s  %-24s  %s%s%s\n", text_of(job, "id"), text_of(job, "kind"),
-           json_is_true(json_object_get(job, "cancelling")) ? "cancelling" : text_of(job, "state"),
-           text_of(job, "subject"), buf_cstr(&progress), message[0] && progress.len > 0 ? "; " : "", message);
+    printf("%-26s  %-10s  %-9s  %-24s  %s%s%s\n", answer_text(job, "id"), answer_text(job, "kind"),
+           json_is_true(json_object_get(job, "cancelling")) ? "cancelling" : answer_text(job, "state"),
+           answer_text(job, "subject"), buf_cstr(&progress), message[0] && progress.len > 0 ? "; " : "", message);
 }
 
 static enum lh_code list(struct cli *cli, const struct cli_args *args, struct client *client, struct lh_err *err) {
@@ -70,7 +60,7 @@ static enum lh_code list(struct cli *cli, const struct cli_args *args, struct cl
     }
     LH_TRY(client_json(client, "GET", buf_cstr(&path), NULL, &answer, err));
     if (cli->json) {
-        print_json(answer);
+        answer_print(answer);
         return LH_OK;
     }
     printf("%-26s  %-10s  %-9s  %-24s  %s\n", "ID", "KIND", "STATE", "SUBJECT", "PROGRESS");
@@ -85,7 +75,7 @@ static enum lh_code one(struct cli *cli, const struct cli_args *args, struct cli
     client_append_escaped(&path, args->positional[0]);
     LH_TRY(client_json(client, cli_flag(args, "cancel") ? "DELETE" : "GET", buf_cstr(&path), NULL, &answer, err));
     if (cli->json) {
-        print_json(answer);
+        answer_print(answer);
         return LH_OK;
     }
     print_row(answer);

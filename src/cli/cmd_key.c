@@ -1,5 +1,6 @@
 /* lakehouse key create|list|revoke */
 #include "base/buf.h"
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 
@@ -19,12 +20,6 @@ static const char *text_of(const json_t *object, const char *key) {
     return text ? text : "-";
 }
 
-static void print_json(const json_t *value) {
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    lh_json_write(value, LH_JSON_COMPACT, &text);
-    printf("%s\n", buf_cstr(&text));
-}
-
 static enum lh_code create(struct cli *cli, struct client *client, const struct cli_args *args, struct lh_err *err) {
     LH_AUTO(json) json_t *body = json_object(), *answer = NULL;
     json_object_set_new(body, "role", json_string(cli_arg(args, "role")));
@@ -32,7 +27,7 @@ static enum lh_code create(struct cli *cli, struct client *client, const struct 
         json_object_set_new(body, "name", json_string(cli_arg(args, "name")));
     LH_TRY(client_json(client, "POST", "/access/keys", body, &answer, err));
     if (cli->json) {
-        print_json(answer);
+        answer_print(answer);
         return LH_OK;
     }
     printf("%s\n", text_of(answer, "key"));
@@ -46,7 +41,7 @@ static enum lh_code list(struct cli *cli, struct client *client, struct lh_err *
     LH_AUTO(json) json_t *answer = NULL;
     LH_TRY(client_json(client, "GET", "/access/keys", NULL, &answer, err));
     if (cli->json) {
-        print_json(answer);
+        answer_print(answer);
         return LH_OK;
     }
     size_t i;
@@ -65,7 +60,7 @@ static enum lh_code revoke(struct cli *cli, struct client *client, const char *i
     LH_TRY(client_json(client, "DELETE", buf_cstr(&path), NULL, NULL, err));
     if (cli->json) {
         LH_AUTO(json) json_t *answer = json_pack("{s:s}", "revoked", id);
-        print_json(answer);
+        answer_print(answer);
     } else {
         printf("revoked %s\n", id);
     }

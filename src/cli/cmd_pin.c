@@ -1,6 +1,6 @@
 /* lakehouse pin, lakehouse unpin: which datasets are kept hot. */
-#include "base/buf.h"
 #include "base/cleanup.h"
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 
@@ -18,12 +18,6 @@ static const struct cli_option unpin_options[] = {
     {"json", 0, NULL, "as JSON", false},
     {NULL, 0, NULL, NULL, false},
 };
-
-static void print_json(const json_t *value) {
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    lh_json_write(value, LH_JSON_COMPACT, &text);
-    printf("%s\n", buf_cstr(&text));
-}
 
 static void print_row(const json_t *dataset) {
     const char *message = json_string_value(json_object_get(dataset, "message"));
@@ -45,7 +39,7 @@ static enum lh_code list(struct cli *cli, struct client *client, struct lh_err *
     json_t *dataset;
     LH_TRY(client_json(client, "GET", "/query/cache/stats", NULL, &answer, err));
     if (cli->json) {
-        print_json(answer);
+        answer_print(answer);
         return LH_OK;
     }
     print_head();
@@ -59,7 +53,7 @@ static enum lh_code pin(struct cli *cli, const struct cli_args *args, struct cli
         json_pack("{s:s, s:b}", "dataset", args->positional[0], "wait", !cli_flag(args, "no-wait"));
     LH_TRY(client_json(client, "POST", "/query/cache/pin", body, &answer, err));
     if (cli->json) {
-        print_json(answer);
+        answer_print(answer);
     } else {
         print_head();
         print_row(answer);
@@ -87,7 +81,7 @@ static int run_unpin(struct cli *cli, const struct cli_args *args) {
     if (code != LH_OK)
         return cli_fail(cli, &err);
     if (cli->json)
-        print_json(answer);
+        answer_print(answer);
     else
         printf("%s is read from Parquet\n", args->positional[0]);
     return CLI_OK;

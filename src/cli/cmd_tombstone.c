@@ -1,5 +1,6 @@
 /* lakehouse tombstone: rows away by their keys, back, and which are away. */
 #include "base/buf.h"
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "lake/row_keys.h"
@@ -15,12 +16,6 @@ static const struct cli_option options[] = {
     {"json", 0, NULL, "the answer as JSON", false},
     {NULL, 0, NULL, NULL, false},
 };
-
-static void print_json(const json_t *value) {
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    lh_json_write(value, LH_JSON_COMPACT, &text);
-    printf("%s\n", buf_cstr(&text));
-}
 
 static void append_route(struct buf *path, const char *dataset, const char *verb) {
     buf_append_str(path, "/catalog/datasets/");
@@ -76,7 +71,7 @@ static enum lh_code list(struct cli *cli, const struct cli_args *args, struct cl
         }
     } while (token.len > 0);
     if (cli->json)
-        print_json(all);
+        answer_print(all);
     return LH_OK;
 }
 
@@ -100,7 +95,7 @@ static enum lh_code change(struct cli *cli, const struct cli_args *args, struct 
     missing = json_object_get(answer, "missing");
     *ret_exit = json_array_size(missing) > 0 ? CLI_PARTLY : CLI_OK;
     if (cli->json) {
-        print_json(answer);
+        answer_print(answer);
         return LH_OK;
     }
     printf("%lld rows %s\n",

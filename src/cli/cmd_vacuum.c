@@ -1,6 +1,7 @@
 /* lakehouse vacuum, lakehouse maintenance */
 #include "base/buf.h"
 #include "base/quantity.h"
+#include "cli/answer.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/job_wait.h"
@@ -11,17 +12,6 @@
 
 static long long number(const json_t *object, const char *key) {
     return (long long)json_integer_value(json_object_get(object, key));
-}
-
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
-static void print_json(const json_t *value) {
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    lh_json_write(value, LH_JSON_COMPACT, &text);
-    printf("%s\n", buf_cstr(&text));
 }
 
 /* ---- vacuum ---- */
@@ -49,7 +39,7 @@ static void print_dry(const json_t *answer) {
     size_t i;
     json_t *file;
     json_array_foreach(json_object_get(answer, "items"), i, file)
-        printf("%s%s\n", text_of(file, "key"), json_is_true(json_object_get(file, "orphan")) ? "  (orphan)" : "");
+        printf("%s%s\n", answer_text(file, "key"), json_is_true(json_object_get(file, "orphan")) ? "  (orphan)" : "");
     print_vacuum(answer, "would go");
 }
 
@@ -74,13 +64,13 @@ static enum lh_code vacuum(struct cli *cli, const struct cli_args *args, struct 
         LH_TRY(job_wait(cli, client, answer, "removing", cli_flag(args, "no-wait"), &job, err));
     const json_t *result = json_object_get(job, "result");
     if (cli->json)
-        print_json(dry ? answer : job);
+        answer_print(dry ? answer : job);
     else if (dry)
         print_dry(answer);
     else if (result)
         print_vacuum(result, "removed");
     else
-        printf("job %s\n", text_of(job, "id"));
+        printf("job %s\n", answer_text(job, "id"));
     return LH_OK;
 }
 
@@ -118,15 +108,15 @@ static void print_dataset(const json_t *item) {
     const json_t *next = json_object_get(item, "next"), *files = json_object_get(item, "files");
     long long bytes = 0;
     LH_AUTO(buf) struct buf size = BUF_INIT;
-    printf("%-24s", text_of(item, "dataset"));
+    printf("%-24s", answer_text(item, "dataset"));
     for (size_t i = 0; i < 3; i++) {
         const json_t *sums = json_object_get(files, roles[i]);
         printf(" %6lld", number(sums, "count"));
         bytes += number(sums, "bytes");
     }
     lh_size_format((uint64_t)bytes, &size);
-    printf(" %9s %6lld%%  %s: %s\n", buf_cstr(&size), number(item, "delta_percent"), text_of(next, "action"),
-           text_of(next, "why"));
+    printf(" %9s %6lld%%  %s: %s\n", buf_cstr(&size), number(item, "delta_percent"), answer_text(next, "action"),
+           answer_text(next, "why"));
 }
 
 /* All pages. */
@@ -147,7 +137,7 @@ static enum lh_code maintenance(struct cli *cli, const struct cli_args *args, st
         json_t *item;
         LH_TRY(client_json(client, "GET", buf_cstr(&path), NULL, &answer, err));
         if (cli->json) {
-            print_json(answer);
+            answer_print(answer);
         } else {
             json_array_foreach(json_object_get(answer, "items"), i, item) print_dataset(item);
         }

@@ -1,4 +1,5 @@
 #include "cli/index_tune.h"
+#include "cli/answer.h"
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -15,19 +16,8 @@
 #define LOOK_MS 100
 #define NO_JOB_MS 5000 /* a server looks for what is to be built more often than that */
 
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 static long long int_of(const json_t *object, const char *key) {
     return (long long)json_integer_value(json_object_get(object, key));
-}
-
-static void print_json(const json_t *value) {
-    LH_AUTO(buf) struct buf text = BUF_INIT;
-    lh_json_write(value, LH_JSON_COMPACT, &text);
-    printf("%s\n", buf_cstr(&text));
 }
 
 static enum lh_code get(struct client *client, const char *path, const char *name, json_t **ret_answer,
@@ -55,7 +45,7 @@ static void print_trial(const json_t *trial) {
                json_number_value(json_object_get(measured, "build_ms")),
                (double)json_integer_value(json_object_get(measured, "memory_bytes")) / 1e6);
     else
-        printf("failed: %s\n", text_of(json_object_get(trial, "error"), "message"));
+        printf("failed: %s\n", answer_text(json_object_get(trial, "error"), "message"));
 }
 
 static enum lh_code trials(struct cli *cli, const struct cli_args *args, struct client *client, struct lh_err *err) {
@@ -64,7 +54,7 @@ static enum lh_code trials(struct cli *cli, const struct cli_args *args, struct 
     size_t i;
     LH_TRY(get(client, "/vectors/hnsw/trials/", args->positional[1], &answer, err));
     if (cli->json) {
-        print_json(answer);
+        answer_print(answer);
         return LH_OK;
     }
     if (json_array_size(json_object_get(answer, "items")) == 0)
@@ -83,11 +73,11 @@ static enum lh_code wait_for_graph(struct cli *cli, struct client *client, const
     for (int64_t without_job_ms = 0;; without_job_ms += LOOK_MS) {
         LH_AUTO(json) json_t *promoted = NULL;
         LH_TRY(get(client, "/vectors/hnsw/promoted/", index, &promoted, err));
-        if (!wait || strcmp(text_of(promoted, "state"), "building") != 0) {
+        if (!wait || strcmp(answer_text(promoted, "state"), "building") != 0) {
             *ret_promoted = LH_STEAL(promoted);
             return LH_OK;
         }
-        if (text_of(promoted, "job_id")[0])
+        if (answer_text(promoted, "job_id")[0])
             without_job_ms = 0;
         if (without_job_ms > NO_JOB_MS) {
             lh_ignore(lh_fail(err, LH_DATA, "the graph of \"%s\" is not being built", index));
@@ -101,11 +91,11 @@ static void print_promoted(const json_t *promoted) {
     const json_t *settings = json_object_get(promoted, "settings"), *promotion = json_object_get(promoted, "promotion");
     if (promotion)
         printf("%s: trial %lld is promoted (ef_construction %lld, ef_search %lld, m %lld): %s\n",
-               text_of(promoted, "index"), int_of(promotion, "trial"), int_of(settings, "ef_construction"),
-               int_of(settings, "ef_search"), int_of(settings, "m"), text_of(promoted, "state"));
+               answer_text(promoted, "index"), int_of(promotion, "trial"), int_of(settings, "ef_construction"),
+               int_of(settings, "ef_search"), int_of(settings, "m"), answer_text(promoted, "state"));
     else
-        printf("%s: nothing is promoted (backend %s): %s\n", text_of(promoted, "index"), text_of(settings, "backend"),
-               text_of(promoted, "state"));
+        printf("%s: nothing is promoted (backend %s): %s\n", answer_text(promoted, "index"),
+               answer_text(settings, "backend"), answer_text(promoted, "state"));
 }
 
 static enum lh_code show_promoted(struct cli *cli, const struct cli_args *args, struct client *client,
@@ -113,7 +103,7 @@ static enum lh_code show_promoted(struct cli *cli, const struct cli_args *args, 
     LH_AUTO(json) json_t *promoted = NULL;
     LH_TRY(wait_for_graph(cli, client, args->positional[1], !cli_flag(args, "no-wait"), &promoted, err));
     if (cli->json)
-        print_json(promoted);
+        answer_print(promoted);
     else
         print_promoted(promoted);
     return LH_OK;
@@ -193,14 +183,14 @@ static enum lh_code wait_for_job(struct cli *cli, struct client *client, const c
     for (;;) {
         LH_AUTO(json) json_t *job = NULL;
         LH_TRY(get(client, "/jobs/", id, &job, err));
-        const char *state = text_of(job, "state");
+        const char *state = answer_text(job, "state");
         const json_t *progress = json_object_get(job, "progress"), *error = json_object_get(job, "error");
         if (cli->progress && !cli->json)
             fprintf(stderr, "\r%s %lld/%lld trials ", state, int_of(progress, "done"), int_of(progress, "total"));
         if (strcmp(state, "failed") == 0) {
-            lh_ignore(lh_fail(err, lh_code_from_name(text_of(error, "code")), "nothing is tuned: %s",
-                              text_of(error, "message")));
-            return lh_err_hint(err, "%s", text_of(error, "hint"));
+            lh_ignore(lh_fail(err, lh_code_from_name(answer_text(error, "code")), "nothing is tuned: %s",
+                              answer_text(error, "message")));
+            return lh_err_hint(err, "%s", answer_text(error, "hint"));
         }
         if (strcmp(state, "cancelled") == 0)
             return lh_fail(err, LH_CANCELLED, "the job %s was cancelled", id);
@@ -223,7 +213,7 @@ static enum lh_code print_made(struct client *client, const char *index, const j
     print_head();
     for (size_t i = json_array_size(items); i-- > 0;) {
         trial = json_array_get(items, i);
-        if (strcmp(text_of(trial, "job"), text_of(job, "id")) == 0)
+        if (strcmp(answer_text(trial, "job"), answer_text(job, "id")) == 0)
             print_trial(trial);
     }
     return LH_OK;
@@ -242,14 +232,14 @@ static enum lh_code tune(struct cli *cli, const struct cli_args *args, struct cl
         json_object_set_new(body, "harness", json_string(cli_arg(args, "harness")));
     LH_TRY(client_json(client, "POST", "/vectors/hnsw/autotune", body, &started, err));
     if (cli_flag(args, "no-wait")) {
-        print_json(started);
+        answer_print(started);
         return LH_OK;
     }
-    LH_TRY(wait_for_job(cli, client, text_of(started, "job_id"), &job, err));
+    LH_TRY(wait_for_job(cli, client, answer_text(started, "job_id"), &job, err));
     const json_t *result = json_object_get(job, "result");
     bool promoted = json_is_true(json_object_get(result, "promoted"));
     if (cli->json && !promoted)
-        print_json(job);
+        answer_print(job);
     if (!cli->json)
         LH_TRY(print_made(client, index, job, err));
     if (!promoted && !cli->json)

@@ -1,4 +1,5 @@
 #include "cli/job_wait.h"
+#include "cli/answer.h"
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -10,24 +11,19 @@
 #define FIRST_LOOK_MS 20
 #define LAST_LOOK_MS 500
 
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
 static bool is_active(const json_t *job) {
-    const char *state = text_of(job, "state");
+    const char *state = answer_text(job, "state");
     return strcmp(state, "queued") == 0 || strcmp(state, "running") == 0 || strcmp(state, "waiting") == 0;
 }
 
 static enum lh_code judge(const json_t *job, struct lh_err *err) {
     const json_t *error = json_object_get(job, "error");
-    if (strcmp(text_of(job, "state"), "done") == 0)
+    if (strcmp(answer_text(job, "state"), "done") == 0)
         return LH_OK;
     if (!error)
-        return lh_fail(err, LH_CANCELLED, "the job %s was cancelled", text_of(job, "id"));
-    lh_ignore(lh_fail(err, lh_code_from_name(text_of(error, "code")), "%s", text_of(error, "message")));
-    return text_of(error, "hint")[0] ? lh_err_hint(err, "%s", text_of(error, "hint")) : err->code;
+        return lh_fail(err, LH_CANCELLED, "the job %s was cancelled", answer_text(job, "id"));
+    lh_ignore(lh_fail(err, lh_code_from_name(answer_text(error, "code")), "%s", answer_text(error, "message")));
+    return answer_text(error, "hint")[0] ? lh_err_hint(err, "%s", answer_text(error, "hint")) : err->code;
 }
 
 static void show(struct progress *line, const json_t *job) {
@@ -42,7 +38,7 @@ enum lh_code job_wait(const struct cli *cli, struct client *client, const json_t
     LH_AUTO(buf) struct buf path = BUF_INIT;
     struct progress line;
     enum lh_code code = LH_OK;
-    buf_printf(&path, "/jobs/%s", text_of(started, "job_id"));
+    buf_printf(&path, "/jobs/%s", answer_text(started, "job_id"));
     progress_start(&line, cli, label);
     for (int64_t wait_ms = FIRST_LOOK_MS; code == LH_OK && !no_wait && is_active(job);) {
         os_sleep_ms(cli->os, wait_ms);

@@ -183,6 +183,13 @@ static char *history_path(const struct cli *cli) {
     return home ? lh_asprintf("%s/.lakehouse_history", home) : NULL;
 }
 
+/* libedit shows the prompt first and makes the terminal raw after it: a Ctrl-D sent between the two (by a program, which
+ * waits for the prompt) would be an end-of-file of the terminal's line, and lost. */
+static char *read_line(const char *prompt) {
+    rl_prep_terminal(1);
+    return readline(prompt);
+}
+
 int sql_shell(const struct cli *cli, struct client *client, struct sql_output *output) {
     struct words words = {0};
     LH_AUTO(mem) char *history = history_path(cli);
@@ -191,13 +198,14 @@ int sql_shell(const struct cli *cli, struct client *client, struct sql_output *o
     completions = &words;
     rl_readline_name = (char *)(uintptr_t) "lakehouse";
     rl_attempted_completion_function = complete;
+    rl_initialize();
     using_history();
     stifle_history(2000);
     if (history)
         read_history(history);
 
     printf("lakehouse %s on %s.  .help tells more; Ctrl-D leaves.\n", LH_VERSION, client_place(client));
-    for (char *line; (line = readline(pending.len > 0 ? "  ...> " : "sql> "));) {
+    for (char *line; (line = read_line(pending.len > 0 ? "  ...> " : "sql> "));) {
         bool done = false;
         if (line[strspn(line, " \t")] != '\0')
             add_history(line);

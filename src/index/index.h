@@ -43,7 +43,8 @@ struct index_options {
     const char *tmp_dir; /* absolute */
     const struct ai *ai; /* who embeds */
     struct lh_metrics *metrics;
-    bool upkeep; /* refresh by policy, and the agent, in the background */
+    bool upkeep;            /* refresh by policy, and the agent, in the background */
+    int64_t retry_after_ms; /* pause of upkeep after a job that failed */
     struct {
         bool enabled;
         int64_t cooldown_ms; /* between two of its trials of one index */

@@ -257,8 +257,8 @@ static bool is_due(struct index_service *s, const struct index_record *r) {
            os_realtime_us(s->options.os) - built_us >= r->every_ms * 1000;
 }
 
-/* A job of this index failed on this version of the dataset already: leave it to people. */
-static bool has_failed(struct index_service *s, const char *name) {
+/* Its last job goes on, or failed a moment ago. */
+static bool rests(struct index_service *s, const char *name) {
     LH_AUTO(arena) struct arena *arena = arena_new();
     const struct jobs_filter filter = {.kind = INDEX_JOB, .subject = name, .state = -1, .limit = 1};
     struct job_info *infos;
@@ -267,7 +267,7 @@ static bool has_failed(struct index_service *s, const char *name) {
     jobs_list(s->options.jobs, &filter, arena, &infos, &count, &more);
     return count > 0 && infos[0].state != JOB_DONE &&
            (job_state_is_active(infos[0].state) ||
-            os_realtime_us(s->options.os) - infos[0].ended_us < INT64_C(60) * 1000000);
+            os_realtime_us(s->options.os) - infos[0].ended_us < s->options.retry_after_ms * 1000);
 }
 
 static void look_after(struct index_service *s, const char *name) {
@@ -279,7 +279,7 @@ static void look_after(struct index_service *s, const char *name) {
         return;
     bool damaged = g->damage.code != LH_OK, pending = index_record_is_pending(&g->record);
     enum build_kind kind = damaged ? BUILD_REBUILD : pending ? BUILD_RECODE : BUILD_REFRESH;
-    if ((damaged || pending || is_due(s, &g->record)) && !has_failed(s, name) &&
+    if ((damaged || pending || is_due(s, &g->record)) && !rests(s, name) &&
         service_submit(s, name, kind, "lakehouse", id, &joined, &err) != LH_OK && s->options.notice)
         s->options.notice(s->options.notice_ctx, err.code, err.message);
     agent_look(s, g, false);

@@ -327,6 +327,7 @@ static enum lh_code open_indexes(struct lakehouse *lh, const struct lakehouse_op
                   .cooldown_ms = lh->config->agent.cooldown_ms,
                   .max_trials_per_hour = (unsigned)lh->config->agent.max_trials_per_hour},
         .upkeep = !o->no_upkeep && !o->passing,
+        .retry_after_ms = lh->config->maintenance.retry_after_ms,
         .notice = on_index_notice,
         .notice_ctx = lh->log,
     };

@@ -19,7 +19,6 @@
 
 #define ACTOR "maintenance"
 #define OURS "datasets/"
-#define BACK_OFF_US (INT64_C(600) * 1000000) /* after a compaction that failed */
 
 static int64_t now_ms(const struct upkeep *u) {
     return os_realtime_us(u->services.os) / 1000;
@@ -53,7 +52,8 @@ static bool rests(const struct upkeep *u, const char *dataset, struct arena *are
     if (!newest_job(u, UPKEEP_COMPACT, dataset, -1, arena, &last))
         return false;
     return job_state_is_active(last.state) ||
-           (last.state != JOB_DONE && os_realtime_us(u->services.os) - last.ended_us < BACK_OFF_US);
+           (last.state != JOB_DONE &&
+            os_realtime_us(u->services.os) - last.ended_us < u->services.config->maintenance.retry_after_ms * 1000);
 }
 
 static enum lh_code submit_due(struct upkeep *u, const struct manifest *m, struct lh_err *err) {

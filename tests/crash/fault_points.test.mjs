@@ -34,6 +34,7 @@ const env = {
   LAKEHOUSE__ERRORS__RING: '10',
   LAKEHOUSE__JOURNAL__FLUSH_INTERVAL: '1h',
   LAKEHOUSE__JOURNAL__MERGE_FILES: '2',
+  LAKEHOUSE__MAINTENANCE__RETRY_AFTER: '1s',
 };
 
 const start = (dataDir, fault = '') => startServer({ dataDir, program, env: { ...env, LAKEHOUSE_FAULT: fault } });

@@ -7,6 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../.."
 what=${1:-all}
 mkdir -p build/test build/log
+suite_limit=30m
 passed=0 failed=0 skipped=0
 failures=()
 
@@ -77,11 +78,12 @@ run_unit() {
     fi
 }
 
-# The *.test.mjs files of a folder, against the program that a preset built.
+# The *.test.mjs files of a folder, against the program that a preset built.  A suite that hangs fails after its limit, so
+# that the others still run.
 run_node() {
     local preset=$1 folder=$2 tap=build/log/node-$1-$(basename "$2").tap status files
     mapfile -t files < <(find "$folder" -name '*.test.mjs' | LC_ALL=C sort)
-    LAKEHOUSE_BIN=$PWD/build/$preset/bin/lakehouse node --test \
+    LAKEHOUSE_BIN=$PWD/build/$preset/bin/lakehouse timeout --kill-after=30 "$suite_limit" node --test \
         --test-reporter=spec --test-reporter-destination=stdout \
         --test-reporter=tap --test-reporter-destination="$tap" "${files[@]}"
     status=$?
