@@ -29,6 +29,15 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => process.exit(1)); // runs the exit handlers
 }
 
+// A file of tests that hangs ends here and fails, by its name (tools/test/test.sh sets the limit).
+const limitSeconds = Number(process.env.LAKEHOUSE_TEST_FILE_LIMIT_S ?? 0);
+if (limitSeconds > 0) {
+  setTimeout(() => {
+    console.error(`${process.argv[1]} ran past ${limitSeconds} s`);
+    process.exit(1);
+  }, limitSeconds * 1000).unref();
+}
+
 /** A temporary folder that is removed when the test process ends. */
 export function makeTemporaryFolder(prefix = 'lakehouse-test-') {
   const folder = mkdtempSync(path.join(tmpdir(), prefix));
