@@ -54,6 +54,8 @@ struct compaction {
     struct upkeep *upkeep;
     struct job *job;
     enum compact_scope scope;
+    uint64_t
+        full_through;    /* of COMPACT_FULL in no order: what came later was written by this job, or is for the next */
     const char *sort_by; /* NULL: the primary key */
     const char *name;    /* the dataset's, when the job began */
     char id[LH_ULID_SIZE];
@@ -295,10 +297,11 @@ static void count_step(struct step_run *r, uint64_t version) {
 }
 
 static json_t *counts(const struct compaction *c) {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "steps", (json_int_t)c->steps, "files_in",
-                     (json_int_t)c->files_in, "files_out", (json_int_t)c->files_out, "bytes_in",
-                     (json_int_t)c->bytes_in, "bytes_out", (json_int_t)c->bytes_out, "version", (json_int_t)c->version,
-                     "parts_kept", (json_int_t)c->parts_kept, "done", c->done);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "full_through", (json_int_t)c->full_through,
+                     "steps", (json_int_t)c->steps, "files_in", (json_int_t)c->files_in, "files_out",
+                     (json_int_t)c->files_out, "bytes_in", (json_int_t)c->bytes_in, "bytes_out",
+                     (json_int_t)c->bytes_out, "version", (json_int_t)c->version, "parts_kept",
+                     (json_int_t)c->parts_kept, "done", c->done);
 }
 
 /* Where the list of files is too long for a checkpoint the parts are done without. */
@@ -397,10 +400,12 @@ static enum lh_code next_step(struct compaction *c, bool *ret_any, struct lh_err
         return lh_fail(err, LH_NOT_FOUND, "the dataset \"%s\" is gone", c->name);
     if (c->sort_by && !manifest_find_column(m, c->sort_by))
         return lh_fail(err, LH_CONFLICT, "\"%s\" has no column \"%s\" any more", m->name, c->sort_by);
+    if (c->scope == COMPACT_FULL && !c->sort_by && c->full_through == 0)
+        c->full_through = catalog_snapshot_version(s);
     if (before)
         LH_TRY(compact_parts_resume(&u->services, before, m, arena, &step, &begun, err));
     if (begun.count == 0)
-        compact_plan(m, &policy, c->scope, os_realtime_us(u->services.os) / 1000, arena, &step);
+        compact_plan(m, &policy, c->scope, c->full_through, os_realtime_us(u->services.os) / 1000, arena, &step);
     *ret_any = step.action != COMPACT_NOTHING && !c->done;
     if (!*ret_any)
         return LH_OK;
@@ -417,6 +422,7 @@ static uint64_t count_in(const json_t *json, const char *key) {
 
 /* An earlier life's steps count too. */
 static void resume(struct compaction *c, const json_t *from) {
+    c->full_through = count_in(from, "full_through");
     c->steps = count_in(from, "steps");
     c->files_in = count_in(from, "files_in");
     c->files_out = count_in(from, "files_out");
@@ -464,6 +470,7 @@ enum lh_code upkeep_run_compaction(struct job *job, void *ctx, struct lh_err *er
     LH_TRY(code);
     LH_AUTO(json) json_t *result = counts(&c);
     json_object_del(result, "done");
+    json_object_del(result, "full_through");
     job_set_result(job, result);
     return LH_OK;
 }

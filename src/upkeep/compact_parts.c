@@ -33,7 +33,7 @@ static bool may_bound(const char *type) {
 
 static size_t count_parts(const struct manifest *m, const struct compact_step *step, uint64_t file_bytes) {
     const struct manifest_column *column = first_of_key(m);
-    uint64_t parts = step->bytes / (file_bytes * COMPACT_PART_FILES);
+    uint64_t parts = step->bytes / (file_bytes * COMPACT_STEP_FILES);
     if (step->action != COMPACT_BASE || !column || !may_bound(column->type))
         return 1;
     return parts > COMPACT_PARTS_MAX ? COMPACT_PARTS_MAX : parts > 1 ? (size_t)parts : 1;

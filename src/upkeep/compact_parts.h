@@ -20,7 +20,6 @@
 struct upkeep_services;
 
 #define COMPACT_PARTS_MAX 16
-#define COMPACT_PART_FILES 16 /* of the size that files are to have: what a part makes at the least */
 
 struct compact_parts {
     size_t count;  /* 1: the whole at once */

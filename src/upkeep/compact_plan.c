@@ -110,6 +110,24 @@ static bool due_class(const struct manifest *m, const struct compact_policy *pol
     return false;
 }
 
+static void plan_all_files(const struct manifest *m, const struct compact_policy *policy, uint64_t through,
+                           struct arena *arena, struct compact_step *step) {
+    begin(m, arena, COMPACT_FILES, FILE_BASE, step);
+    for (size_t i = 0; i < m->file_count && !step->partial; i++) {
+        const struct manifest_file *f = &m->files[i];
+        if (!holds_rows(f) || (through > 0 && f->added_version > through))
+            continue;
+        step->partial = through > 0 && step->file_count > 0 &&
+                        (step->file_count == STEP_MAX_FILES ||
+                         step->bytes + f->size_bytes > policy->file_bytes * COMPACT_STEP_FILES);
+        if (!step->partial)
+            take(step, f);
+    }
+    step->why = "all files were asked for";
+    if (step->file_count == 0)
+        *step = (struct compact_step){.why = "there are no rows"};
+}
+
 static void plan_files(const struct manifest *m, const struct compact_policy *policy, enum compact_scope scope,
                        struct arena *arena, struct compact_step *step) {
     unsigned class = 0;
@@ -127,17 +145,13 @@ static void plan_files(const struct manifest *m, const struct compact_policy *po
     begin(m, arena, COMPACT_FILES, FILE_BASE, step);
     for (size_t i = 0; i < m->file_count; i++) {
         const struct manifest_file *f = &m->files[i];
-        bool wanted = scope == COMPACT_FULL || is_small(f, policy);
-        bool of_class = scope != COMPACT_WHAT_IS_DUE || class_of(f, policy) == class;
-        if (holds_rows(f) && wanted && of_class && (scope == COMPACT_FULL || step->file_count < STEP_MAX_FILES))
+        bool of_class = scope == COMPACT_ALL || class_of(f, policy) == class;
+        if (holds_rows(f) && is_small(f, policy) && of_class && step->file_count < STEP_MAX_FILES)
             take(step, f);
     }
-    step->partial = step->file_count == STEP_MAX_FILES && scope != COMPACT_FULL;
-    step->why = scope == COMPACT_FULL  ? "all files were asked for"
-                : scope == COMPACT_ALL ? arena_printf(arena, "%zu files are small", small)
-                                       : arena_printf(arena, "%zu small files have about the same size", count);
-    if (step->file_count == 0)
-        *step = (struct compact_step){.why = "there are no rows"};
+    step->partial = step->file_count == STEP_MAX_FILES;
+    step->why = scope == COMPACT_ALL ? arena_printf(arena, "%zu files are small", small)
+                                     : arena_printf(arena, "%zu small files have about the same size", count);
 }
 
 /* ---- with one: the base ---- */
@@ -238,9 +252,11 @@ static void plan_deltas(const struct manifest *m, const struct compact_policy *p
 }
 
 void compact_plan(const struct manifest *m, const struct compact_policy *policy, enum compact_scope scope,
-                  int64_t now_ms, struct arena *arena, struct compact_step *ret_step) {
+                  uint64_t full_through, int64_t now_ms, struct arena *arena, struct compact_step *ret_step) {
     struct compact_step step = {.action = COMPACT_NOTHING, .why = ""};
-    if (m->primary_key_count == 0) {
+    if (m->primary_key_count == 0 && scope == COMPACT_FULL) {
+        plan_all_files(m, policy, full_through, arena, &step);
+    } else if (m->primary_key_count == 0) {
         plan_files(m, policy, scope, arena, &step);
     } else {
         struct survey s = look(m, policy);

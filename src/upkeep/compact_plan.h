@@ -55,8 +55,12 @@ struct compact_step {
     const char *why; /* for people; also of COMPACT_NOTHING */
 };
 
-/* `now_ms`: Unix time.  Everything in `arena`, but for the files, which are the manifest's. */
+#define COMPACT_STEP_FILES 16 /* of the target size: what a step, or a part of one, makes of a large dataset */
+
+/* `full_through`: of COMPACT_FULL without a primary key: only what came up to this version, some at a time, so that each step
+ * ends in a commit of its own; 0: all at once, as one order of all rows needs it.  `now_ms`: Unix time.
+ * Everything in `arena`, but for the files, which are the manifest's. */
 void compact_plan(const struct manifest *m, const struct compact_policy *policy, enum compact_scope scope,
-                  int64_t now_ms, struct arena *arena, struct compact_step *ret_step);
+                  uint64_t full_through, int64_t now_ms, struct arena *arena, struct compact_step *ret_step);
 
 #endif

@@ -74,7 +74,7 @@ static enum lh_code look_for_compaction(struct upkeep *u, const struct catalog_s
         const struct manifest *m = catalog_snapshot_get(s, i);
         LH_AUTO(arena) struct arena *arena = arena_new();
         struct compact_step step;
-        compact_plan(m, &policy, COMPACT_WHAT_IS_DUE, now_ms(u), arena, &step);
+        compact_plan(m, &policy, COMPACT_WHAT_IS_DUE, 0, now_ms(u), arena, &step);
         /* A tombstone becomes due by time alone. */
         *ret_any = *ret_any || step.action != COMPACT_NOTHING || m->primary_key_count > 0;
         if (step.action != COMPACT_NOTHING && is_ours(m) && !rests(u, m->name, arena))
@@ -239,7 +239,7 @@ json_t *upkeep_describe_dataset(struct upkeep *u, const struct manifest *m) {
     struct compact_policy policy = upkeep_policy(u);
     struct compact_step step;
     size_t small = 0;
-    compact_plan(m, &policy, COMPACT_WHAT_IS_DUE, now_ms(u), arena, &step);
+    compact_plan(m, &policy, COMPACT_WHAT_IS_DUE, 0, now_ms(u), arena, &step);
     for (size_t i = 0; i < m->file_count; i++)
         small += (m->files[i].role == FILE_BASE || m->files[i].role == FILE_DELTA) &&
                  m->files[i].size_bytes < policy.file_bytes / 2;

@@ -111,12 +111,49 @@ static void test_rules(void **state) {
         struct compact_step step;
         char text[256];
         read_files(rows[i].files, files, &m.file_count);
-        compact_plan(&m, &policy, rows[i].scope, rows[i].now_ms, arena, &step);
+        compact_plan(&m, &policy, rows[i].scope, 0, rows[i].now_ms, arena, &step);
         write_step(&m, &step, text, sizeof text);
         if (strcmp(text, rows[i].step) != 0)
             fail_msg("%s: %s, not %s (%s)", rows[i].name, text, rows[i].step, step.why);
         assert_true(step.why[0] != '\0');
     }
+}
+
+/* Every file once, in steps that each end in a commit: what a step wrote is of a later version and is not taken again. */
+static void test_full_in_steps(void **state) {
+    (void)state;
+    enum { FILES = 50, THROUGH = 7 };
+    struct manifest_file files[FILES];
+    bool taken[FILES] = {false};
+    size_t steps = 0, left = FILES - 1;
+    for (size_t i = 0; i < FILES; i++)
+        files[i] = (struct manifest_file){.bucket = "primary",
+                                          .key = "k",
+                                          .role = FILE_BASE,
+                                          .size_bytes = 8 * MB,
+                                          .row_count = 10,
+                                          .added_version = THROUGH,
+                                          .sequence = i + 1};
+    files[FILES - 1].added_version = THROUGH + 1; /* came while the job ran */
+    const struct manifest m = {.files = files, .file_count = FILES};
+    for (bool partial = true; partial; steps++) {
+        LH_AUTO(arena) struct arena *arena = arena_new();
+        struct compact_step step;
+        compact_plan(&m, &policy, COMPACT_FULL, THROUGH, 0, arena, &step);
+        assert_int_equal(step.action, COMPACT_FILES);
+        assert_true(step.bytes <= policy.file_bytes * COMPACT_STEP_FILES);
+        for (size_t i = 0; i < step.file_count; i++) {
+            size_t at = (size_t)(step.files[i] - files);
+            assert_false(taken[at]);
+            taken[at] = true;
+            files[at].added_version = THROUGH + 2; /* rewritten */
+            left--;
+        }
+        partial = step.partial;
+        assert_int_equal(partial, left > 0);
+    }
+    assert_int_equal(steps, 4);
+    assert_false(taken[FILES - 1]);
 }
 
 /* ---- what it costs ---- */
@@ -170,7 +207,7 @@ static double live(bool keyed, bool overrides, uint64_t base_bytes, uint64_t app
         for (;;) {
             LH_AUTO(arena) struct arena *arena = arena_new();
             struct compact_step step;
-            compact_plan(&l.m, &policy, COMPACT_WHAT_IS_DUE, 0, arena, &step);
+            compact_plan(&l.m, &policy, COMPACT_WHAT_IS_DUE, 0, 0, arena, &step);
             if (step.action == COMPACT_NOTHING)
                 break;
             apply(&l, &step);
@@ -223,6 +260,7 @@ static void test_growth_by_upsert_has_a_bound(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_full_in_steps),
         cmocka_unit_test(test_appends_are_rewritten_once_a_class),
         cmocka_unit_test(test_upserts_have_a_bound),
         cmocka_unit_test(test_growth_by_upsert_has_a_bound),
