@@ -3,6 +3,7 @@
 #include "ai/answer_internal.h"
 #include "ai/chunk.h"
 #include "base/alloc.h"
+#include "base/cleanup.h"
 
 #include <string.h>
 #include <strings.h>
@@ -193,8 +194,7 @@ enum lh_code answer_make(const struct answer_request *request, struct answer *re
         LH_TRY(answer_from_excerpts(request, &a, err));
         LH_TRY(tell(request, &a, err));
     }
-    *ret_answer = a;
-    a = (struct answer){0};
+    *ret_answer = LH_STEAL(a);
     return LH_OK;
 }
 

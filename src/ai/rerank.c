@@ -138,7 +138,6 @@ enum lh_code ai_rerank(const struct ai *ai, const struct ai_rerank_request *requ
     r.scores = lh_calloc(request->count + 1, sizeof *r.scores);
     LH_TRY(ask(r.provider, &asked, r.scores, err));
     r.order = order_of(r.scores, request->count);
-    *ret_ranked = r;
-    r = (struct reranked){0};
+    *ret_ranked = LH_STEAL(r);
     return LH_OK;
 }

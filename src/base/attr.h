@@ -10,6 +10,9 @@
 
 #define LH_NORETURN __attribute__((noreturn))
 
+/* Held for what its LH_CLEANUP does, and never read. */
+#define LH_UNUSED __attribute__((unused))
+
 /* Run `fn(&variable)` when the variable leaves scope; see LH_AUTO in base/cleanup.h. */
 #define LH_CLEANUP(fn) __attribute__((cleanup(fn)))
 

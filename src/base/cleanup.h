@@ -12,12 +12,12 @@
 
 #define LH_AUTO(type) LH_CLEANUP(type##_auto_release)
 
-/* The pointer's value, leaving NULL behind.  GNU C. */
-#define LH_STEAL(ptr)                      \
-    __extension__({                        \
-        __typeof__(ptr) lh_steal_ = (ptr); \
-        (ptr) = NULL;                      \
-        lh_steal_;                         \
+/* The value of a pointer or a struct, leaving NULL or a zeroed one behind.  GNU C. */
+#define LH_STEAL(owner)                        \
+    __extension__({                            \
+        __typeof__(owner) lh_steal_ = (owner); \
+        (owner) = (__typeof__(owner)){0};      \
+        lh_steal_;                             \
     })
 
 #endif

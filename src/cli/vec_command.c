@@ -57,8 +57,7 @@ enum lh_code vec_command_read_vectors(struct cli *cli, const struct cli_args *ar
                 file.rows.n, file.rows.d, (unsigned long long)head->n, head->d);
         return lh_err_hint(err, "give the file that the index was built from");
     }
-    *ret_file = file;
-    file = (struct vec_rows_file){0};
+    *ret_file = LH_STEAL(file);
     return LH_OK;
 }
 

@@ -180,8 +180,7 @@ static enum lh_code parse(json_t *json, struct eval_set *ret_set, struct lh_err 
         set.expected[i] = json_object_get(json_array_get(queries, i), "expected");
     }
     LH_TRY(parse_truth(&set, err));
-    *ret_set = set;
-    set = (struct eval_set){0};
+    *ret_set = LH_STEAL(set);
     return LH_OK;
 }
 
@@ -580,7 +579,6 @@ enum lh_code eval_set_open(struct index_service *s, struct generation *g, const 
     const json_t *of = json_object_get(json_object_get(set.json, "truth"), "generation");
     if (!json_string_value(of) || strcmp(json_string_value(of), g->record.generation) != 0)
         LH_TRY(renew_truth(s, g, &set, err));
-    *ret_set = set;
-    set = (struct eval_set){0};
+    *ret_set = LH_STEAL(set);
     return LH_OK;
 }

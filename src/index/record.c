@@ -61,7 +61,7 @@ static enum lh_code get_u32(const json_t *json, const char *where, const char *k
 }
 
 static enum lh_code parse_segment(const json_t *json, struct segment_record *s, struct lh_err *err) {
-    int backend;
+    int backend = 0;
     LH_TRY(lh_json_get_string(json, "segments", "chunks", &s->chunks, err));
     LH_TRY(lh_json_get_string(json, "segments", "codes", &s->codes, err));
     LH_TRY(lh_json_get_string_or(json, "segments", "parquet", NULL, &s->parquet, err));
@@ -112,7 +112,7 @@ static enum lh_code parse_generation(const json_t *json, struct index_record *r,
 
 static enum lh_code parse_spec(const json_t *json, struct index_record *r, struct lh_err *err) {
     json_t *source, *model, *chunks;
-    int backend, policy;
+    int backend = 0, policy = 0;
     uint32_t size, overlap;
     const char *unit;
     LH_TRY(lh_json_get_string(json, "", "name", &r->name, err));

@@ -101,8 +101,7 @@ enum lh_code trial_log_load(const struct numbered_stores *at, const struct index
         LH_TRY(trial_outcome_parse(trial, &outcome, err));
         trial_log_add(&log, trial, &outcome);
     }
-    *ret_log = log;
-    log = (struct trial_log){0};
+    *ret_log = LH_STEAL(log);
     return LH_OK;
 }
 

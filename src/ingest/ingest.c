@@ -166,7 +166,7 @@ static enum lh_code choose_dataset(struct run *r, struct lh_err *err) {
     }
     if (!r->existing)
         LH_TRY(manifest_new_name_check(buf_cstr(&name), err));
-    r->report->dataset = arena_strdup(r->arena, edge || r->existing ? r->existing->name : buf_cstr(&name));
+    r->report->dataset = arena_strdup(r->arena, r->existing ? r->existing->name : buf_cstr(&name));
     return LH_OK;
 }
 

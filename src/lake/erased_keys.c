@@ -97,7 +97,6 @@ enum lh_code erased_keys_read(struct engine *engine, const struct past_files *pa
             return refuse(last, key, err);
         }
     }
-    *ret_keys = keys;
-    keys = (struct erased_keys){0};
+    *ret_keys = LH_STEAL(keys);
     return LH_OK;
 }

@@ -294,7 +294,7 @@ static enum lh_code run(struct row_op *op, const json_t *request, json_t **ret_a
     LH_TRY(catalog_ops_find_key(op->ops, &change, &version, err));
     if (version > 0)
         return replay(op, version, ret_answer, err);
-    LH_CLEANUP(row_turn_end) struct row_turn turn = row_turn_take(op->ops->history, op->dataset);
+    LH_CLEANUP(row_turn_end) LH_UNUSED struct row_turn turn = row_turn_take(op->ops->history, op->dataset);
     for (unsigned tries = 1;; tries++) {
         op->stale = false;
         enum lh_code code = attempt(op, &change, ret_answer, err);

@@ -5,6 +5,7 @@
 #include "catalog/catalog.h"
 #include "catalog/commit_log.h"
 
+#include <assert.h>
 #include <string.h>
 
 void past_files_release(struct past_files *p) {
@@ -20,7 +21,7 @@ void past_files_release(struct past_files *p) {
     *p = (struct past_files){0};
 }
 
-/* Position of the dataset with this id, which is added where it is new. */
+/* Position of the dataset with this id; dataset_count where it is new. */
 static size_t dataset_of(struct past_files *p, const char *id) {
     for (size_t i = 0; i < p->dataset_count; i++)
         if (strcmp(p->datasets[i].newest->id, id) == 0)
@@ -49,6 +50,7 @@ static void close_files(struct past_files *p, struct past_dataset *d, const stru
                         const struct commit_record *r) {
     size_t kept = 0, hint = 0;
     for (size_t i = 0; i < d->open_count; i++) {
+        assert(p->files && d->open[i] < p->count);
         struct past_file *file = &p->files[d->open[i]];
         if (m && names(m, &file->file, &hint)) {
             d->open[kept++] = d->open[i];

@@ -443,8 +443,9 @@ static void refresh(struct buckets *b) {
 }
 
 static enum lh_code resolve(struct buckets *b, const char *name, struct bucket **ret_bucket, struct lh_err *err) {
-    LH_AUTO(bucket) struct bucket *bucket = name && name[0] ? look_up(b, name) : bucket_ref(b->primary);
-    if (!bucket) {
+    bool named = name && name[0];
+    LH_AUTO(bucket) struct bucket *bucket = named ? look_up(b, name) : bucket_ref(b->primary);
+    if (named && !bucket) {
         refresh(b);
         bucket = look_up(b, name);
     }

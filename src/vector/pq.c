@@ -5,6 +5,7 @@
 #include "vector/kmeans.h"
 #include "vector/parallel.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -161,6 +162,7 @@ void vec_pq_table_set(struct vec_pq_table *table, const struct vec_pq *pq, const
         for (size_t w = 0; w < VEC_PQ_WORDS; w++)
             row[w] = pq->kernels->dot_f32(part, words_of(pq, j) + w * pq->part, pq->part);
     }
+    assert(pq->m > 0);
     uint32_t most = UINT16_MAX / pq->m; /* no sum of a row passes 65535 */
     float top = most < UINT8_MAX ? (float)most : (float)UINT8_MAX;
     float reach = pq->kernels->max_abs(table->products, words);

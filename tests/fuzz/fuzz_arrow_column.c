@@ -126,6 +126,7 @@ static void print_source(const struct column *c, size_t row, struct buf *out) {
     }
     default: break;
     }
+    FUZZ_CHECK(c->children);
     buf_append_char(out, '[');
     const duckdb_list_entry *entry = (const duckdb_list_entry *)c->data + row;
     if (c->type == DUCKDB_TYPE_STRUCT)

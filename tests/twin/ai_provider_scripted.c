@@ -1,5 +1,6 @@
 #include "twin/ai_provider_scripted.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,22 +17,24 @@ static enum lh_code play(struct ai_provider_scripted *s, struct lh_err *err) {
 static enum lh_code scripted_embed(void *self, const struct ai_embed_request *r, struct ai_vectors *ret,
                                    struct lh_err *err) {
     struct ai_provider_scripted *s = self;
+    const unsigned dims = s->dims;
+    assert(dims > 0);
     atomic_fetch_add(&s->texts, r->count);
     LH_TRY(play(s, err));
-    ret->data = lh_calloc(r->count * s->dims + 1, sizeof(float));
+    ret->data = lh_calloc(r->count * dims + 1, sizeof(float));
     for (size_t i = 0; i < r->count; i++) {
-        float *row = ret->data + i * s->dims;
+        float *row = ret->data + i * dims;
         double squares = 0;
         row[0] = 1; /* a text without letters has a length too */
         for (size_t k = 0; k < r->texts[i].len; k++)
-            row[(unsigned char)r->texts[i].data[k] * 7 % s->dims] += 1;
-        for (unsigned d = 0; d < s->dims; d++)
+            row[(unsigned char)r->texts[i].data[k] * 7 % dims] += 1;
+        for (unsigned d = 0; d < dims; d++)
             squares += (double)row[d] * (double)row[d];
-        for (unsigned d = 0; d < s->dims; d++)
+        for (unsigned d = 0; d < dims; d++)
             row[d] = (float)((double)row[d] / sqrt(squares));
     }
     ret->count = r->count;
-    ret->dims = s->dims;
+    ret->dims = dims;
     ret->model = lh_strdup("scripted-1");
     return LH_OK;
 }

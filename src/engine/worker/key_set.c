@@ -275,7 +275,7 @@ size_t key_set_find(const struct key_set *s, const struct key_column *columns, s
     for (size_t i = 0; i < rows; i++) {
         uint64_t bits = bloom_bits(hashes[i]);
         maybe[maybe_count] = (uint16_t)i;
-        maybe_count += (s->bloom[hashes[i] >> s->bloom_shift] & bits) == bits;
+        maybe_count += (s->bloom[hashes[i] >> s->bloom_shift] & bits) == bits ? 1 : 0;
     }
     for (size_t i = 0; i < maybe_count; i++) {
         size_t row = maybe[i];

@@ -10,6 +10,7 @@
 #include "engine/worker/merge_spec.h"
 #include "engine/worker/session.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -178,6 +179,7 @@ static enum lh_code read_keys(struct merge_filter *f, struct merge *m, const str
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     LH_AUTO(query_result) struct query_result rows = {.duckdb = NULL};
     if (!merge_spec_append_keys(&m->spec, part, &sql)) {
+        assert(older); /* of no other version, a spec always has something on top */
         memcpy(m->widths, older->widths, sizeof m->widths);
         return make_set(f, m, older, 0, err);
     }
