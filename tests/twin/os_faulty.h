@@ -11,14 +11,15 @@
 #include <stdint.h>
 
 /* X(call): every call that can fail. */
-#define OS_FAULTY_CALLS(X)                                                                                    \
-    X(open)                                                                                                   \
-    X(close)                                                                                                  \
-    X(read)                                                                                                   \
-    X(write)                                                                                                  \
-    X(pread)                                                                                                  \
-    X(pwrite) X(fsync) X(fdatasync) X(syncfs) X(ftruncate) X(set_mtime) X(fstat) X(fstatat) X(link) X(rename) \
-        X(unlink) X(mkdir) X(getdents) X(flock) X(fstatvfs) X(socketpair) X(sendmsg) X(recvmsg) X(poll) X(shutdown)
+#define OS_FAULTY_CALLS(X)                                                                                             \
+    X(open)                                                                                                            \
+    X(close)                                                                                                           \
+    X(read)                                                                                                            \
+    X(write)                                                                                                           \
+    X(pread)                                                                                                           \
+    X(pwrite)                                                                                                          \
+    X(fsync) X(fdatasync) X(syncfs) X(ftruncate) X(set_mtime) X(fstat) X(fstatat) X(link) X(rename) X(unlink) X(mkdir) \
+        X(getdents) X(flock) X(fstatvfs) X(socketpair) X(sendmsg) X(recvmsg) X(poll) X(shutdown)
 
 enum os_faulty_call {
 #define OS_FAULTY_ENUM(call) OS_CALL_##call,
