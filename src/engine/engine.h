@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct arena;
+struct buf;
 struct engine;
 struct engine_result;
 struct lh_log;
@@ -146,6 +147,11 @@ const json_t *engine_result_columns(const struct engine_result *r);
  * bytes were handed out: the stream must be cut, not completed. */
 LH_CHECKED enum lh_code engine_result_read(struct engine_result *r, const void **ret_data, size_t *ret_len,
                                            struct lh_err *err);
+
+/* All that is left of the encoded result, onto `text`, for answers that are small by nature.  LH_TOO_LARGE where it is more
+ * than `max_bytes`, whose message begins with `what` ("the plan"). */
+LH_CHECKED enum lh_code engine_result_read_all(struct engine_result *r, const char *what, size_t max_bytes,
+                                               struct buf *text, struct lh_err *err);
 
 /* The names that stood for something in the statement, as it wrote them; after the end, else NULL. */
 const json_t *engine_result_reads(const struct engine_result *r);

@@ -115,22 +115,12 @@ static json_t *answer_json(const struct question *q, const struct nl2sql_answer 
 static enum lh_code run(struct request *rq, const struct engine_query *q, struct buf *out, uint64_t *ret_rows,
                         struct lh_err *err) {
     LH_AUTO(engine_result) struct engine_result *result = NULL;
+    struct engine_result_stats stats;
     LH_TRY(engine_query_start(request_lakehouse(rq)->engine, q, &result, err));
-    for (;;) {
-        const void *data;
-        size_t len;
-        struct engine_result_stats stats;
-        LH_TRY(engine_result_read(result, &data, &len, err));
-        engine_result_stats(result, &stats);
-        *ret_rows = stats.row_count;
-        if (len == 0)
-            return LH_OK;
-        if (out->len + len > RESULT_BYTES_MAX) {
-            lh_ignore(lh_fail(err, LH_LIMIT, "the result is larger than %zu bytes", RESULT_BYTES_MAX));
-            return lh_err_hint(err, "send the statement to POST /query/sql, which streams");
-        }
-        buf_append(out, data, len);
-    }
+    enum lh_code code = engine_result_read_all(result, "the result", RESULT_BYTES_MAX, out, err);
+    engine_result_stats(result, &stats);
+    *ret_rows = stats.row_count;
+    return code == LH_TOO_LARGE ? lh_err_hint(err, "send the statement to POST /query/sql, which streams") : code;
 }
 
 static enum lh_code add_result(struct request *rq, struct question *q, const char *sql, json_t *answer,

@@ -139,19 +139,6 @@ enum lh_code handle_query_sql(struct request *rq, struct lh_err *err) {
 
 /* ---- /query/explain ---- */
 
-static enum lh_code read_result(struct engine_result *result, struct buf *out, struct lh_err *err) {
-    for (;;) {
-        const void *data;
-        size_t len;
-        LH_TRY(engine_result_read(result, &data, &len, err));
-        if (len == 0)
-            return LH_OK;
-        if (out->len + len > PLAN_MAX_BYTES)
-            return lh_fail(err, LH_LIMIT, "the plan is larger than %zu bytes", PLAN_MAX_BYTES);
-        buf_append(out, data, len);
-    }
-}
-
 enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
     static const char explain[] = "EXPLAIN ";
     struct engine_query q = {.format = ENGINE_JSON};
@@ -165,7 +152,7 @@ enum lh_code handle_query_explain(struct request *rq, struct lh_err *err) {
         return err->code;
     }
     LH_AUTO(buf) struct buf text = BUF_INIT;
-    LH_TRY(read_result(result, &text, err));
+    LH_TRY(engine_result_read_all(result, "the plan", PLAN_MAX_BYTES, &text, err));
     LH_AUTO(json) json_t *rows = NULL;
     LH_TRY(lh_json_parse(buf_cstr(&text), text.len, NULL, &rows, err));
     LH_AUTO(buf) struct buf plan = BUF_INIT;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define QUERY_TIMEOUT_MS (INT64_C(3600) * 1000)
+#define ANSWER_MAX_BYTES ((size_t)16 << 20)
 
 /* The rows of a file: by its footer, or by reading every byte. */
 static enum lh_code count_rows(struct journal *j, const char *path, bool deep, uint64_t *ret_rows, struct lh_err *err) {
@@ -18,8 +19,6 @@ static enum lh_code count_rows(struct journal *j, const char *path, bool deep, u
     LH_AUTO(buf) struct buf text = BUF_INIT;
     LH_AUTO(json) json_t *answer = NULL;
     LH_AUTO(engine_result) struct engine_result *result = NULL;
-    const void *data;
-    size_t len;
     buf_append_str(&sql,
                    deep ? "SELECT count(*), max(hash(e)) FROM read_parquet(" : "SELECT count(*) FROM read_parquet(");
     buf_append_sql_path(&sql, path);
@@ -27,10 +26,7 @@ static enum lh_code count_rows(struct journal *j, const char *path, bool deep, u
     const struct engine_query query = {
         .sql = buf_cstr(&sql), .format = ENGINE_JSON, .row_limit = 1, .timeout_ms = QUERY_TIMEOUT_MS, .cancel_fd = -1};
     LH_TRY(engine_query_start(j->options.engine, &query, &result, err));
-    do {
-        LH_TRY(engine_result_read(result, &data, &len, err));
-        buf_append(&text, data, len);
-    } while (len > 0);
+    LH_TRY(engine_result_read_all(result, "the count of events", ANSWER_MAX_BYTES, &text, err));
     LH_TRY(lh_json_parse(buf_cstr(&text), text.len, NULL, &answer, err));
     const json_t *row = json_array_get(json_object_get(answer, "rows"), 0);
     *ret_rows = (uint64_t)json_integer_value(json_array_get(row, 0));

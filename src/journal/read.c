@@ -186,19 +186,6 @@ static void add_row(struct view *v, const json_t *row) {
         add_event(v, &event);
 }
 
-static enum lh_code read_answer(struct engine_result *result, struct buf *text, struct lh_err *err) {
-    for (;;) {
-        const void *data;
-        size_t len;
-        LH_TRY(engine_result_read(result, &data, &len, err));
-        if (len == 0)
-            return LH_OK;
-        if (text->len + len > ANSWER_MAX_BYTES)
-            return lh_fail(err, LH_TOO_LARGE, "the events of the answer have more than %zu bytes", ANSWER_MAX_BYTES);
-        buf_append(text, data, len);
-    }
-}
-
 /* The `newest` events that the chosen files hold; 0: all, in any order, up to UNSORTED_MAX of them.  *ret_more: there are
  * others. */
 static enum lh_code query_files(struct view *v, size_t newest, bool *ret_more, struct lh_err *err) {
@@ -215,7 +202,7 @@ static enum lh_code query_files(struct view *v, size_t newest, bool *ret_more, s
                                        .timeout_ms = QUERY_TIMEOUT_MS,
                                        .cancel_fd = -1};
     LH_TRY(engine_query_start(v->journal->options.engine, &query, &result, err));
-    LH_TRY(read_answer(result, &text, err));
+    LH_TRY(engine_result_read_all(result, "the answer with the events", ANSWER_MAX_BYTES, &text, err));
     engine_result_stats(result, &stats);
     *ret_more = stats.truncated;
     if (stats.truncated) /* any of them would be in the way of the newest */

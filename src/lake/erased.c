@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define QUERY_TIMEOUT_MS (INT64_C(3600) * 1000)
+#define ANSWER_MAX_BYTES ((size_t)16 << 20)
 
 static void hunt_release(struct hunt *h) {
     erased_keys_release(&h->keys);
@@ -81,16 +82,11 @@ enum lh_code erased_count_rows(struct hunt *h, const struct erased_conditions *c
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     LH_AUTO(buf) struct buf text = BUF_INIT;
     LH_AUTO(json) json_t *answer = NULL;
-    const void *data;
-    size_t len;
     buf_append_str(&sql, "SELECT ");
     buf_append(&sql, buf_cstr(&c->sql), c->sql.len);
     buf_append_str(&sql, from);
     LH_TRY(start(h, buf_cstr(&sql), &result, err));
-    do {
-        LH_TRY(engine_result_read(result, &data, &len, err));
-        buf_append(&text, data, len);
-    } while (len > 0);
+    LH_TRY(engine_result_read_all(result, "the count of rows", ANSWER_MAX_BYTES, &text, err));
     LH_TRY(lh_json_parse(buf_cstr(&text), text.len, NULL, &answer, err));
     *ret_counts = json_incref(json_array_get(json_object_get(answer, "rows"), 0));
     return LH_OK;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define QUERY_TIMEOUT_MS 60000
+#define ANSWER_MAX_BYTES ((size_t)64 << 20)
 
 static void append_key(struct buf *sql, const struct manifest *m) {
     for (size_t i = 0; i < m->primary_key_count; i++) {
@@ -90,13 +91,8 @@ static enum lh_code read_items(const struct catalog_ops *ops, const char *sql, i
                                        .cancel_fd = cancel_fd};
     LH_AUTO(engine_result) struct engine_result *result = NULL;
     LH_AUTO(buf) struct buf text = BUF_INIT;
-    const void *data;
-    size_t len;
     LH_TRY(engine_query_start(ops->engine, &query, &result, err));
-    do {
-        LH_TRY(engine_result_read(result, &data, &len, err));
-        buf_append(&text, data, len);
-    } while (len > 0);
+    LH_TRY(engine_result_read_all(result, "the list of tombstones", ANSWER_MAX_BYTES, &text, err));
     const char *line = buf_cstr(&text);
     for (const char *end; (end = strchr(line, '\n')); line = end + 1) {
         json_t *item = NULL;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define QUERY_TIMEOUT_MS 30000
+#define ANSWER_MAX_BYTES ((size_t)16 << 20)
 
 /* Of a row, by the catalog: it is this, or it is gone. */
 static bool tells_whole_row(const struct journal_event *event) {
@@ -89,13 +90,8 @@ static enum lh_code read_row(const struct catalog_ops *ops, const char *sql, int
         .sql = sql, .format = ENGINE_NDJSON, .row_limit = 1, .timeout_ms = QUERY_TIMEOUT_MS, .cancel_fd = cancel_fd};
     LH_AUTO(engine_result) struct engine_result *result = NULL;
     LH_AUTO(buf) struct buf text = BUF_INIT;
-    const void *data;
-    size_t len;
     LH_TRY(engine_query_start(ops->engine, &query, &result, err));
-    do {
-        LH_TRY(engine_result_read(result, &data, &len, err));
-        buf_append(&text, data, len);
-    } while (len > 0);
+    LH_TRY(engine_result_read_all(result, "the row", ANSWER_MAX_BYTES, &text, err));
     if (text.len == 0) {
         *ret_row = json_null();
         return LH_OK;

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
+#include "engine/worker/streamed_query.h"
 #include "engine/worker/tasks.h"
 #include "os/os.h"
 #include "vector/chunk_file.h"
@@ -22,9 +23,7 @@ enum column { DOC_ID, CHUNK_ID, CHUNK_TEXT, PAGE, BYTE_START, BYTE_END, HEADING,
 struct restoring {
     const struct duckdb_api *db;
     struct task *task;
-    duckdb_prepared_statement statement;
-    duckdb_pending_result pending;
-    struct query_result result;
+    struct streamed_query query;
     struct chunk_writer *writer;
     struct buf last_document; /* id of the row before */
     uint32_t d;
@@ -32,12 +31,7 @@ struct restoring {
 };
 
 static void restoring_auto_release(struct restoring *r) {
-    if (r->result.duckdb)
-        r->db->destroy_result(&r->result.result);
-    if (r->pending)
-        r->db->destroy_pending(&r->pending);
-    if (r->statement)
-        r->db->destroy_prepare(&r->statement);
+    streamed_query_auto_release(&r->query);
     chunk_writer_free(r->writer);
     buf_release(&r->last_document);
 }
@@ -94,7 +88,6 @@ static enum lh_code take_row(struct restoring *r, duckdb_data_chunk chunk, idx_t
 
 /* Rows are streamed: what is held is a part, and what DuckDB's reader holds. */
 static enum lh_code start(struct restoring *r, const char *parquet, struct lh_err *err) {
-    const struct duckdb_api *db = r->db;
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     buf_append_str(&sql,
                    "SELECT doc_id, chunk_id::BIGINT, chunk_text, coalesce(page, 0)::BIGINT, byte_start, byte_end, "
@@ -102,28 +95,20 @@ static enum lh_code start(struct restoring *r, const char *parquet, struct lh_er
     buf_printf(&sql, "vector::FLOAT[%u] FROM read_parquet(", (unsigned)r->d);
     buf_append_sql_path(&sql, parquet);
     buf_append_str(&sql, ", hive_partitioning = false)");
-    if (db->prepare(r->task->session->connection, buf_cstr(&sql), &r->statement) != DuckDBSuccess)
-        return session_fail(err, db->prepare_error(r->statement));
-    if (db->pending_prepared_streaming(r->statement, &r->pending) != DuckDBSuccess)
-        return session_fail(err, r->pending ? db->pending_error(r->pending) : NULL);
-    duckdb_state state = db->execute_pending(r->pending, &r->result.result);
-    r->result.duckdb = db;
-    return state == DuckDBSuccess ? LH_OK : session_fail(err, db->result_error(&r->result.result));
+    return streamed_query_start(&r->query, r->task->session, buf_cstr(&sql), err);
 }
 
 static enum lh_code take_all(struct restoring *r, struct lh_err *err) {
-    for (duckdb_data_chunk chunk; (chunk = r->db->fetch_chunk(r->result.result));) {
-        enum lh_code code = task_cancelled(r->task) ? lh_fail(err, LH_CANCELLED, "cancelled") : LH_OK;
+    for (duckdb_data_chunk chunk;;) {
+        LH_TRY(streamed_query_next(&r->query, &chunk, err));
+        if (!chunk)
+            return r->rows > 0 ? finish_part(r, err) : LH_OK;
+        if (task_cancelled(r->task))
+            return lh_fail(err, LH_CANCELLED, "cancelled");
         idx_t count = r->db->data_chunk_get_size(chunk);
-        for (idx_t i = 0; i < count && code == LH_OK; i++)
-            code = take_row(r, chunk, i, err);
-        r->db->destroy_data_chunk(&chunk);
-        LH_TRY(code);
+        for (idx_t i = 0; i < count; i++)
+            LH_TRY(take_row(r, chunk, i, err));
     }
-    const char *reason = r->db->result_error(&r->result.result);
-    if (reason && *reason)
-        return session_fail(err, reason);
-    return r->rows > 0 ? finish_part(r, err) : LH_OK;
 }
 
 enum lh_code task_chunks_restore(struct task *t, const json_t *request, json_t **ret_answer, struct lh_err *err) {

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "engine/worker/streamed_query.h"
 #include "engine/worker/tasks.h"
 #include "os/file.h"
 #include "os/os.h"
@@ -21,21 +22,14 @@
 struct reading {
     const struct duckdb_api *db;
     struct task *task;
-    duckdb_prepared_statement statement;
-    duckdb_pending_result pending;
-    struct query_result result;
+    struct streamed_query query;
     int fd;
     uint64_t rows;
     uint64_t dimensions; /* 0: no row yet */
 };
 
 static void reading_auto_release(struct reading *r) {
-    if (r->result.duckdb)
-        r->db->destroy_result(&r->result.result);
-    if (r->pending)
-        r->db->destroy_pending(&r->pending);
-    if (r->statement)
-        r->db->destroy_prepare(&r->statement);
+    streamed_query_auto_release(&r->query);
     os_close(os_real(), r->fd);
 }
 
@@ -91,19 +85,12 @@ static enum lh_code find_column(struct task *t, const char *wanted, struct buf *
 }
 
 static enum lh_code start(struct reading *r, const char *column, struct lh_err *err) {
-    const struct duckdb_api *db = r->db;
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     buf_append_str(&sql, "SELECT CAST(");
     buf_append_sql_ident(&sql, column);
     buf_append_str(&sql, " AS FLOAT[])");
     append_source(&sql, r->task->untrusted_input);
-    if (db->prepare(r->task->session->connection, buf_cstr(&sql), &r->statement) != DuckDBSuccess)
-        return session_fail(err, db->prepare_error(r->statement));
-    if (db->pending_prepared_streaming(r->statement, &r->pending) != DuckDBSuccess)
-        return session_fail(err, r->pending ? db->pending_error(r->pending) : NULL);
-    duckdb_state state = db->execute_pending(r->pending, &r->result.result);
-    r->result.duckdb = db;
-    return state == DuckDBSuccess ? LH_OK : session_fail(err, db->result_error(&r->result.result));
+    return streamed_query_start(&r->query, r->task->session, buf_cstr(&sql), err);
 }
 
 static bool is_valid(const struct duckdb_api *db, uint64_t *validity, idx_t i) {
@@ -147,13 +134,12 @@ static enum lh_code write_chunk(struct reading *r, duckdb_data_chunk chunk, stru
 }
 
 static enum lh_code copy(struct reading *r, struct lh_err *err) {
-    for (duckdb_data_chunk chunk; (chunk = r->db->fetch_chunk(r->result.result));) {
-        enum lh_code code = write_chunk(r, chunk, err);
-        r->db->destroy_data_chunk(&chunk);
-        LH_TRY(code);
+    for (duckdb_data_chunk chunk;;) {
+        LH_TRY(streamed_query_next(&r->query, &chunk, err));
+        if (!chunk)
+            return LH_OK;
+        LH_TRY(write_chunk(r, chunk, err));
     }
-    const char *reason = r->db->result_error(&r->result.result);
-    return reason && *reason ? session_fail(err, reason) : LH_OK;
 }
 
 enum lh_code task_vectors_read(struct task *t, const json_t *request, json_t **ret_answer, struct lh_err *err) {

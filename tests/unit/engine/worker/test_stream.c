@@ -63,6 +63,26 @@ static void a_million_rows_to_a_slow_reader(void **state) {
     assert_true(status_kb("self", "VmRSS") - before_kb < 4096);
 }
 
+static void a_small_result_is_one_text(void **state) {
+    (void)state;
+    static const struct {
+        size_t max_bytes;
+        enum lh_code code;
+        const char *text;
+    } rows[] = {{7, LH_OK, "> x\r\n1\r\n"}, {6, LH_OK, "> x\r\n1\r\n"}, {5, LH_TOO_LARGE, "> "}};
+    for (size_t i = 0; i < LH_ARRAY_LEN(rows); i++) {
+        struct engine_query query = query_of("SELECT 1 AS x");
+        LH_AUTO(engine_result) struct engine_result *result = NULL;
+        LH_AUTO(buf) struct buf text = BUF_INIT;
+        struct lh_err err = LH_ERR_INIT;
+        buf_append_str(&text, "> "); /* what is there already stays, and does not count */
+        assert_int_equal(engine_query_start(fx.engine, &query, &result, &err), LH_OK);
+        assert_int_equal(engine_result_read_all(result, "the number", rows[i].max_bytes, &text, &err), rows[i].code);
+        assert_string_equal(buf_cstr(&text), rows[i].text);
+        assert_string_equal(err.message, rows[i].code == LH_OK ? "" : "the number has more than 5 bytes");
+    }
+}
+
 static void every_format_arrives(void **state) {
     (void)state;
     static const struct {
@@ -124,6 +144,7 @@ int main(int argc, char **argv) {
     ENGINE_TEST_MAIN(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_million_rows_to_a_slow_reader),
+        cmocka_unit_test(a_small_result_is_one_text),
         cmocka_unit_test(every_format_arrives),
         cmocka_unit_test(tasks_run_in_fresh_workers),
     };
