@@ -8,6 +8,7 @@
 #include "index/index.h"
 #include "index/numbered.h"
 #include "os/thread.h"
+#include "vector/cancel.h"
 
 #include <pthread.h>
 
@@ -67,8 +68,14 @@ LH_CHECKED enum lh_code index_write_record(struct index_service *s, const char *
                                            struct lh_err *err);
 json_t *index_describe(struct index_service *s, const struct index_record *r);
 
+/* service.c: ends what vectors are made into where the job is to end.  The job outlives it. */
+struct vec_cancel index_job_cancel(struct job *job);
+
 /* build.c: the job. */
 enum lh_code index_build_run(struct job *job, void *service, struct lh_err *err);
+/* build_embed.c: does what the model gave have the dimensions that are expected (0: any)?  LH_CONFLICT with the way on. */
+LH_CHECKED enum lh_code index_check_dims(const struct index_record *r, uint32_t expected, uint32_t dims,
+                                         struct lh_err *err);
 
 /* tune.c: the job that measures. */
 enum lh_code index_tune_run(struct job *job, void *service, struct lh_err *err);

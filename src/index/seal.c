@@ -107,6 +107,7 @@ static enum lh_code make_codes(struct sealing *s, struct lh_err *err) {
     const struct index_record *r = &s->what->current->record;
     const struct vec_rows *rows = chunk_file_rows(s->fresh);
     const char *path = file_of(s, "codes");
+    const struct vec_cancel cancel = index_job_cancel(s->what->job);
     bool graph = s->merge && index_record_wants_graph(r, rows->n);
     enum lh_code code;
     s->backend = graph ? BACKEND_HNSW : BACKEND_FLAT;
@@ -115,7 +116,8 @@ static enum lh_code make_codes(struct sealing *s, struct lh_err *err) {
                                                .metric = VEC_COSINE,
                                                .m = r->graph.m,
                                                .ef_construction = r->graph.ef_construction,
-                                               .seed = r->graph.seed};
+                                               .seed = r->graph.seed,
+                                               .cancel = &cancel};
         struct vec_hnsw *made = NULL;
         LH_TRY(vec_hnsw_build(&config, rows, 0, &made, err));
         code = vec_hnsw_save(made, s->os, path, false, err);
@@ -149,9 +151,12 @@ static enum lh_code make_parquet(struct sealing *s, struct lh_err *err) {
 
 /* ---- words ---- */
 
-static enum lh_code add_words(struct text_builder *b, const struct chunk_file *f, size_t base, struct lh_err *err) {
+static enum lh_code add_words(struct sealing *s, struct text_builder *b, size_t base, struct lh_err *err) {
+    const struct chunk_file *f = s->fresh;
     for (size_t row = 0; row < chunk_file_rows(f)->n; row++) {
         struct chunk_record r;
+        if (row % 256 == 0)
+            LH_TRY(job_check(s->what->job, err));
         LH_TRY(chunk_file_record(f, (uint32_t)row, &r, err));
         LH_TRY(text_builder_add(b, (uint32_t)(base + row), r.text, r.text_len, err));
     }
@@ -165,7 +170,7 @@ static enum lh_code make_words(struct sealing *s, struct lh_err *err) {
     if (!s->merge)
         LH_TRY(object_local_path(s->store, g->record.text, s->arena, &base, err));
     LH_TRY(text_builder_new(path, base, &b, err));
-    LH_TRY(add_words(b, s->fresh, s->merge ? 0 : g->room, err));
+    LH_TRY(add_words(s, b, s->merge ? 0 : g->room, err));
     LH_TRY(text_builder_finish(b, err));
     return put(s, "words.sqlite", &s->text_key, err);
 }

@@ -159,11 +159,11 @@ enum lh_code index_embed_words(struct index_service *s, const struct generation 
                                              .count = count,
                                              .purpose = AI_QUERY,
                                              .dims = r->dims,
+                                             .any_dims = true,
                                              .weights = g->weights,
                                              .cancel_fd = cancel_fd};
     LH_TRY(ai_provider_embed(provider, &request, &vectors, err));
-    if (vectors.dims != r->dims)
-        return fail_dims(g, vectors.dims, err);
+    LH_TRY(index_check_dims(r, r->dims, vectors.dims, err));
     *ret_queries = LH_STEAL(vectors.data);
     return LH_OK;
 }

@@ -381,6 +381,15 @@ void index_service_close(struct index_service *s) {
     lh_free(s);
 }
 
+static bool is_to_end(void *job) {
+    struct lh_err ignored = LH_ERR_INIT;
+    return job_check(job, &ignored) != LH_OK;
+}
+
+struct vec_cancel index_job_cancel(struct job *job) {
+    return (struct vec_cancel){.asked = is_to_end, .ctx = job};
+}
+
 enum lh_code service_submit(struct index_service *s, const char *name, enum build_kind kind, const char *actor,
                             char ret_id[LH_ULID_SIZE], bool *ret_joined, struct lh_err *err) {
     LH_AUTO(json) json_t *input =

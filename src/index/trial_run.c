@@ -20,6 +20,7 @@ struct trial_bench {
     struct os *os;
     struct generation *g;
     const struct eval_set *questions;
+    struct vec_cancel cancel;
     struct chunk_file *merged; /* NULL: the generation is one segment, all alive */
     const struct chunk_file *chunks;
     struct vec_hnsw *graph; /* of the last settings */
@@ -45,9 +46,9 @@ static enum lh_code merge(struct trial_bench *b, const char *folder, struct lh_e
 }
 
 enum lh_code trial_bench_open(struct os *os, struct generation *g, const struct eval_set *questions, const char *folder,
-                              struct trial_bench **ret_bench, struct lh_err *err) {
+                              struct vec_cancel cancel, struct trial_bench **ret_bench, struct lh_err *err) {
     LH_AUTO(trial_bench) struct trial_bench *b = lh_calloc(1, sizeof *b);
-    *b = (struct trial_bench){.os = os, .g = g, .questions = questions};
+    *b = (struct trial_bench){.os = os, .g = g, .questions = questions, .cancel = cancel};
     if (g->segment_count == 1 && g->all_live)
         b->chunks = g->segments[0].chunks;
     else
@@ -79,7 +80,8 @@ static enum lh_code build(struct trial_bench *b, const struct trial_settings *se
                                            .metric = VEC_COSINE,
                                            .m = settings->m,
                                            .ef_construction = settings->ef_construction,
-                                           .seed = settings->seed};
+                                           .seed = settings->seed,
+                                           .cancel = &b->cancel};
     LH_TRY(LH_FAULT("trial.before_build", err));
     int64_t start = os_monotonic_ns(b->os);
     LH_TRY(vec_hnsw_build(&config, rows, 0, &b->graph, err));

@@ -179,6 +179,10 @@ static enum lh_code run_step(struct tuning *t, size_t step, const struct trial_s
     size_t searches;
     LH_TRY(job_check(t->job, err));
     enum lh_code code = trial_bench_run(t->bench, settings, &outcome, &searches, &failure);
+    if (code == LH_CANCELLED) {
+        *err = failure;
+        return code;
+    }
     lh_metric_add(metrics, LH_METRIC_index_trials_total, code == LH_OK ? 0 : 1, 1);
     if (code == LH_OK)
         json_object_set_new(trial, "measured",
@@ -276,7 +280,8 @@ static enum lh_code run(struct tuning *t, const json_t *input, struct lh_err *er
     LH_TRY(eval_set_open(t->service, t->g, harness, &t->questions, err));
     LH_TRY(index_places_open(t->service, t->g->record.bucket, &t->places, err));
     LH_TRY(trial_log_load(&t->places.at, &t->g->record, &t->log, err));
-    LH_TRY(trial_bench_open(t->service->options.os, t->g, &t->questions, t->folder, &t->bench, err));
+    LH_TRY(trial_bench_open(t->service->options.os, t->g, &t->questions, t->folder, index_job_cancel(t->job), &t->bench,
+                            err));
     if (strcmp(t->mode, "agent") == 0)
         return run_agent(t, err);
     LH_TRY(lh_json_get_array(input, "", "steps", &steps, err));

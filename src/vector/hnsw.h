@@ -26,6 +26,7 @@
 #define LH_VECTOR_HNSW_H
 
 #include "base/error.h"
+#include "vector/cancel.h"
 #include "vector/metric.h"
 
 #include <stdbool.h>
@@ -50,6 +51,7 @@ struct vec_hnsw_config {
     uint32_t ef_construction; /* window of the search before an insert.  0: 100 */
     uint64_t seed;            /* of the levels, of the codes' rotation, of the order of inserts */
     uint32_t capacity; /* ids that it can ever give out (address space, not memory); 0: twice the rows + 1 million */
+    const struct vec_cancel *cancel; /* of a build; NULL: it runs to its end.  No setting: nothing keeps it */
 };
 
 /* Which ids may be returned.  Every given condition must hold. */
@@ -90,7 +92,7 @@ struct vec_hnsw_stats {
 /* LH_INVALID naming the setting that cannot be; every call that takes one asks it first. */
 LH_CHECKED enum lh_code vec_hnsw_check_config(const struct vec_hnsw_config *config, struct lh_err *err);
 /* Build over rows [0, rows->n), on `threads` threads (0: one a processor).  config->d must be rows->d.
- * LH_INVALID, LH_NO_MEMORY; LH_DATA for a row that is not finite or too long. */
+ * LH_INVALID, LH_NO_MEMORY; LH_DATA for a row that is not finite or too long; LH_CANCELLED. */
 LH_CHECKED enum lh_code vec_hnsw_build(const struct vec_hnsw_config *config, const struct vec_rows *rows,
                                        unsigned threads, struct vec_hnsw **ret_graph, struct lh_err *err);
 void vec_hnsw_free(struct vec_hnsw *graph);

@@ -276,10 +276,18 @@ struct bulk {
     const struct vec_rows *rows;
     const uint32_t *order;
     uint32_t first;
+    const struct vec_cancel *cancel;
+    _Atomic bool cancelled;
 };
 
 static void add_share(void *arg, struct vec_hnsw_cursor *cursor, uint32_t first, uint32_t last) {
-    const struct bulk *bulk = arg;
+    struct bulk *bulk = arg;
+    if (bulk->cancelled)
+        return;
+    if (vec_cancelled(bulk->cancel)) {
+        bulk->cancelled = true;
+        return;
+    }
     for (uint32_t i = first; i < last; i++)
         vec_hnsw_add(cursor, bulk->order[i], vec_row(bulk->rows, bulk->order[i]));
 }
@@ -302,8 +310,12 @@ enum lh_code vec_hnsw_build(const struct vec_hnsw_config *config, const struct v
     graph->count = (uint32_t)rows->n;
     graph->coarse = graph->exact = vec_hnsw_needs_rows(&graph->code, rows);
     LH_AUTO(mem) uint32_t *order = shuffled(graph->count, config->seed);
-    struct bulk bulk = {.rows = rows, .order = order};
+    struct bulk bulk = {.rows = rows, .order = order, .cancel = config->cancel};
     vec_hnsw_share(graph, threads, graph->count, 16, add_share, &bulk);
+    if (bulk.cancelled) {
+        vec_hnsw_free(graph);
+        return lh_fail(err, LH_CANCELLED, "the build of the graph was cancelled");
+    }
     vec_hnsw_connect(graph);
     *ret_graph = graph;
     return LH_OK;

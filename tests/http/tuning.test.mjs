@@ -280,6 +280,27 @@ test('an autotune can be cancelled', async (t) => {
   assert.equal((await good(server, 'GET', '/vectors/hnsw/promoted/people')).promotion, null);
 });
 
+test('a graph in the making ends with its job: when the server stops, or when it is cancelled', async (t) => {
+  const dataDir = makeTemporaryFolder();
+  const server = await startServer({ t, dataDir });
+  await upload(server, rows(6000));
+  // A window of all the rows for each of them: a build of half a minute.
+  const slow = { name: 'people', dataset: 'people', id_column: 'person_id', text_column: 'resume', backend: 'hnsw', m: 64, ef_construction: 65536 };
+  const { job_id: id } = await good(server, 'POST', '/vectors/index', slow);
+  const embedded = (at) => until('all embedded', async () => {
+    const job = await good(at, 'GET', `/jobs/${id}`);
+    return job.state === 'running' && job.progress.done === 6000;
+  });
+  await embedded(server);
+  await server.stop();
+  const again = await startServer({ t, dataDir });
+  assert.ok(['queued', 'running'].includes((await good(again, 'GET', `/jobs/${id}`)).state), 'the server did not wait for its end');
+  await embedded(again);
+  await good(again, 'DELETE', `/jobs/${id}`);
+  assert.equal((await ended(again, id)).state, 'cancelled');
+  assert.equal((await good(again, 'GET', '/vectors/indexes/people')).ready, false);
+});
+
 test('no search fails while generations are switched under it', async (t) => {
   const server = await startServer({ t });
   await makeIndex(server, 800);

@@ -343,6 +343,10 @@ test('a model that has changed its dimensions is told, with the way on', async (
   assert.match(job.error.message, /now gives vectors of 12 dimensions instead of 8/);
   assert.match(job.error.hint, /POST \/vectors\/index/);
   assert.deepEqual((await search(server, { query: 'nurse', mode: 'text' })).sort(), ['1', '4'], 'what there was is searched');
+  const asked = await ask(server, 'POST', '/vectors/search', { index: 'people', query: 'nurse', mode: 'vector' });
+  assert.equal(asked.status, 409, JSON.stringify(asked.body));
+  assert.match(asked.body.detail, /now gives vectors of 12 dimensions instead of 8/);
+  assert.match(asked.body.hint, /POST \/vectors\/index/);
 });
 
 test('the command line makes, lists, refreshes and searches', async (t) => {

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -452,6 +453,45 @@ static void tuning_reaches_its_target(void **state) {
     vec_hnsw_free(graph);
 }
 
+struct patience {
+    atomic_int asked;
+    int yes_from;
+};
+
+static bool is_tired(void *ctx) {
+    struct patience *p = ctx;
+    return atomic_fetch_add(&p->asked, 1) >= p->yes_from;
+}
+
+static void a_build_can_be_cancelled(void **state) {
+    (void)state;
+    enum { ROWS = 4000, PIECES = 250, D = 16 };
+    LH_AUTO(mem) float *data = make_rows(CLUSTERED, ROWS, D, 3);
+    const struct vec_rows rows = {.data = data, .n = ROWS, .d = D};
+    const struct {
+        const char *name;
+        int yes_from;
+        unsigned threads;
+        enum lh_code code;
+    } cases[] = {{"at once", 0, 1, LH_CANCELLED},
+                 {"in the middle", PIECES / 2, 1, LH_CANCELLED},
+                 {"in the middle, of three threads", PIECES / 2, 3, LH_CANCELLED},
+                 {"at the last piece", PIECES - 1, 3, LH_CANCELLED},
+                 {"never", PIECES, 3, LH_OK}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct patience patience = {.yes_from = cases[i].yes_from};
+        const struct vec_cancel cancel = {is_tired, &patience};
+        const struct vec_hnsw_config config = {.d = D, .seed = 7, .cancel = &cancel};
+        struct vec_hnsw *graph = NULL;
+        struct lh_err err = LH_ERR_INIT;
+        print_message("%s\n", cases[i].name);
+        assert_int_equal(vec_hnsw_build(&config, &rows, cases[i].threads, &graph, &err), cases[i].code);
+        assert_int_equal(graph == NULL, cases[i].code != LH_OK);
+        assert_in_range(patience.asked, cases[i].yes_from, cases[i].yes_from + (int)cases[i].threads);
+        vec_hnsw_free(graph);
+    }
+}
+
 static void bad_calls_are_refused(void **state) {
     (void)state;
     float data[4] = {1, 2, 3, 4};
@@ -491,6 +531,7 @@ int main(void) {
         cmocka_unit_test(threads_insert_delete_search_and_repair),
         cmocka_unit_test(a_batch_is_its_single_searches),
         cmocka_unit_test(tuning_reaches_its_target),
+        cmocka_unit_test(a_build_can_be_cancelled),
         cmocka_unit_test(bad_calls_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
