@@ -90,10 +90,10 @@ static void tell_result(struct build *b, bool read) {
     job_set_result(b->job, result);
 }
 
-/* The rows that there are, with the codes that the record asks for by now.  The dataset is not looked at. */
+/* The rows that there are, with the codes and words as they are to be by now.  The dataset is not looked at. */
 static enum lh_code run_recode(struct build *b, struct lh_err *err) {
     const struct index_record *r = &b->current->record;
-    bool pending = index_record_is_pending(r);
+    bool pending = generation_is_pending(b->current);
     if (pending) {
         os_ulid(b->service->options.os, &b->service->ulids, b->generation);
         LH_TRY(os_mkdir_all(b->service->options.os, AT_FDCWD, b->folder, 0700, err));

@@ -280,6 +280,14 @@ bool generation_find(const struct generation *g, const char *doc_id, size_t len,
 
 /* ---- filters ---- */
 
+bool generation_words_are_old(const struct generation *g) {
+    return g->text && text_index_is_old(g->text);
+}
+
+bool generation_is_pending(const struct generation *g) {
+    return index_record_is_pending(&g->record) || generation_words_are_old(g);
+}
+
 bool generation_filter_get(struct generation *g, const char *text, uint64_t version, uint64_t *ret_bits) {
     bool found = false;
     pthread_mutex_lock(&g->filter_lock);

@@ -81,6 +81,11 @@ LH_CHECKED enum lh_code generation_record(const struct generation *g, uint32_t r
 /* The live rows of a document. */
 bool generation_find(const struct generation *g, const char *doc_id, size_t len, size_t *ret_first, size_t *ret_rows);
 
+/* Were its words written in a way that this program has left (index/text_tokens.h)? */
+bool generation_words_are_old(const struct generation *g);
+/* Should its codes, or its words, be made anew as they are to be now? */
+bool generation_is_pending(const struct generation *g);
+
 /* Bits of a filter, kept for the next search with the same text at the same version of the dataset. */
 bool generation_filter_get(struct generation *g, const char *text, uint64_t version, uint64_t *ret_bits);
 void generation_filter_put(struct generation *g, const char *text, uint64_t version, const uint64_t *bits);

@@ -58,7 +58,7 @@ LH_CHECKED enum lh_code service_switch(struct index_service *s, struct index_rec
 /* service.c: forget an index that is gone. */
 void service_forget(struct index_service *s, const char *name);
 /* What a build is to do: bring the index up to date; the same and write all but the embeddings anew; only make the codes
- * that the record asks for. */
+ * that the record asks for, and words that are old anew. */
 enum build_kind { BUILD_REFRESH, BUILD_REBUILD, BUILD_RECODE };
 LH_CHECKED enum lh_code service_submit(struct index_service *s, const char *name, enum build_kind kind,
                                        const char *actor, char ret_id[LH_ULID_SIZE], bool *ret_joined,
@@ -102,7 +102,7 @@ struct seal {
     uint32_t dims;
     const char *model;
     bool rebuild;    /* all into one segment */
-    bool codes_only; /* the same rows with the codes that the record asks for: `keep` is every live row, no parts */
+    bool codes_only; /* the same rows, codes and words as they are to be: `keep` is every live row, no parts */
 };
 /* Writes codes, words and the record, and switches.  Objects that no record names any more are removed. */
 LH_CHECKED enum lh_code index_seal(const struct seal *seal, struct lh_err *err);

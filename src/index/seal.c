@@ -151,26 +151,36 @@ static enum lh_code make_parquet(struct sealing *s, struct lh_err *err) {
 
 /* ---- words ---- */
 
-static enum lh_code add_words(struct sealing *s, struct text_builder *b, size_t base, struct lh_err *err) {
-    const struct chunk_file *f = s->fresh;
+/* `keep`: bits of the rows to add; NULL: all of them. */
+static enum lh_code add_words(struct sealing *s, struct text_builder *b, const struct chunk_file *f, size_t base,
+                              const uint64_t *keep, struct lh_err *err) {
     for (size_t row = 0; row < chunk_file_rows(f)->n; row++) {
         struct chunk_record r;
         if (row % 256 == 0)
             LH_TRY(job_check(s->what->job, err));
+        if (keep && !bits_get(keep, row))
+            continue;
         LH_TRY(chunk_file_record(f, (uint32_t)row, &r, err));
         LH_TRY(text_builder_add(b, (uint32_t)(base + row), r.text, r.text_len, err));
     }
     return LH_OK;
 }
 
+/* Behind a copy of the last words; or from the texts, for a merge and where those words are old. */
 static enum lh_code make_words(struct sealing *s, struct lh_err *err) {
     LH_AUTO(text_builder) struct text_builder *b = NULL;
     const struct generation *g = s->what->current;
     const char *path = file_of(s, "words.sqlite"), *base = NULL;
-    if (!s->merge)
+    bool old = generation_words_are_old(g);
+    if (!s->merge && !old)
         LH_TRY(object_local_path(s->store, g->record.text, s->arena, &base, err));
     LH_TRY(text_builder_new(path, base, &b, err));
-    LH_TRY(add_words(s, b, s->merge ? 0 : g->room, err));
+    for (size_t i = 0; i < g->segment_count && !s->merge && old; i++) {
+        const struct segment *segment = &g->segments[i];
+        LH_TRY(add_words(s, b, segment->chunks, segment->base, s->what->keep + segment->base / 64, err));
+    }
+    if (s->fresh)
+        LH_TRY(add_words(s, b, s->fresh, s->merge ? 0 : g->room, NULL, err));
     LH_TRY(text_builder_finish(b, err));
     return put(s, "words.sqlite", &s->text_key, err);
 }
@@ -282,7 +292,7 @@ static enum lh_code note_version(struct sealing *s, struct lh_err *err) {
     return write_record(s, generation, err);
 }
 
-/* One segment, all of it alive: its texts, vectors and words stay as they are, beside a new file of codes. */
+/* One segment, all of it alive: its texts and vectors stay as they are, beside a new file of codes. */
 static enum lh_code recode(struct sealing *s, struct lh_err *err) {
     const struct segment_record *old = &s->what->current->record.segments[0];
     const char *path;
@@ -294,6 +304,16 @@ static enum lh_code recode(struct sealing *s, struct lh_err *err) {
     LH_TRY(chunk_file_open(s->os, path, &s->fresh, err));
     LH_TRY(make_codes(s, err));
     LH_TRY(job_check(s->what->job, err));
+    if (generation_words_are_old(s->what->current))
+        LH_TRY(make_words(s, err));
+    LH_AUTO(json) json_t *generation = generation_json(s);
+    return write_record(s, generation, err);
+}
+
+/* Nothing but the words is written anew. */
+static enum lh_code reword(struct sealing *s, struct lh_err *err) {
+    LH_TRY(make_words(s, err));
+    s->dead_key = s->what->current->record.dead;
     LH_AUTO(json) json_t *generation = generation_json(s);
     return write_record(s, generation, err);
 }
@@ -302,7 +322,10 @@ static enum lh_code seal(struct sealing *s, struct lh_err *err) {
     const struct seal *w = s->what;
     const struct generation *g = w->current;
     LH_TRY(open_parts(s, err));
-    if (w->codes_only && g->segment_count == 1 && g->all_live && g->record.text && g->damage.code == LH_OK)
+    bool whole = g->record.text && g->damage.code == LH_OK;
+    if (w->codes_only && whole && !index_record_is_pending(&g->record))
+        return reword(s, err);
+    if (w->codes_only && whole && g->segment_count == 1 && g->all_live)
         return recode(s, err);
     uint64_t gone = g->record.live > s->kept ? g->record.live - s->kept : 0;
     uint64_t dead = g->record.rows - g->record.live + gone;

@@ -277,7 +277,7 @@ static void look_after(struct index_service *s, const char *name) {
     bool joined;
     if (!g)
         return;
-    bool damaged = g->damage.code != LH_OK, pending = index_record_is_pending(&g->record);
+    bool damaged = g->damage.code != LH_OK, pending = generation_is_pending(g);
     enum build_kind kind = damaged ? BUILD_REBUILD : pending ? BUILD_RECODE : BUILD_REFRESH;
     if ((damaged || pending || is_due(s, &g->record)) && !rests(s, name) &&
         service_submit(s, name, kind, "lakehouse", id, &joined, &err) != LH_OK && s->options.notice)

@@ -29,6 +29,7 @@ struct connection {
     sqlite3 *db;
     struct text_tokenizer *tokenizer;
     sqlite3_stmt *stmt; /* the one thing that it is for: adding, or searching */
+    unsigned version;   /* of a reader: of its file's terms */
     const uint64_t *allowed;
     size_t rows;
     struct connection *next;
@@ -68,8 +69,7 @@ static enum lh_code connection_open(const char *path, const char *query, int fla
     int rc = sqlite3_open_v2(buf_cstr(&uri), &c->db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
     for (size_t i = 0; rc == SQLITE_OK && i < LH_ARRAY_LEN(safety); i++)
         rc = sqlite3_db_config(c->db, safety[i][0], safety[i][1], (int *)NULL);
-    enum lh_code code =
-        rc == SQLITE_OK ? text_tokens_register(c->db, &c->tokenizer, err) : fail_sqlite(c->db, rc, "opening it", err);
+    enum lh_code code = rc == SQLITE_OK ? LH_OK : fail_sqlite(c->db, rc, "opening it", err);
     if (code != LH_OK) {
         connection_close(c);
         return code;
@@ -86,6 +86,22 @@ static enum lh_code run(struct connection *c, const char *sql, const char *doing
 static enum lh_code prepare(struct connection *c, const char *sql, struct lh_err *err) {
     int rc = sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &c->stmt, NULL);
     return rc == SQLITE_OK ? LH_OK : fail_sqlite(c->db, rc, "preparing a statement", err);
+}
+
+/* The version of its terms is the file's user_version; 0, which nobody wrote, is the first one. */
+static enum lh_code read_version(struct connection *c, unsigned *ret_version, struct lh_err *err) {
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(c->db, "PRAGMA user_version", -1, &stmt, NULL), version = 0;
+    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        version = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    if (rc != SQLITE_ROW)
+        return fail_sqlite(c->db, rc, "reading its version", err);
+    if (version < 0 || version > TEXT_TOKENS_VERSION)
+        return lh_fail(err, LH_UNSUPPORTED, "the full-text index is of version %d; this program knows %d", version,
+                       TEXT_TOKENS_VERSION);
+    *ret_version = version > 0 ? (unsigned)version : 1;
+    return LH_OK;
 }
 
 /* ---- writing ---- */
@@ -110,7 +126,21 @@ static enum lh_code copy_from(struct connection *c, const char *base, struct lh_
     sqlite3_backup_finish(backup);
     enum lh_code code = rc == SQLITE_DONE ? LH_OK : fail_sqlite(c->db, rc, "copying the last one", err);
     connection_close(from);
+    unsigned version = 0;
+    if (code == LH_OK)
+        code = read_version(c, &version, err);
+    if (code == LH_OK && version != TEXT_TOKENS_VERSION)
+        code = lh_fail(err, LH_UNSUPPORTED, "the full-text index is of version %u and takes no more rows", version);
     return code;
+}
+
+static enum lh_code create_table(struct connection *c, struct lh_err *err) {
+    LH_AUTO(buf) struct buf sql = BUF_INIT;
+    buf_printf(&sql,
+               "PRAGMA user_version = %d;"
+               "CREATE VIRTUAL TABLE chunks USING fts5(body, content = '', tokenize = '" TEXT_TOKENIZER "')",
+               TEXT_TOKENS_VERSION);
+    return run(c, buf_cstr(&sql), "creating it", err);
 }
 
 enum lh_code text_builder_new(const char *path, const char *base, struct text_builder **ret_builder,
@@ -124,10 +154,9 @@ enum lh_code text_builder_new(const char *path, const char *base, struct text_bu
                "setting it up", err));
     if (base)
         LH_TRY(copy_from(b->connection, base, err));
-    else
-        LH_TRY(run(b->connection,
-                   "CREATE VIRTUAL TABLE chunks USING fts5(body, content = '', tokenize = '" TEXT_TOKENIZER "')",
-                   "creating it", err));
+    LH_TRY(text_tokens_register(b->connection->db, TEXT_TOKENS_VERSION, &b->connection->tokenizer, err));
+    if (!base)
+        LH_TRY(create_table(b->connection, err));
     LH_TRY(run(b->connection, "BEGIN", "beginning", err));
     LH_TRY(prepare(b->connection, "INSERT INTO chunks(rowid, body) VALUES (?1, ?2)", err));
     *ret_builder = LH_STEAL(b);
@@ -152,6 +181,7 @@ enum lh_code text_builder_finish(struct text_builder *b, struct lh_err *err) {
 
 struct text_index {
     char *path;
+    unsigned version;
     pthread_mutex_t lock;
     struct connection *idle; /* as many as there were searches at one time */
 };
@@ -169,6 +199,10 @@ static enum lh_code reader_open(const char *path, struct connection **ret_connec
     struct connection *c;
     LH_TRY(connection_open(path, "?immutable=1", SQLITE_OPEN_READONLY, &c, err));
     enum lh_code code = run(c, "PRAGMA mmap_size = " MAP_BYTES "; PRAGMA cache_size = -4096", "setting it up", err);
+    if (code == LH_OK)
+        code = read_version(c, &c->version, err);
+    if (code == LH_OK)
+        code = text_tokens_register(c->db, c->version, &c->tokenizer, err);
     int rc =
         sqlite3_create_function(c->db, "lh_allowed", 1, SQLITE_UTF8 | SQLITE_INNOCUOUS, c, sql_allowed, NULL, NULL);
     if (code == LH_OK && rc != SQLITE_OK)
@@ -210,6 +244,7 @@ enum lh_code text_index_open(const char *path, struct text_index **ret_index, st
     LH_TRY(reader_open(path, &first, err));
     struct text_index *t = lh_calloc(1, sizeof *t);
     t->path = lh_strdup(path);
+    t->version = first->version;
     pthread_mutex_init(&t->lock, NULL);
     t->idle = first;
     *ret_index = t;
@@ -226,6 +261,10 @@ void text_index_close(struct text_index *t) {
     pthread_mutex_destroy(&t->lock);
     lh_free(t->path);
     lh_free(t);
+}
+
+bool text_index_is_old(const struct text_index *t) {
+    return t->version < TEXT_TOKENS_VERSION;
 }
 
 static enum lh_code search_expression(struct connection *c, const struct buf *expression, size_t k,
@@ -258,7 +297,7 @@ enum lh_code text_index_search(struct text_index *t, const struct text_search *s
     if (code == LH_OK)
         code = search_expression(c, &query.all, search->k, ret_hits, &found, err);
     size_t enough = search->enough ? search->enough : search->k;
-    if (code == LH_OK && found < enough && query.pieces > 1)
+    if (code == LH_OK && found < enough && query.parts > 1)
         code = search_expression(c, &query.any, search->k, ret_hits, &found, err);
     c->allowed = NULL;
     give_back(t, c);

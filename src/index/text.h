@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,7 +25,8 @@ struct text_index;
 
 /* ---- writing: one thread's ---- */
 
-/* A new file at `path`, which must not exist.  `base`: begin with a copy of that one; NULL: empty. */
+/* A new file at `path`, which must not exist.  `base`: begin with a copy of that one, LH_UNSUPPORTED where it is old; NULL:
+ * empty. */
 LH_CHECKED enum lh_code text_builder_new(const char *path, const char *base, struct text_builder **ret_builder,
                                          struct lh_err *err);
 /* Rows must rise. */
@@ -36,8 +38,12 @@ void text_builder_free(struct text_builder *b); /* NULL is fine */
 
 /* ---- searching: any number of threads ---- */
 
+/* LH_UNSUPPORTED: written by a later version of this program. */
 LH_CHECKED enum lh_code text_index_open(const char *path, struct text_index **ret_index, struct lh_err *err);
 void text_index_close(struct text_index *t); /* NULL is fine; no search may be running */
+/* Was it written when texts became other terms (TEXT_TOKENS_VERSION)?  It is searched as it was written, but takes no more
+ * rows: whoever keeps it writes it anew from the texts. */
+bool text_index_is_old(const struct text_index *t);
 
 struct text_hit {
     uint32_t row;

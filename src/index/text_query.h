@@ -5,6 +5,10 @@
  *     -travel  -"night shift"    not in chunks with these
  *     pediat*                    words that begin so
  *
+ *     看護師 東京                 where writing has no spaces: chunks with both rows of signs, wherever they stand in the text
+ *
+ * What is written so is often a whole sentence, which no chunk holds: for `any` its signs are taken two by two, but in quotes.
+ *
  * Everything else means itself: AND, OR, NOT, NEAR, colons, parentheses and carets are words or nothing.  Each piece is
  * written as a quoted FTS5 string, in which only the quote has a meaning (and is doubled), so no input is a syntax error and
  * none reaches FTS5's operators or column filters. */
@@ -20,11 +24,12 @@ struct text_tokenizer;
 
 #define TEXT_QUERY_MAX_BYTES ((size_t)4096)
 #define TEXT_QUERY_MAX_PIECES 64 /* the rest is left out */
+#define TEXT_QUERY_MAX_PARTS 256 /* of `any` */
 
 struct text_query {
     struct buf all; /* every piece must be there */
-    struct buf any; /* one of them must */
-    size_t pieces;  /* to look for; those to leave out do not count */
+    struct buf any; /* one of them must, or a part of one */
+    size_t parts;   /* of `any`: where it is 1, both say the same */
 };
 
 /* *ret_query must be empty.  LH_INVALID where there is no word to look for; LH_TOO_LARGE. */

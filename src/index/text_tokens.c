@@ -1,7 +1,11 @@
 #include "index/text_tokens.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "index/text_signs.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define TERM_MAX 128 /* bytes of a term with signs or spelled-out letters; longer words keep their plain term alone */
@@ -9,19 +13,46 @@
 struct text_tokenizer {
     fts5_tokenizer stem; /* porter over unicode61 */
     Fts5Tokenizer *stem_self;
+    unsigned version;
+};
+
+/* What a connection's tokenizers are made of: xCreate's context. */
+struct maker {
+    fts5_api *api;
+    unsigned version;
 };
 
 typedef int emit_fn(void *ctx, int flags, const char *term, int len, int start, int end);
 
-/* One text on its way through. */
+/* One text on its way through, or what stands of it between two runs of signs. */
 struct walk {
     struct text_tokenizer *tokenizer;
     const char *text;
     int len;
+    int offset; /* of `text` in the whole */
     bool query;
+    struct held_sign *held;
     emit_fn *emit;
     void *ctx;
 };
+
+/* The last sign of a query's run: a term only where another one follows. */
+struct held_sign {
+    const char *text;
+    int len; /* 0: none */
+    int start;
+};
+
+static int emit(const struct walk *w, int flags, const char *term, int len, int start, int end) {
+    struct held_sign held = *w->held;
+    w->held->len = 0;
+    if (held.len > 0) {
+        int rc = w->emit(w->ctx, 0, held.text, held.len, held.start, held.start + held.len);
+        if (rc != SQLITE_OK)
+            return rc;
+    }
+    return w->emit(w->ctx, flags, term, len, w->offset + start, w->offset + end);
+}
 
 static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -60,7 +91,7 @@ static int emit_lower(const struct walk *w, int flags, int start, int end) {
     int len = 0;
     for (int i = start; i < end; i++)
         term[len++] = (char)(w->text[i] >= 'A' && w->text[i] <= 'Z' ? w->text[i] + ('a' - 'A') : w->text[i]);
-    return w->emit(w->ctx, flags, term, len, start, end);
+    return emit(w, flags, term, len, start, end);
 }
 
 /* ---- letters that are also spelled as two ---- */
@@ -115,7 +146,7 @@ struct other_spelling {
 static int emit_other_spelling(void *ctx, int flags, const char *term, int len, int start, int end) {
     const struct other_spelling *o = ctx;
     (void)flags, (void)start, (void)end;
-    return o->walk->emit(o->walk->ctx, FTS5_TOKEN_COLOCATED, term, len, o->start, o->end);
+    return emit(o->walk, FTS5_TOKEN_COLOCATED, term, len, o->start, o->end);
 }
 
 /* ---- the tokenizer ---- */
@@ -128,10 +159,10 @@ static int on_word(void *ctx, int flags, const char *term, int len, int start, i
         /* A lone letter and its sign are one thing; a longer word is also found without. */
         if (w->query || end - start < 3)
             return emit_lower(w, flags, begin, end + sign);
-        int rc = w->emit(w->ctx, flags, term, len, start, end);
+        int rc = emit(w, flags, term, len, start, end);
         return rc == SQLITE_OK ? emit_lower(w, FTS5_TOKEN_COLOCATED, begin, end + sign) : rc;
     }
-    int rc = w->emit(w->ctx, flags, term, len, start, end);
+    int rc = emit(w, flags, term, len, start, end);
     char spelled[TERM_MAX];
     int spelled_len = rc == SQLITE_OK ? spell_out(w->text + start, end - start, spelled) : 0;
     if (spelled_len == 0)
@@ -141,22 +172,84 @@ static int on_word(void *ctx, int flags, const char *term, int len, int start, i
                                         emit_other_spelling);
 }
 
-static int tokenize(Fts5Tokenizer *self, void *ctx, int flags, const char *text, int len, emit_fn *emit) {
-    struct walk w = {.tokenizer = (struct text_tokenizer *)(void *)self,
-                     .text = text,
-                     .len = len,
-                     .query = (flags & FTS5_TOKENIZE_QUERY) != 0,
-                     .emit = emit,
-                     .ctx = ctx};
-    return w.tokenizer->stem.xTokenize(w.tokenizer->stem_self, &w, flags, text, len, on_word);
+/* ---- writing without spaces ---- */
+
+static int walk_words(const struct walk *w, int flags) {
+    return w->tokenizer->stem.xTokenize(w->tokenizer->stem_self, (void *)(uintptr_t)w, flags, w->text, w->len, on_word);
 }
 
-static int create(void *api, const char **args, int arg_count, Fts5Tokenizer **ret_tokenizer) {
+static int sign_at(const struct walk *w, int i) {
+    return (int)text_sign_len(w->text + i, (size_t)(w->len - i));
+}
+
+/* The terms of the run of signs at `*at`, which comes to stand behind it. */
+static int walk_signs(const struct walk *w, int *at) {
+    int start = *at, size = sign_at(w, start), rc = SQLITE_OK;
+    bool lone = true;
+    while (size > 0 && rc == SQLITE_OK) {
+        int next = sign_at(w, start + size);
+        if (next > 0 || lone || !w->query)
+            rc = emit(w, 0, w->text + start, size + next, start, start + size + next);
+        else
+            *w->held = (struct held_sign){w->text + start, size, w->offset + start};
+        start += size;
+        size = next;
+        lone = false;
+    }
+    *at = start;
+    return rc;
+}
+
+/* Runs of signs, and what stands between them as words. */
+static int walk_shaped(const struct walk *w, int flags) {
+    int rc = SQLITE_OK;
+    for (int at = 0; at < w->len && rc == SQLITE_OK;) {
+        int begin = at;
+        while (at < w->len && ((unsigned char)w->text[at] < 0xE0 || sign_at(w, at) == 0))
+            at++;
+        struct walk words = *w;
+        words.text = w->text + begin;
+        words.len = at - begin;
+        words.offset = w->offset + begin;
+        if (at > begin)
+            rc = walk_words(&words, flags);
+        if (at < w->len && rc == SQLITE_OK)
+            rc = walk_signs(w, &at);
+    }
+    return rc;
+}
+
+static int walk_text(const struct walk *whole, int flags) {
+    struct walk w = *whole;
+    struct held_sign held = {0};
+    LH_AUTO(buf) struct buf shaped = BUF_INIT;
+    w.held = &held;
+    if (w.tokenizer->version < 2 || w.len <= 0 || !text_signs_possible(w.text, (size_t)w.len))
+        return walk_words(&w, flags);
+    text_signs_shape(w.text, (size_t)w.len, &shaped);
+    w.text = buf_cstr(&shaped);
+    w.len = (int)shaped.len;
+    return walk_shaped(&w, flags);
+}
+
+static int tokenize(Fts5Tokenizer *self, void *ctx, int flags, const char *text, int len, emit_fn *emit_term) {
+    const struct walk w = {.tokenizer = (struct text_tokenizer *)(void *)self,
+                           .text = text,
+                           .len = len,
+                           .query = (flags & FTS5_TOKENIZE_QUERY) != 0,
+                           .emit = emit_term,
+                           .ctx = ctx};
+    return walk_text(&w, flags);
+}
+
+static int create(void *ctx, const char **args, int arg_count, Fts5Tokenizer **ret_tokenizer) {
     static const char *stem_args[] = {"unicode61", "remove_diacritics", "2"};
-    fts5_api *fts = api;
+    const struct maker *maker = ctx;
+    fts5_api *fts = maker->api;
     void *stem_ctx = NULL;
     (void)args, (void)arg_count;
     struct text_tokenizer *t = lh_calloc(1, sizeof *t);
+    t->version = maker->version;
     int rc = fts->xFindTokenizer(fts, "porter", &stem_ctx, &t->stem);
     if (rc == SQLITE_OK)
         rc = t->stem.xCreate(stem_ctx, stem_args, LH_ARRAY_LEN(stem_args), &t->stem_self);
@@ -190,13 +283,19 @@ static fts5_api *fts5_of(sqlite3 *db) {
     return api;
 }
 
-enum lh_code text_tokens_register(sqlite3 *db, struct text_tokenizer **ret_tokenizer, struct lh_err *err) {
+enum lh_code text_tokens_register(sqlite3 *db, unsigned version, struct text_tokenizer **ret_tokenizer,
+                                  struct lh_err *err) {
     static fts5_tokenizer const methods = {.xCreate = create, .xDelete = destroy, .xTokenize = tokenize};
-    fts5_api *api = fts5_of(db);
+    struct maker *maker = lh_malloc(sizeof *maker);
     fts5_tokenizer copy = methods;
     Fts5Tokenizer *mine = NULL;
-    if (!api || api->xCreateTokenizer(api, TEXT_TOKENIZER, api, &copy, NULL) != SQLITE_OK ||
-        create(api, NULL, 0, &mine) != SQLITE_OK) {
+    *maker = (struct maker){fts5_of(db), version};
+    int rc = maker->api ? create(maker, NULL, 0, &mine) : SQLITE_ERROR;
+    if (rc == SQLITE_OK)
+        rc = maker->api->xCreateTokenizer(maker->api, TEXT_TOKENIZER, maker, &copy, lh_free);
+    if (rc != SQLITE_OK) {
+        text_tokenizer_free((struct text_tokenizer *)(void *)mine);
+        lh_free(maker);
         lh_fail(err, LH_UNSUPPORTED, "full-text search needs an SQLite with FTS5; this is %s without",
                 sqlite3_libversion());
         return lh_err_hint(err, "Debian's libsqlite3-0 has it");
@@ -205,15 +304,36 @@ enum lh_code text_tokens_register(sqlite3 *db, struct text_tokenizer **ret_token
     return LH_OK;
 }
 
-static int note_word(void *ctx, int flags, const char *term, int len, int start, int end) {
-    bool *any = ctx;
-    (void)flags, (void)term, (void)len, (void)start, (void)end;
-    *any = true;
-    return SQLITE_DONE;
+/* ---- the parts of a query ---- */
+
+struct parting {
+    unsigned version;
+    void (*each)(void *ctx, const struct text_part *part);
+    void *ctx;
+    const char *text; /* shaped */
+    int end;          /* of what was told */
+};
+
+static int tell_part(void *ctx, int flags, const char *term, int len, int start, int end) {
+    struct parting *p = ctx;
+    size_t sign = p->version < 2 ? 0 : text_sign_len(term, (size_t)len);
+    if (flags & FTS5_TOKEN_COLOCATED)
+        return SQLITE_OK;
+    if (sign == (size_t)len && start < p->end) /* the last of a run was in the part before */
+        return SQLITE_OK;
+    p->end = end;
+    p->each(p->ctx,
+            &(struct text_part){p->text + start, (size_t)(end - start), sign > 0, sign > 0 && sign == (size_t)len});
+    return SQLITE_OK;
 }
 
-bool text_has_words(struct text_tokenizer *t, const char *text, size_t len) {
-    bool any = false;
-    (void)tokenize((Fts5Tokenizer *)(void *)t, &any, FTS5_TOKENIZE_QUERY, text, (int)len, note_word);
-    return any;
+void text_tokens_parts(struct text_tokenizer *t, const char *text, size_t len,
+                       void (*each)(void *ctx, const struct text_part *part), void *ctx) {
+    LH_AUTO(buf) struct buf shaped = BUF_INIT;
+    if (t->version < 2)
+        buf_append(&shaped, text, len);
+    else
+        text_signs_shape(text, len, &shaped);
+    struct parting p = {.version = t->version, .each = each, .ctx = ctx, .text = buf_cstr(&shaped)};
+    (void)tokenize((Fts5Tokenizer *)(void *)t, &p, FTS5_TOKENIZE_QUERY, p.text, (int)shaped.len, tell_part);
 }

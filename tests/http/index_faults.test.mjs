@@ -102,6 +102,29 @@ for (const [what, damage] of Object.entries(damages))
     assert.equal(rebuilt.body.warning, undefined);
   });
 
+test('words that an earlier version wrote are searched, and written anew without embedding', async (t) => {
+  const dataDir = makeTemporaryFolder();
+  let server = await startServer({ dataDir });
+  t.after(() => server.stop());
+  await upload(server, 'people', ['看護師として東京都立病院に10年勤務', 'registered nurse in Tokyo', '软件工程师，毕业于北京大学', '간호사는 서울대학교병원에서']);
+  await job(server, (await makeIndex(server, 'people')).body.job_id);
+  const found = async (query) =>
+    (await ask(server, 'POST', '/vectors/search', { index: 'people', query, mode: 'text' })).body.hits.map((hit) => hit.doc_id);
+  for (const [query, id] of [['看護', '1'], ['nurses', '2'], ['工程师', '3'], ['서울대학교', '4']]) assert.deepEqual(await found(query), [id], query);
+  const { generation: before } = (await ask(server, 'GET', '/vectors/indexes/people')).body;
+
+  await server.stop();
+  const fd = openSync(objectOf(dataDir, 'people', 'words.sqlite'), 'r+');
+  writeSync(fd, Buffer.alloc(4), 0, 4, 60); // SQLite's user_version, which the first version did not set
+  closeSync(fd);
+  server = await startServer({ dataDir });
+  await until(async () => (await ask(server, 'GET', '/vectors/indexes/people')).body.generation.text !== before.text);
+  const { generation: after } = (await ask(server, 'GET', '/vectors/indexes/people')).body;
+  assert.deepEqual(after.segments, before.segments, 'only the words are new');
+  assert.deepEqual(await found('看護'), ['1']);
+  assert.deepEqual(await found('nurses'), ['2']);
+});
+
 test('chunks of many megabytes come back out of Parquet, in their order', async (t) => {
   const dataDir = makeTemporaryFolder();
   let server = await startServer({ dataDir });
