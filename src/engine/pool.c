@@ -327,7 +327,8 @@ static struct pool_worker *take_idle(struct engine *e) {
             e->idle = w->next_idle;
             e->idle_count--;
             usable = w->generation == e->generation;
-            pthread_cond_signal(&e->wanted);
+            if (wants_spare(e)) /* else the keeper would only take a core from the statement */
+                pthread_cond_signal(&e->wanted);
         }
         pthread_mutex_unlock(&e->lock);
         if (!w || (usable && !os_peer_closed(e->os, w->channel.fd)))
