@@ -67,7 +67,7 @@ static void encode_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
     struct encode_space space = {
         .rotated = lh_malloc_aligned(64, TOGETHER * d * sizeof(float)),
         .scratch = lh_malloc_aligned(64, VEC_RABITQ_SCRATCH * d * sizeof(float)),
-        .scores = lh_malloc(ivf->config.lists * sizeof(float)),
+        .scores = lh_malloc_aligned(64, vec_centres_scores(ivf->centres) * sizeof(float)),
         .bytes = lh_malloc_aligned(64, 4 * d),
     };
     for (size_t i = begin; i < end; i += TOGETHER) {

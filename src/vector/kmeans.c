@@ -17,6 +17,17 @@ struct vec_centres {
     float *half_squares;
 };
 
+enum { TILE = 4 }; /* rows that are compared at a time: with as many centres they stay in registers */
+
+/* Scores of one row among four: whole tiles of centres. */
+static size_t scores_stride(const struct vec_centres *c) {
+    return ((size_t)c->k + TILE - 1) / TILE * TILE;
+}
+
+size_t vec_centres_scores(const struct vec_centres *centres) {
+    return TILE * scores_stride(centres);
+}
+
 enum lh_code vec_centres_new(const float *centres, uint32_t k, uint32_t d, struct vec_centres **ret_centres,
                              struct lh_err *err) {
     struct vec_centres *c = lh_malloc(sizeof *c);
@@ -24,7 +35,7 @@ enum lh_code vec_centres_new(const float *centres, uint32_t k, uint32_t d, struc
     size_t values = (size_t)k * d;
     size_t columns = ((size_t)k + VEC_COLUMNS - 1) / VEC_COLUMNS * VEC_COLUMNS * d;
     c->columns = d < VEC_CENTRES_EXACT ? lh_try_malloc_aligned(64, columns * sizeof *c->columns) : NULL;
-    c->half_squares = lh_try_malloc(k * sizeof *c->half_squares);
+    c->half_squares = lh_try_malloc(vec_centres_scores(c) * sizeof *c->half_squares);
     c->bytes = d >= VEC_CENTRES_EXACT ? lh_try_malloc_aligned(64, values + d) : NULL;
     if (!c->half_squares || (!c->bytes && !c->columns)) {
         vec_centres_free(c);
@@ -34,6 +45,7 @@ enum lh_code vec_centres_new(const float *centres, uint32_t k, uint32_t d, struc
         size_t centre = i / (VEC_COLUMNS * d) * VEC_COLUMNS + i % VEC_COLUMNS;
         c->columns[i] = centre < k ? centres[centre * d + i / VEC_COLUMNS % d] : 0;
     }
+    memset(c->half_squares, 0, vec_centres_scores(c) * sizeof *c->half_squares);
     for (uint32_t i = 0; i < k; i++)
         c->half_squares[i] = c->kernels->dot_f32(centres + (size_t)i * d, centres + (size_t)i * d, d) / 2;
     c->step = c->kernels->max_abs(centres, values) / 127;
@@ -119,54 +131,75 @@ uint32_t vec_centres_nearest(const struct vec_centres *centres, const float *row
 
 /* ---- assignment ---- */
 
+/* Rows as bytes, made one time for many rounds. */
+struct byte_rows {
+    int8_t *bytes; /* d a row */
+    float *steps;
+};
+
 struct assign_job {
     const struct vec_rows *rows;
     const size_t *numbers; /* which rows; NULL: all */
     const struct vec_centres *centres;
     uint32_t *nearest;
-    float *scores; /* of the nearest; may be NULL */
+    float *scores;          /* of the nearest; may be NULL */
+    struct byte_rows ready; /* the rows as bytes, where they are at hand */
 };
 
 static const float *row_of(const struct assign_job *job, size_t i) {
     return vec_row(job->rows, job->numbers ? job->numbers[i] : i);
 }
 
-/* Four rows against all centres, tile by tile, so that centres come from the cache once for four rows. */
-static void assign_four(const struct assign_job *job, size_t i, int8_t *scratch) {
-    const struct vec_centres *c = job->centres;
-    size_t d = c->d;
-    const int8_t *const qs[4] = {scratch, scratch + d, scratch + 2 * d, scratch + 3 * d};
-    float steps[4], best[4];
-    int32_t offsets[4];
-    for (size_t j = 0; j < 4; j++) {
-        steps[j] = c->step * row_to_bytes(c->kernels, row_of(job, i + j), d, scratch + j * d);
+/* scores[j * scores_stride + centre] of four rows and all centres, tile by tile, so that centres come from the cache once for
+ * four rows. */
+static void score_four(const struct vec_centres *c, const int8_t *bytes, const float *steps, float *scores) {
+    size_t d = c->d, stride = scores_stride(c);
+    const int8_t *const qs[TILE] = {bytes, bytes + d, bytes + 2 * d, bytes + 3 * d};
+    float factors[TILE];
+    int32_t offsets[TILE];
+    for (size_t j = 0; j < TILE; j++) {
+        factors[j] = c->step * steps[j];
         offsets[j] = c->kernels->dot_u8i8(c->bytes + c->k * d, qs[j], d);
-        best[j] = INFINITY;
-        job->nearest[i + j] = 0;
     }
-    for (uint32_t first = 0; first < c->k; first += 4) {
-        const uint8_t *rows[4];
-        for (uint32_t r = 0; r < 4; r++) /* a tile that runs over takes its last centre again */
+    for (uint32_t first = 0; first < c->k; first += TILE) {
+        const uint8_t *rows[TILE];
+        for (uint32_t r = 0; r < TILE; r++) /* a tile that runs over takes its last centre again */
             rows[r] = c->bytes + (first + r < c->k ? first + r : c->k - 1) * d;
-        int32_t products[16];
+        int32_t products[TILE * TILE];
         c->kernels->dot_u8i8_4x4(rows, qs, d, products);
-        for (uint32_t r = 0; r < 4 && first + r < c->k; r++)
-            for (size_t j = 0; j < 4; j++) {
-                float score = c->half_squares[first + r] - steps[j] * (float)(products[4 * j + r] - offsets[j]);
-                if (score < best[j]) {
-                    best[j] = score;
-                    job->nearest[i + j] = first + r;
-                }
-            }
+        for (size_t j = 0; j < TILE; j++)
+            for (size_t r = 0; r < TILE; r++)
+                scores[j * stride + first + r] =
+                    c->half_squares[first + r] - factors[j] * (float)(products[TILE * j + r] - offsets[j]);
     }
-    for (size_t j = 0; job->scores && j < 4; j++)
-        job->scores[i + j] = best[j];
+}
+
+static void assign_four(const struct assign_job *job, size_t i, int8_t *scratch, float *scores) {
+    const struct vec_centres *c = job->centres;
+    size_t d = c->d, stride = scores_stride(c);
+    float made[TILE];
+    const int8_t *bytes = scratch;
+    const float *steps = made;
+    if (job->ready.bytes) {
+        bytes = job->ready.bytes + i * d;
+        steps = job->ready.steps + i;
+    } else {
+        for (size_t j = 0; j < TILE; j++)
+            made[j] = row_to_bytes(c->kernels, row_of(job, i + j), d, scratch + j * d);
+    }
+    score_four(c, bytes, steps, scores);
+    for (size_t j = 0; j < TILE; j++) {
+        size_t best = c->kernels->argmin(scores + j * stride, c->k);
+        job->nearest[i + j] = (uint32_t)best;
+        if (job->scores)
+            job->scores[i + j] = scores[j * stride + best];
+    }
 }
 
 static void assign_range(const struct assign_job *job, size_t begin, size_t end, int8_t *scratch, float *scores) {
     size_t i = begin;
-    for (; job->centres->bytes && i + 4 <= end; i += 4)
-        assign_four(job, i, scratch);
+    for (; job->centres->bytes && i + TILE <= end; i += TILE)
+        assign_four(job, i, scratch, scores);
     for (; i < end; i++) {
         job->nearest[i] = vec_centres_nearest(job->centres, row_of(job, i), scratch, scores);
         if (job->scores)
@@ -183,8 +216,8 @@ void vec_centres_assign(const struct vec_centres *centres, const struct vec_rows
 static void assign_piece(void *ctx, unsigned worker, size_t begin, size_t end) {
     (void)worker;
     const struct assign_job *job = ctx;
-    int8_t *scratch = lh_malloc_aligned(64, 4 * (size_t)job->rows->d);
-    float *scores = lh_malloc(job->centres->k * sizeof *scores);
+    int8_t *scratch = lh_malloc_aligned(64, TILE * (size_t)job->rows->d);
+    float *scores = lh_malloc_aligned(64, vec_centres_scores(job->centres) * sizeof *scores);
     assign_range(job, begin, end, scratch, scores);
     lh_free(scratch);
     lh_free(scores);
@@ -207,12 +240,14 @@ struct training {
     const struct vec_rows *rows;
     const struct vec_kmeans *how;
     const struct vec_kernels *kernels;
-    float *centres;    /* k * d: the caller's */
-    size_t *sample;    /* row numbers, in the order of the batches */
-    size_t n;          /* of them */
-    uint32_t *nearest; /* n */
-    float *scores;     /* n */
-    uint64_t *weights; /* rows that each centre ever got; k */
+    float *centres;         /* k * d: the caller's */
+    size_t *sample;         /* row numbers, in the order of the batches */
+    size_t n;               /* of them */
+    uint32_t *nearest;      /* n */
+    float *scores;          /* n */
+    uint64_t *weights;      /* rows that each centre ever got; k */
+    struct byte_rows bytes; /* the sample's, in its order; none below VEC_CENTRES_EXACT dimensions */
+    double *squares;        /* of their lengths */
 };
 
 static void shuffle(size_t *numbers, size_t n, struct vec_random *random) {
@@ -224,6 +259,29 @@ static void shuffle(size_t *numbers, size_t n, struct vec_random *random) {
     }
 }
 
+static void sample_to_bytes(void *ctx, unsigned worker, size_t begin, size_t end) {
+    (void)worker;
+    struct training *t = ctx;
+    size_t d = t->rows->d;
+    for (size_t i = begin; i < end; i++) {
+        int8_t *bytes = t->bytes.bytes + i * d;
+        t->bytes.steps[i] = row_to_bytes(t->kernels, vec_row(t->rows, t->sample[i]), d, bytes);
+        double step = (double)t->bytes.steps[i];
+        t->squares[i] = step * step * t->kernels->dot_i8(bytes, bytes, d);
+    }
+}
+
+/* Squared distance of two rows of the sample. */
+static float apart(const struct training *t, size_t a, size_t b) {
+    size_t d = t->rows->d;
+    if (!t->bytes.bytes)
+        return t->kernels->l2_f32(vec_row(t->rows, t->sample[a]), vec_row(t->rows, t->sample[b]), d);
+    double steps = (double)t->bytes.steps[a] * (double)t->bytes.steps[b];
+    double product = steps * t->kernels->dot_i8(t->bytes.bytes + a * d, t->bytes.bytes + b * d, d);
+    double dist = t->squares[a] + t->squares[b] - 2 * product;
+    return dist > 0 ? (float)dist : 0;
+}
+
 /* k-means++ on the first rows of the (shuffled) sample. */
 static void seed_centres(const struct training *t, struct vec_random *random) {
     uint32_t k = t->how->k, d = t->rows->d;
@@ -233,11 +291,10 @@ static void seed_centres(const struct training *t, struct vec_random *random) {
         distances[i] = INFINITY;
     size_t chosen = vec_random_below(random, (uint32_t)n);
     for (uint32_t c = 0; c < k; c++) {
-        float *centre = t->centres + (size_t)c * d;
-        memcpy(centre, vec_row(t->rows, t->sample[chosen]), d * sizeof *centre);
+        memcpy(t->centres + (size_t)c * d, vec_row(t->rows, t->sample[chosen]), d * sizeof *t->centres);
         double sum = 0;
         for (size_t i = 0; i < n; i++) {
-            float dist = t->kernels->l2_f32(vec_row(t->rows, t->sample[i]), centre, d);
+            float dist = apart(t, i, chosen);
             distances[i] = dist < distances[i] ? dist : distances[i];
             sum += (double)distances[i];
         }
@@ -312,7 +369,13 @@ static enum lh_code run_round(struct training *t, size_t begin, size_t end, stru
     uint32_t k = t->how->k;
     struct vec_centres *ready = NULL;
     LH_TRY(vec_centres_new(t->centres, k, t->rows->d, &ready, err));
-    struct assign_job assign = {t->rows, t->sample + begin, ready, t->nearest + begin, t->scores + begin};
+    struct assign_job assign = {.rows = t->rows,
+                                .numbers = t->sample + begin,
+                                .centres = ready,
+                                .nearest = t->nearest + begin,
+                                .scores = t->scores + begin};
+    if (t->bytes.bytes)
+        assign.ready = (struct byte_rows){t->bytes.bytes + begin * t->rows->d, t->bytes.steps + begin};
     vec_parallel_for(t->how->threads, end - begin, 512, assign_piece, &assign);
     vec_centres_free(ready);
     size_t *starts = lh_calloc(k + 2, sizeof *starts);
@@ -328,6 +391,20 @@ static enum lh_code run_round(struct training *t, size_t begin, size_t end, stru
     fill_empty(t, starts, begin, end);
     lh_free(starts);
     lh_free(order);
+    return LH_OK;
+}
+
+/* The sample's rows as bytes: every round compares all of them. */
+static enum lh_code make_bytes(struct training *t, struct lh_err *err) {
+    size_t d = t->rows->d;
+    if (d < VEC_CENTRES_EXACT)
+        return LH_OK;
+    t->bytes.bytes = lh_try_malloc_aligned(64, t->n * d);
+    t->bytes.steps = lh_malloc(t->n * sizeof *t->bytes.steps);
+    t->squares = lh_malloc(t->n * sizeof *t->squares);
+    if (!t->bytes.bytes)
+        return lh_fail(err, LH_NO_MEMORY, "no memory for a sample of %zu vectors", t->n);
+    vec_parallel_for(t->how->threads, t->n, 512, sample_to_bytes, t);
     return LH_OK;
 }
 
@@ -348,13 +425,17 @@ enum lh_code vec_kmeans_train(const struct vec_rows *rows, const struct vec_kmea
     struct vec_random random;
     vec_random_init(&random, how->seed);
     shuffle(t.sample, n, &random);
-    seed_centres(&t, &random);
+    enum lh_code code = make_bytes(&t, err);
+    if (code == LH_OK)
+        seed_centres(&t, &random);
     size_t batch = how->batch && how->batch < n ? how->batch : n;
-    enum lh_code code = LH_OK;
     for (uint32_t round = 0; code == LH_OK && round < (how->rounds ? how->rounds : 10); round++) {
         size_t begin = round * batch % n;
         code = run_round(&t, begin, n - begin > batch ? begin + batch : n, err);
     }
+    lh_free(t.bytes.bytes);
+    lh_free(t.bytes.steps);
+    lh_free(t.squares);
     lh_free(t.sample);
     lh_free(t.nearest);
     lh_free(t.scores);

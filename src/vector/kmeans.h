@@ -10,8 +10,8 @@
  * in row order by one thread, so the number of threads changes nothing.
  *
  * Speed.  From 64 dimensions on rows and centres are compared as signed and unsigned bytes (four times fewer bytes than f32, one
- * VNNI instruction for 64 products); means are taken from the floats.  An assignment is off only where two centres are
- * within about 1% of each other, which moves no mean that matters. */
+ * VNNI instruction for 64 products), the sample's made one time for the seeds and all rounds; means are taken from the floats.
+ * An assignment is off only where two centres are within about 1% of each other, which moves no mean that matters. */
 #ifndef LH_VECTOR_KMEANS_H
 #define LH_VECTOR_KMEANS_H
 
@@ -52,7 +52,9 @@ void vec_centres_score(const struct vec_centres *centres, const float *row, int8
 void vec_centres_score_dot(const struct vec_centres *centres, const float *row, int8_t *scratch, float *ret_scores);
 /* ret[c] = <row, c>, exactly; only for d < VEC_CENTRES_EXACT. */
 void vec_centres_products(const struct vec_centres *centres, const float *row, float *ret);
-/* The nearest centre of each of a few rows; scratch: 4 d bytes, scores: k floats. */
+/* Floats that vec_centres_assign scores into. */
+size_t vec_centres_scores(const struct vec_centres *centres);
+/* The nearest centre of each of a few rows; scratch: 4 d bytes, scores: vec_centres_scores floats. */
 void vec_centres_assign(const struct vec_centres *centres, const struct vec_rows *rows, int8_t *scratch, float *scores,
                         uint32_t *ret_nearest);
 /* The nearest one; ret_scores is filled for all. */
