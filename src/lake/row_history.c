@@ -47,6 +47,7 @@ struct call {
 struct group {
     struct group *next;
     char *dataset;
+    bool is_turn; /* of one that reads and commits by itself */
     struct catalog_snapshot *snapshot;
     const struct manifest *seen;   /* NULL: there is no such dataset yet */
     struct call *calls[GROUP_MAX]; /* until they are ready: they end by themselves */
@@ -145,6 +146,7 @@ static bool may_lead(const struct row_history *h, const struct call *call) {
 static struct group *form_group(struct row_history *h, struct call *leader) {
     struct group *g = lh_calloc(1, sizeof *g);
     g->dataset = lh_strdup(leader->dataset);
+    g->is_turn = !leader->commit;
     for (struct call **place = &h->waiting; *place && g->count < GROUP_MAX;) {
         struct call *call = *place;
         bool comes = call == leader || (is_of(call, g->dataset) && !call->alone && !leader->alone);
@@ -368,6 +370,18 @@ static void await_turn(struct row_history *h, struct call *call) {
         lead(h, led);
 }
 
+/* Does a turn wait, or last?  What keeps no history queues behind it then, and commits freely otherwise. */
+static bool turn_ahead(struct row_history *h, const char *dataset) {
+    bool found = false;
+    pthread_mutex_lock(&h->lock);
+    for (const struct call *call = h->waiting; call && !found; call = call->next)
+        found = !call->commit && is_of(call, dataset);
+    for (const struct group *g = h->groups; g && !found; g = g->next)
+        found = g->is_turn && manifest_name_compare(g->dataset, dataset) == 0;
+    pthread_mutex_unlock(&h->lock);
+    return found;
+}
+
 struct row_turn row_turn_take(struct row_history *h, const char *dataset) {
     struct call call = {.dataset = dataset, .alone = true};
     return (struct row_turn){h, h ? await_group(h, &call) : NULL};
@@ -386,7 +400,7 @@ static bool reads_now(struct row_history *h, const struct lake_commit *commit) {
 
 enum lh_code row_history_commit(struct row_history *h, const struct lake_commit *commit, int cancel_fd,
                                 struct lake_committed *ret_committed, struct lh_err *err) {
-    if (!reads_now(h, commit))
+    if (!reads_now(h, commit) && !turn_ahead(h, commit->draft->name))
         return lake_commit_files(h->ops.catalog, commit, ret_committed, err);
     struct call call = {.dataset = commit->draft->name, .commit = commit, .cancel_fd = cancel_fd};
     for (unsigned tries = 0;;) {

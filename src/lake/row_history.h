@@ -7,8 +7,8 @@
  * pass; then each commits for itself, and the catalog makes one record of them.  Those of a group have no key in common, so that
  * it makes no difference to any which of the others came first.  One whose key another of the group has goes with the next
  * group, in the order in which they came.  What else reads old rows before it commits (lake/op_tombstone.c) waits for its turn among
- * the groups, so that these do not overtake it for ever.  Writers of other processes, and what writes no history, may make a
- * group compute again. */
+ * the groups, so that these do not overtake it for ever; while it waits or lasts, what writes no history queues behind it too.
+ * Writers of other processes, and what writes no history, may make a group compute again. */
 #ifndef LH_LAKE_ROW_HISTORY_H
 #define LH_LAKE_ROW_HISTORY_H
 

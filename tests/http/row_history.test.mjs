@@ -141,6 +141,33 @@ test('rows are taken away, and come back, while others upsert without a pause', 
   assert.deepEqual((await query(server, 'SELECT n FROM busy WHERE id = 100')).rows, [[0]]);
 });
 
+test('upserts without a history do not overtake what takes rows away', async () => {
+  const plain = await startServer({ env: { LAKEHOUSE__JOURNAL__ROW_HISTORY_MAX_ROWS: '0' } });
+  const post = (route, body, type = 'application/json') =>
+    fetch(plain.url + route, { method: 'POST', body, headers: { 'content-type': type } });
+  let over = false;
+  try {
+    const made = await post('/ingest/file?mode=create&name=busy&file_name=x.csv&primary_key=id', 'id,n\n1,0\n100,0\n', 'text/csv');
+    assert.equal(made.status < 300, true, await made.text());
+    const writers = Array.from({ length: 8 }, async () => {
+      for (let n = 1; !over; n++) assert.equal((await post('/query/delta/busy', JSON.stringify([{ id: 1, n }]))).status, 200);
+    });
+    try {
+      for (let i = 0; i < 4; i++) {
+        for (const verb of ['tombstone', 'untombstone']) {
+          const answer = await post(`/catalog/datasets/busy/${verb}`, JSON.stringify({ row_keys: [100] }));
+          assert.equal(answer.status, 200, await answer.text());
+        }
+      }
+    } finally {
+      over = true;
+      await Promise.all(writers);
+    }
+  } finally {
+    await plain.stop();
+  }
+});
+
 test('one whose rows cannot be taken spoils nothing for the others; one with a new column goes alone', async () => {
   await upload('mixed', 'create', 'id,n\n1,0\n2,0\n3,0\n', '&primary_key=id');
   const wrong = Array.from({ length: 4 }, () => upsert([{ id: 'x', n: 1 }], 'mixed'));
