@@ -19,6 +19,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Of a smaller file DuckDB has one thread: its second would start, wait and end, while the first spins for it. */
+#define ONE_THREAD_BYTES ((uint64_t)1 << 20)
+
 /* A pattern of [[ingest.pii]] that RE2 does not understand would fail every ingest: say so at the start, by its name. */
 static enum lh_code check_patterns(struct engine *engine, const struct lh_config *config, struct lh_err *err) {
     for (size_t i = 0; i < config->pii_rule_count; i++) {
@@ -310,6 +313,7 @@ static enum lh_code read_file_as(struct run *r, const struct manifest *types, st
         .untrusted_input = r->request->path,
         .output_dir = r->folder,
         .timeout_ms = s->config->ingest.timeout_ms,
+        .threads = r->report->source_bytes < ONE_THREAD_BYTES ? 1 : 0,
         .cancel_fd = r->request->cancel_fd,
         .progress = r->request->progress,
         .progress_ctx = r->request->progress_ctx,

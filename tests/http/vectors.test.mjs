@@ -365,3 +365,22 @@ test('the command line makes, lists, refreshes and searches', async (t) => {
   assert.equal((await run('index', 'delete', 'people')).code, 0);
   assert.equal((await run('search', 'nurse')).code, 2);
 });
+
+test('Chinese, Japanese, Korean and Thai are found by words inside their sentences', async (t) => {
+  const server = await startServer({ t });
+  await upload(server, [
+    ['1', '上海', 10, '注册护士，拥有十年重症监护室工作经验。曾在上海的医院工作。'],
+    ['2', '東京', 10, '看護師として東京都立病院に10年勤務。夜勤専従。'],
+    ['3', '서울', 7, '간호사는 서울대학교병원 중환자실에서 7년간 근무했습니다.'],
+    ['4', 'กรุงเทพ', 10, 'พยาบาลวิชาชีพมีประสบการณ์ห้องผู้ป่วยหนักสิบปีในกรุงเทพ'],
+    ['5', '大阪', 5, 'ソフトウェアエンジニア。C++とＪａｖａの経験があります。'],
+  ]);
+  await makeIndex(server);
+  for (const [query, id] of [
+    ['护士', '1'], ['重症监护', '1'], ['谁有重症监护的经验？', '1'], ['看護師', '2'], ['東京　看護', '2'], ['간호사', '3'], ['대학교병원 간호사', '3'],
+    ['พยาบาล', '4'], ['ประสบการณ์', '4'], ['ｴﾝｼﾞﾆｱ', '5'], ['C++ java', '5'], ['阪', null],
+  ]) {
+    assert.equal((await search(server, { query, mode: 'text' }))[0], id ?? undefined, query);
+    if (id) assert.equal((await search(server, { query }))[0], id, `${query}, both`);
+  }
+});

@@ -11,6 +11,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* What takes a connection to be set, and is the same in every worker.  The time zone reads ICU's tables, which takes milliseconds.
+ * Data files are immutable, so a footer once read stays true. */
+static enum lh_code settle(const struct duckdb_api *duckdb, duckdb_database database, struct lh_err *err) {
+    struct session s = {.duckdb = duckdb, .database = database};
+    if (duckdb->connect(database, &s.connection) != DuckDBSuccess)
+        return lh_fail(err, LH_UNAVAILABLE, "DuckDB takes no connection");
+    enum lh_code code = session_run(&s, "SET GLOBAL TimeZone = 'UTC'; SET GLOBAL parquet_metadata_cache = true;", err);
+    duckdb->disconnect(&s.connection);
+    return code;
+}
+
 enum lh_code session_prepare(const struct duckdb_api *duckdb, duckdb_database *ret_database, struct lh_err *err) {
     static const char *const settings[][2] = {
         {"errors_as_json", "true"},
@@ -37,6 +48,11 @@ enum lh_code session_prepare(const struct duckdb_api *duckdb, duckdb_database *r
         lh_ignore(lh_fail(err, LH_UNAVAILABLE, "DuckDB does not start: %s", reason ? reason : "no reason given"));
         duckdb->free(reason);
         return err->code;
+    }
+    enum lh_code code = settle(duckdb, database, err);
+    if (code != LH_OK) {
+        duckdb->close(&database);
+        return code;
     }
     *ret_database = database;
     return LH_OK;
@@ -85,8 +101,6 @@ static void append_fence(struct buf *sql, const struct worker_profile *profile) 
 static enum lh_code set_up(struct session *s, struct os *os, const struct worker_profile *profile, struct lh_err *err) {
     LH_AUTO(buf) struct buf sql = BUF_INIT;
     uint64_t seed;
-    /* Data files are immutable, so a footer once read stays true. */
-    buf_append_str(&sql, "SET TimeZone = 'UTC'; SET parquet_metadata_cache = true; ");
     append_limits(&sql, profile);
     append_fence(&sql, profile);
     LH_TRY(session_run(s, buf_cstr(&sql), err));

@@ -173,7 +173,8 @@ static void serve_one(struct worker *w) {
         worker_end_request(w);
         send_error(w, &err);
     }
-    w->retire = w->retire || !session_alive(&w->session);
+    /* A worker of one untrusted file gets no second request. */
+    w->retire = w->retire || w->profile.worker_class == WORKER_INGEST || !session_alive(&w->session);
 }
 
 /* DuckDB opens these when it starts, and aborts where they stand but may not be opened. */
