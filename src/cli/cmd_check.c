@@ -1,5 +1,7 @@
 /* lakehouse check: look at the whole lake, and say how to repair what is wrong. */
+#include "base/alloc.h"
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/config.h"
 #include "base/json.h"
 #include "base/quantity.h"
@@ -114,6 +116,7 @@ static void print_json(json_t *findings, json_t *probe, const struct lake_check_
 static enum lh_code check(struct cli *cli, struct lakehouse *lh, bool deep, int *ret_exit, struct lh_err *err) {
     LH_AUTO(json) json_t *probe = NULL, *findings = cli->json ? json_array() : NULL;
     struct lake_check_totals totals = {0};
+    LH_AUTO(mem) char *wal_dir = lh_asprintf("%s/wal", lh->data_dir);
     struct checking checking = {.cli = cli, .findings = findings};
     struct lake_check request = {
         .os = cli->os,
@@ -121,6 +124,7 @@ static enum lh_code check(struct cli *cli, struct lakehouse *lh, bool deep, int 
         .buckets = lh->buckets,
         .engine = lh->engine,
         .journal = lh->journal,
+        .wal_dir = wal_dir,
         .deep = deep,
         .finding = on_finding,
         .progress = on_progress,

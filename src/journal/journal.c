@@ -248,10 +248,15 @@ static enum lh_code open_log(struct journal *j, struct lh_err *err) {
         .max_wal_bytes = WAL_MAX_BYTES,
     };
     LH_TRY(append_log_open(j->options.os, &options, &j->log, &damage, err));
-    if (damage.places > 0)
-        journal_notice(j, LH_CORRUPT, "the journal's local log is damaged in %zu places: %s", damage.places,
-                       damage.first);
+    if (damage.places > 0) {
+        j->damage = lh_asprintf("the journal's local log is damaged in %zu places: %s", damage.places, damage.first);
+        journal_notice(j, LH_CORRUPT, "%s", j->damage);
+    }
     return append_log_scan(j->log, 0, INT64_MAX, recover_one, j, NULL, err);
+}
+
+const char *journal_damage(const struct journal *j) {
+    return j->damage;
 }
 
 static struct journal *journal_new(const struct journal_options *options) {
@@ -300,6 +305,7 @@ void journal_close(struct journal *j) {
     pthread_mutex_destroy(&j->files_lock);
     pthread_mutex_destroy(&j->compact_lock);
     pthread_mutex_destroy(&j->feed_lock);
+    lh_free(j->damage);
     lh_free(j->tmp_dir);
     lh_free(j);
 }

@@ -69,6 +69,9 @@ LH_CHECKED enum lh_code journal_open(const struct journal_options *options, stru
 /* Flushes what waits (failing that, it waits in the local log).  NULL is fine. */
 void journal_close(struct journal *j);
 
+/* What of the local log could not be read when it was opened; NULL: all of it could.  Borrowed. */
+const char *journal_damage(const struct journal *j);
+
 /* Derives what is missing from the log it follows and appends it.  One call at a time; it may call journal_append and
  * journal_covered, and nothing else of the journal. */
 typedef enum lh_code journal_feed_fn(void *ctx, struct lh_err *err);

@@ -23,6 +23,7 @@
 struct journal {
     struct journal_options options;
     char *tmp_dir;
+    char *damage; /* of the local log, as it was found when it was opened; NULL: none */
     struct append_log *log;
     struct lh_ulid_source ulids;
 

@@ -7,9 +7,11 @@
 #include "journal/journal.h"
 #include "lake/footer.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "store/buckets.h"
 #include "store/object_store.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +224,50 @@ static enum lh_code check_journal(struct walk *w, struct lh_err *err) {
     return w->check->journal ? journal_check(w->check->journal, &check, &w->totals.event_files, err) : LH_OK;
 }
 
+/* What could not be read when a local log was opened is set aside under this name (store/append_log.h). */
+static enum lh_code check_local_logs(struct walk *w, struct lh_err *err) {
+    static const char suffix[] = ".damaged";
+    static const char repair[] = "look for the disk's fault; restore the file from a copy if there is one, or move the "
+                                 "one that was set aside away once it was looked at";
+    char **logs, **names;
+    size_t log_count, count;
+    const char *found = w->check->journal ? journal_damage(w->check->journal) : NULL;
+    if (found) {
+        struct check_finding finding = {.severity = CHECK_DAMAGE,
+                                        .kind = "local_log_damaged",
+                                        .object = w->check->wal_dir,
+                                        .message = found,
+                                        .repair = repair};
+        tell(w, &finding);
+    }
+    LH_TRY(os_list_dir(w->check->os, AT_FDCWD, w->check->wal_dir, 0, &logs, &log_count, err));
+    enum lh_code code = LH_OK;
+    for (size_t i = 0; i < log_count && code == LH_OK; i++) {
+        const char *path = arena_printf(w->arena, "%s/%s", w->check->wal_dir, logs[i]);
+        code = os_list_dir(w->check->os, AT_FDCWD, path, 0, &names, &count, err);
+        for (size_t j = 0; code == LH_OK && j < count; j++) {
+            size_t len = strlen(names[j]);
+            if (len <= sizeof suffix - 1 || strcmp(names[j] + len - (sizeof suffix - 1), suffix) != 0)
+                continue;
+            struct check_finding finding = {
+                .severity = CHECK_DAMAGE,
+                .kind = "local_log_damaged",
+                .object = arena_printf(w->arena, "%s/%s", path, names[j]),
+                .message =
+                    arena_printf(w->arena,
+                                 "a segment of the local log \"%s\" was damaged: the records in it that could be "
+                                 "read were kept, others that were acknowledged are lost",
+                                 logs[i]),
+                .repair = repair};
+            tell(w, &finding);
+        }
+        if (code == LH_OK)
+            os_list_free(names, count);
+    }
+    os_list_free(logs, log_count);
+    return code;
+}
+
 enum lh_code lake_check(const struct lake_check *check, struct lake_check_totals *ret_totals, struct lh_err *err) {
     LH_CLEANUP(walk_release) struct walk w = {.check = check, .arena = arena_new()};
     struct catalog_check log_check = {.finding = tell, .file = remember, .ctx = &w};
@@ -232,6 +278,8 @@ enum lh_code lake_check(const struct lake_check *check, struct lake_check_totals
     check_files(&w);
     sort_known(&w);
     LH_TRY(check_journal(&w, err));
+    if (check->wal_dir)
+        LH_TRY(check_local_logs(&w, err));
     struct bucket_info *buckets;
     size_t bucket_count;
     buckets_list(check->buckets, w.arena, &buckets, &bucket_count);

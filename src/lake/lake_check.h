@@ -20,6 +20,7 @@ struct lake_check {
     struct buckets *buckets;
     struct engine *engine;   /* NULL: footers are not read */
     struct journal *journal; /* NULL: its files are not looked at */
+    const char *wal_dir;     /* of the local logs; NULL: not looked at */
     bool deep;               /* read every byte and compare its SHA-256 where the manifest has one */
     void (*finding)(void *ctx, const struct check_finding *finding);
     void (*progress)(void *ctx, uint64_t done, uint64_t total); /* objects; NULL: none */

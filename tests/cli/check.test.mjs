@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, test } from 'node:test';
-import { makeTemporaryFolder, runLakehouse } from '../lib/server.mjs';
+import { makeTemporaryFolder, runLakehouse, startServer } from '../lib/server.mjs';
 
 const healthy = makeTemporaryFolder();
 const cwd = makeTemporaryFolder();
@@ -145,4 +145,27 @@ test('the journal is looked at: a damaged event file is found, a lost index is t
   const damaged = await check(data);
   assert.equal(damaged.code, 1);
   assert.deepEqual(damaged.report.findings.map((f) => [f.kind, f.severity]), [['events_damaged', 'damage']]);
+});
+
+test('damage of a local log is named, as long as what was set aside lies there', async () => {
+  const data = makeTemporaryFolder();
+  const server = await startServer({ dataDir: data });
+  for (let i = 1; i <= 6; i++) {
+    const reply = await fetch(`${server.url}/journal/event`, {
+      method: 'POST', headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ entity_type: 'thing', entity_id: `thing-${i}`, action: 'made' }),
+    });
+    assert.equal(reply.status, 201, await reply.text());
+  }
+  await server.kill9();
+  const events = path.join(data, 'wal/events');
+  const file = path.join(events, readdirSync(events).find((name) => name.endsWith('.wal')));
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(file, bytes);
+  for (const time of ['first', 'second']) {
+    const damaged = await check(data);
+    assert.equal(damaged.code, 1, time);
+    assert.deepEqual(damaged.report.findings.map((f) => [f.kind, f.severity]), [['local_log_damaged', 'damage']], time);
+  }
 });

@@ -137,6 +137,8 @@ static enum lh_code query_check_text(struct query *q, struct lh_err *err) {
         lh_ignore(lh_fail(err, LH_SQL, "one statement a request, but here are %zu", q->scan.statement_count));
         return lh_err_hint(err, "send them one by one");
     }
+    if (q->scan.runs_text) /* it may change the session unseen: nobody else gets it */
+        q->worker->retire = true;
     if (!q->scan.stateful)
         return LH_OK;
     lh_ignore(lh_fail(err, LH_FORBIDDEN, "%s() is not allowed: it changes the session for later statements",

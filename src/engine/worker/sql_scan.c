@@ -27,6 +27,9 @@ static const char *const stateful_functions[] = {
     "enable_object_cache", "disable_object_cache",
 };
 
+/* Functions whose argument is a statement. */
+static const char *const running_functions[] = {"query", "json_execute_serialized_sql"};
+
 struct scanner {
     struct sql_lexer lexer;
     struct arena *arena;
@@ -92,6 +95,7 @@ static void take_word(struct scanner *s, const char *word, bool quoted) {
         add_name(s, word);
     else if (one_of(word, stateful_functions, LH_ARRAY_LEN(stateful_functions)))
         s->out->stateful = word;
+    s->out->runs_text |= called && one_of(word, running_functions, LH_ARRAY_LEN(running_functions));
 }
 
 static void begin_statement(struct scanner *s) {

@@ -24,6 +24,7 @@ struct sql_scan {
     bool pivots;            /* the word PIVOT or PIVOT_WIDER stands somewhere */
     bool reads_catalog;     /* words that list tables: SHOW, information_schema, duckdb_tables, ... */
     const char *stateful;   /* a function that changes the session for others (enable_logging, ...); NULL: none */
+    bool runs_text;         /* calls a function that runs a text as a statement, whose words are not seen here */
 };
 
 /* Everything in `ret_scan` lives in `arena`. */

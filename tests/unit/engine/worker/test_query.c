@@ -114,6 +114,22 @@ static void other_statements_do_not(void **state) {
         if (!strstr(err.message, rows[i].says))
             fail_msg("%s says: %s", rows[i].sql, err.message);
     }
+    /* In a text that is run the same functions cannot be seen; what they change ends with the session. */
+    static const char *const runs_text[] = {
+        "FROM query('FROM enable_' || 'logging(level=''trace'')')",
+        "FROM json_execute_serialized_sql(json_serialize_sql('FROM enable_logging(level=''trace'')'))",
+    };
+    for (size_t i = 0; i < sizeof runs_text / sizeof *runs_text; i++)
+        for (int times = 0; times < 4; times++) {
+            struct lh_err err = LH_ERR_INIT;
+            struct engine_query query = query_of(runs_text[i]);
+            lh_ignore(run_query(&fx, &query, NULL, NULL, &err));
+        }
+    for (int times = 0; times < 4; times++) {
+        assert_sql_csv(&fx, "SELECT 'mine alone' AS t", "t\r\nmine alone\r\n");
+        assert_sql_csv(&fx, "SELECT count(*) AS n FROM duckdb_logs() WHERE message LIKE '%mine ' || 'alone%'",
+                       "n\r\n0\r\n");
+    }
     /* Nothing of it reached the session of a later statement. */
     assert_sql_csv(&fx, "SELECT count(*) AS n FROM duckdb_tables()", "n\r\n0\r\n");
 }

@@ -62,24 +62,28 @@ static void marks_what_needs_care(void **state) {
     (void)state;
     static const struct {
         const char *sql;
-        bool catalog, pivots, stateful;
+        bool catalog, pivots, stateful, runs_text;
     } rows[] = {
-        {"SELECT 1", false, false, false},
-        {"SHOW TABLES", true, false, false},
-        {"SELECT * FROM Information_Schema.tables", true, false, false},
-        {"SELECT * FROM duckdb_views()", true, false, false},
-        {"PIVOT t ON a USING sum(b)", false, true, false},
-        {"SELECT 'PIVOT SHOW enable_logging()'", false, false, false},
-        {"SELECT * FROM Enable_Logging ()", false, false, true},
-        {"SELECT * FROM \"enable_logging\"()", false, false, true},
-        {"SELECT enable_logging FROM t", false, false, false},
+        {"SELECT 1", false, false, false, false},
+        {"SHOW TABLES", true, false, false, false},
+        {"SELECT * FROM Information_Schema.tables", true, false, false, false},
+        {"SELECT * FROM duckdb_views()", true, false, false, false},
+        {"PIVOT t ON a USING sum(b)", false, true, false, false},
+        {"SELECT 'PIVOT SHOW enable_logging()'", false, false, false, false},
+        {"SELECT * FROM Enable_Logging ()", false, false, true, false},
+        {"SELECT * FROM \"enable_logging\"()", false, false, true, false},
+        {"SELECT enable_logging FROM t", false, false, false, false},
+        {"FROM query('FROM enable_logging()')", false, false, false, true},
+        {"FROM \"Query\" ('x')", false, false, false, true},
+        {"FROM json_execute_serialized_sql('{}')", false, false, false, true},
+        {"SELECT query FROM system.queries", false, false, false, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct arena *arena = arena_new();
         struct sql_scan scan;
         sql_scan(rows[i].sql, strlen(rows[i].sql), arena, &scan);
         if (scan.reads_catalog != rows[i].catalog || scan.pivots != rows[i].pivots ||
-            (scan.stateful != NULL) != rows[i].stateful)
+            (scan.stateful != NULL) != rows[i].stateful || scan.runs_text != rows[i].runs_text)
             fail_msg("%s", rows[i].sql);
         arena_free(arena);
     }
